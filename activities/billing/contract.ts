@@ -1,0 +1,115 @@
+import { z } from 'zod'
+import { enumFact, moneyFact, textFact } from '../../src/contract/fact.ts'
+import { formatMoney, moneySchema, usd } from '../../src/contract/money.ts'
+import { readTool, writeTool } from '../../src/contract/tool.ts'
+import { CUSTOMER_TIERS, customerId, getCustomer } from '../crm/contract.ts'
+import { trackingNumber } from '../shipping/contract.ts'
+
+const ORDER_STATUSES = ['paid', 'shipped', 'delivered'] as const
+export type OrderStatus = (typeof ORDER_STATUSES)[number]
+
+/** `ord_1001` */
+export const orderId = z.string().regex(/^ord_[a-z0-9]{1,40}$/, 'must look like `ord_1001`')
+/** `pay_1001` */
+export const paymentId = z.string().regex(/^pay_[a-z0-9]{1,40}$/, 'must look like `pay_1001`')
+/** `ref_100001` */
+const refundId = z.string().regex(/^ref_[a-z0-9]{1,40}$/, 'must look like `ref_100001`')
+
+const positiveMoney = moneySchema().refine((amount) => amount.cents > 0, 'must be more than nothing')
+
+/** At most 500 characters that PostgreSQL and canonical JSON can hold. */
+const reason = z
+  .string()
+  .trim()
+  .min(1)
+  .max(500)
+  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text')
+
+/** An order with its payment, lines and parcels, as of one moment. Unknown → `not_found`. */
+export const getOrder = readTool({
+  name: 'billing.getOrder',
+  title: 'look the order up',
+  input: z.strictObject({ orderId }),
+  output: z.strictObject({
+    id: orderId,
+    customerId,
+    paymentId,
+    status: z.enum(ORDER_STATUSES),
+    placedAt: z.iso.datetime(),
+    total: moneySchema(),
+    captured: moneySchema(),
+    /** Captured less refunded; a pending refund counts as refunded. */
+    refundable: moneySchema(),
+    /** `price` is that of one piece. */
+    lines: z.array(
+      z.strictObject({ sku: z.string(), title: z.string(), quantity: z.int().positive(), price: moneySchema() }),
+    ),
+    parcels: z.array(trackingNumber),
+  }),
+  scopes: ['billing:read'],
+  risk: 'low',
+  local: true,
+  startToCloseMs: 5_000,
+  retry: { maximumAttempts: 5, initialIntervalMs: 200, maximumIntervalMs: 5_000, backoffCoefficient: 2 },
+  nonRetryable: [],
+  evidence: { kind: 'record', reference: (input) => `order/${input.orderId}` },
+})
+
+/**
+ * Gives money back. The refund is pending for two days and can be voided until then. Unknown payment →
+ * `not_found`; more than is refundable or another currency → `precondition_failed`. Undo of a settled refund →
+ * `precondition_failed`.
+ */
+export const refund = writeTool({
+  name: 'billing.refund',
+  title: 'refund the payment',
+  input: z.strictObject({ paymentId, amount: positiveMoney, reason }),
+  output: z.strictObject({
+    refundId,
+    paymentId,
+    amount: moneySchema(),
+    status: z.literal('pending'),
+    settlesAt: z.iso.datetime(),
+  }),
+  scopes: ['billing:refund'],
+  risk: 'high',
+  reversibility: 'reversible',
+  idempotency: 'transaction',
+  startToCloseMs: 5_000,
+  retry: { maximumAttempts: 5, initialIntervalMs: 200, maximumIntervalMs: 5_000, backoffCoefficient: 2 },
+  nonRetryable: [],
+  evidence: { kind: 'record', reference: (_input, output) => `refund/${output.refundId}` },
+  needs: { order: getOrder, customer: getCustomer },
+  declares: {
+    // How much and why is a model's reading of what the customer wrote.
+    refund_amount_usd: moneyFact('USD', 'model'),
+    customer_tier: enumFact(CUSTOMER_TIERS, 'record'),
+    reason: textFact('model'),
+  },
+  facts: (input, { customer }) => ({
+    refund_amount_usd: input.amount.currency === 'USD' ? usd(input.amount.cents) : undefined,
+    customer_tier: customer.tier,
+    reason: input.reason,
+  }),
+  supports: ({ paymentId: payment, amount }, { order, customer }) => {
+    const against: string[] = []
+    if (order.paymentId !== payment) {
+      against.push(`payment \`${payment}\` is not that of order \`${order.id}\`, which is \`${order.paymentId}\``)
+    }
+    if (order.customerId !== customer.id) {
+      against.push(`order \`${order.id}\` is not of customer \`${customer.id}\`, but of \`${order.customerId}\``)
+    }
+    if (amount.currency !== order.refundable.currency) {
+      against.push(`order \`${order.id}\` was paid in ${order.refundable.currency}, not in ${amount.currency}`)
+    } else if (amount.cents > order.refundable.cents) {
+      against.push(`${formatMoney(amount)} is more than the ${formatMoney(order.refundable)} that can be refunded`)
+    }
+    return against
+  },
+  describe: (input) => `refund ${formatMoney(input.amount)} of payment ${input.paymentId}`,
+  undo: {
+    does: 'void the refund, as long as it has not settled',
+    startToCloseMs: 5_000,
+    retry: { maximumAttempts: 10, initialIntervalMs: 200, maximumIntervalMs: 10_000, backoffCoefficient: 2 },
+  },
+})

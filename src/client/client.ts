@@ -1,0 +1,146 @@
+import {
+  type Client,
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowExecutionInfo,
+} from '@temporalio/client'
+import { randomUUID } from 'node:crypto'
+import { fail } from '../contract/failures.ts'
+import type { Json } from '../contract/json.ts'
+import { slugOf } from '../contract/playbook.ts'
+import type { PrincipalClaim } from '../contract/principal.ts'
+import type { RunResult, StartMessage } from '../contract/run.ts'
+import { RUN_STATES, type RunState } from '../contract/states.ts'
+import { DEFAULT_TASK_QUEUE, OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
+import { RunHandle } from './run-handle.ts'
+
+/** Who starts a run and under which id. */
+export interface StartOptions {
+  readonly principal: PrincipalClaim
+  /** A business id makes a repeated start find the open run. Default: the playbook's slug and a random UUID. */
+  readonly workflowId?: string
+}
+
+/** A run as lists show it, from Temporal's visibility store. */
+export interface RunSummary {
+  readonly workflowId: string
+  readonly playbook: string
+  readonly state: RunState | 'unknown'
+  readonly waitingFor: string | null
+  readonly workspace: string | null
+  readonly spendMicroUsd: number
+  readonly startedAt: string
+  readonly closedAt: string | null
+}
+
+export interface ListOptions {
+  readonly state?: RunState
+  readonly playbook?: string
+  readonly workspace?: string
+  /** Default: 50. */
+  readonly limit?: number
+}
+
+/** What services use: starts runs, finds them, decides on them. A thin layer over a Temporal client. */
+export class CountersignClient {
+  readonly #client: Client
+  readonly #taskQueue: string
+
+  /** `taskQueue`: where the workers listen; default `countersign`. */
+  constructor(client: Client, { taskQueue = DEFAULT_TASK_QUEUE }: { readonly taskQueue?: string } = {}) {
+    this.#client = client
+    this.#taskQueue = taskQueue
+  }
+
+  /** Starts a run. Fails with `run_exists` when one with this workflow id is open. */
+  async start(playbook: string, request: Json, options: StartOptions): Promise<RunHandle> {
+    const workflowId = idOf(playbook, options)
+    try {
+      await this.#client.workflow.start(playbook, this.#startOptions(playbook, request, options, workflowId))
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) {
+        throw fail('run_exists', `a run \`${workflowId}\` is open`, {}, error)
+      }
+      throw error
+    }
+    return this.run(workflowId)
+  }
+
+  /**
+   * Starts a run, or attaches to the open one with this workflow id, and answers with its outcome, in one call
+   * to the server.
+   */
+  async execute(playbook: string, request: Json, options: StartOptions): Promise<RunResult> {
+    const workflowId = idOf(playbook, options)
+    const operation = new WithStartWorkflowOperation<PlaybookFunction>(playbook, {
+      ...this.#startOptions(playbook, request, options, workflowId),
+      workflowIdConflictPolicy: 'USE_EXISTING',
+    })
+    return await this.#client.workflow.executeUpdateWithStart<PlaybookFunction, RunResult, []>(WIRE.updates.outcome, {
+      args: [],
+      startWorkflowOperation: operation,
+      updateId: OUTCOME_UPDATE_ID,
+    })
+  }
+
+  /** The run with a workflow id; whether it exists shows at the first call. */
+  run(workflowId: string, runId?: string): RunHandle {
+    return new RunHandle(this.#client, workflowId, runId)
+  }
+
+  /** The newest runs that match, open ones first. Visibility lags behind by up to a second or so. */
+  async list(options: ListOptions = {}): Promise<readonly RunSummary[]> {
+    const found: RunSummary[] = []
+    const runs = this.#client.workflow.list({ query: queryOf(options), pageSize: options.limit ?? 50 })
+    for await (const info of runs) {
+      found.push(summaryOf(info))
+      if (found.length === (options.limit ?? 50)) break
+    }
+    return found
+  }
+
+  #startOptions(playbook: string, request: Json, { principal }: StartOptions, workflowId: string) {
+    const start: StartMessage = { principal, request }
+    return {
+      workflowId,
+      taskQueue: this.#taskQueue,
+      args: [start] as [StartMessage],
+      staticSummary: `${playbook}, governed by Countersign`,
+      staticDetails:
+        'The state, what is asked of whom and the timeline stand under *current details*. ' +
+        `\`countersign show ${workflowId}\` prints the same.`,
+    }
+  }
+}
+
+type PlaybookFunction = (start: StartMessage) => Promise<RunResult>
+
+const idOf = (playbook: string, { workflowId }: StartOptions): string =>
+  workflowId ?? `${slugOf(playbook)}-${randomUUID()}`
+
+const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`
+
+/** The visibility query of a list, as one would type it into the Temporal UI. */
+export function queryOf({ state, playbook, workspace }: ListOptions): string {
+  const { state: stateKey, playbook: playbookKey, workspace: workspaceKey } = SEARCH_ATTRIBUTES
+  const terms = [`${playbookKey.name} IS NOT NULL`]
+  if (state !== undefined) terms.push(`${stateKey.name} = ${quoted(state)}`)
+  if (playbook !== undefined) terms.push(`${playbookKey.name} = ${quoted(playbook)}`)
+  if (workspace !== undefined) terms.push(`${workspaceKey.name} = ${quoted(workspace)}`)
+  return terms.join(' AND ')
+}
+
+function summaryOf(info: WorkflowExecutionInfo): RunSummary {
+  const attributes = info.typedSearchAttributes
+  const state = attributes.get(SEARCH_ATTRIBUTES.state)
+  return {
+    workflowId: info.workflowId,
+    playbook: info.type,
+    state: RUN_STATES.find((one) => one === state) ?? 'unknown',
+    waitingFor: attributes.get(SEARCH_ATTRIBUTES.waitingFor) ?? null,
+    workspace: attributes.get(SEARCH_ATTRIBUTES.workspace) ?? null,
+    spendMicroUsd: attributes.get(SEARCH_ATTRIBUTES.spend) ?? 0,
+    startedAt: info.startTime.toISOString(),
+    closedAt: info.closeTime?.toISOString() ?? null,
+  }
+}

@@ -1,0 +1,98 @@
+import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client'
+import type { DecideMessage } from '../contract/action.ts'
+import { fail, failureOf } from '../contract/failures.ts'
+import type { Answer, ResolveMessage, RunResult, RunStatus, UndoMessage } from '../contract/run.ts'
+import { OUTCOME_UPDATE_ID, WIRE } from '../contract/wire.ts'
+
+/** One run, by its workflow id. Every call fails with `run_not_found` when there is no such run. */
+export class RunHandle {
+  readonly workflowId: string
+  readonly #client: Client
+  readonly #runId: string | undefined
+
+  constructor(client: Client, workflowId: string, runId?: string) {
+    this.workflowId = workflowId
+    this.#client = client
+    this.#runId = runId
+  }
+
+  /**
+   * Answers as soon as the business outcome is known; the run stays open for its undo window. All callers share
+   * one update, so any number may wait.
+   */
+  async outcome(): Promise<RunResult> {
+    try {
+      return await this.#ask(() =>
+        this.#handle().executeUpdate<RunResult, []>(WIRE.updates.outcome, { updateId: OUTCOME_UPDATE_ID }),
+      )
+    } catch (error) {
+      // A run that has closed takes no update any more; its result is the outcome, or what became of it.
+      if (failureOf(error)?.code === 'run_not_found') return await this.result()
+      throw error
+    }
+  }
+
+  /** Waits until the run closes, the undo window included. A failed run answers with its result too. */
+  async result(): Promise<RunResult> {
+    return await this.#ask(async () => {
+      try {
+        return (await this.#handle().result()) as RunResult
+      } catch (error) {
+        const details = failureOf(error)?.details
+        if (error instanceof WorkflowFailedError && details !== undefined && 'runKey' in details) {
+          return details as unknown as RunResult
+        }
+        throw error
+      }
+    })
+  }
+
+  /** What operators see of the run, now. Needs a worker, since the run itself answers. */
+  async status(): Promise<RunStatus> {
+    return await this.#ask(() => this.#handle().query<RunStatus>(WIRE.queries.status))
+  }
+
+  /** Decides on an action. The same update id twice is one decision. */
+  async decide(message: DecideMessage, updateId?: string): Promise<Answer> {
+    return await this.#update(WIRE.updates.decide, message, updateId)
+  }
+
+  /** Asks for a completed run to be undone; the answer says whether it will be. */
+  async undo(message: UndoMessage, updateId?: string): Promise<Answer> {
+    return await this.#update(WIRE.updates.undo, message, updateId)
+  }
+
+  /** Settles an incident. */
+  async resolve(message: ResolveMessage, updateId?: string): Promise<Answer> {
+    return await this.#update(WIRE.updates.resolve, message, updateId)
+  }
+
+  /** Asks the run to stop and to compensate what it did. */
+  async cancel(): Promise<void> {
+    await this.#ask(() => this.#handle().cancel())
+  }
+
+  #update(name: string, message: unknown, updateId: string | undefined): Promise<Answer> {
+    return this.#ask(() =>
+      this.#handle().executeUpdate<Answer, [unknown]>(name, {
+        args: [message],
+        ...(updateId === undefined ? {} : { updateId }),
+      }),
+    )
+  }
+
+  #handle() {
+    return this.#client.workflow.getHandle(this.workflowId, this.#runId)
+  }
+
+  async #ask<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call()
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) {
+        throw fail('run_not_found', `no open run \`${this.workflowId}\``, {}, error)
+      }
+      throw error
+    }
+  }
+}

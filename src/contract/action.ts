@@ -1,0 +1,160 @@
+import { z } from 'zod'
+import { type Digest, digestOf, isDigest } from './digest.ts'
+import type { Evidence, EvidenceKind, RunKey, StepResult } from './evidence.ts'
+import type { Facts, FactValue } from './fact.ts'
+import type { Json, JsonObject } from './json.ts'
+import type { Principal } from './principal.ts'
+
+/** One field of a record that an action would change, as a person reads it. */
+export interface Change {
+  /** `payment/pay_1042` */
+  readonly record: string
+  readonly field: string
+  readonly from: string
+  readonly to: string
+}
+
+/** What a write would do, and the fields of the world that this rests on: the tool compares them when it acts. */
+export interface Preview {
+  readonly changes: readonly Change[]
+  readonly expect: JsonObject
+}
+
+/** A citation as it stands in an action: enough to find the receipt, and to see that it was not exchanged. */
+export interface Citation {
+  readonly step: string
+  readonly kind: EvidenceKind
+  readonly reference: string
+  readonly outputDigest: Digest
+  readonly at: string
+}
+
+/** Everything that is shown of an action; its digest is what people approve. */
+export interface Action {
+  readonly runKey: RunKey
+  readonly step: string
+  readonly tool: string
+  readonly input: Json
+  readonly facts: Facts
+  readonly evidence: readonly Citation[]
+  readonly changes: readonly Change[]
+  readonly expect: JsonObject
+  readonly policyDigest: Digest
+}
+
+/** What the ledger compares: the tool and its input, whatever they rest on. */
+export const inputDigestOf = (tool: string, input: Json): Digest => digestOf({ tool, input })
+
+/** What people approve. */
+export const actionDigestOf = (action: Action): Digest => digestOf(action)
+
+export const citationOf = ({ receipt }: Evidence): Citation => ({
+  step: receipt.step,
+  kind: receipt.kind,
+  reference: receipt.reference,
+  outputDigest: receipt.outputDigest,
+  at: receipt.at,
+})
+
+/** What a rule does when it matches. Deny beats escalate beats approval beats allow. */
+export type Effect = 'deny' | 'escalate' | 'require_approval' | 'allow'
+
+/** A rule that matched and the values that made it match. */
+export interface Match {
+  /** `requires_approval_if.refund_amount_usd_gte` */
+  readonly rule: string
+  readonly effect: Effect
+  readonly fact?: string
+  readonly value?: FactValue
+  /** What it was compared with. */
+  readonly threshold?: Json
+  /** `refund_amount_usd is $120.00, at least $50.00` */
+  readonly because: string
+}
+
+/** What the policy says of an action, with every rule that matched, and not only the first. */
+export interface Decision {
+  readonly effect: Effect
+  readonly matches: readonly Match[]
+}
+
+/** What a person sends, by the update or the signal `decide`. */
+export const decideMessage = z.strictObject({
+  step: z.string().min(1).max(200),
+  decision: z.enum(['approve', 'reject']),
+  by: z.string().trim().min(1).max(200),
+  comment: z.string().max(2000).default(''),
+  actionDigest: z.custom<Digest>(isDigest, 'must be `sha256:` and 64 hex digits'),
+})
+export type DecideMessage = z.input<typeof decideMessage>
+
+/** A person's statement about one action digest. `proof`: see `Principal`. */
+export interface Approval {
+  readonly step: string
+  readonly decision: 'approve' | 'reject'
+  readonly by: string
+  readonly comment: string
+  readonly actionDigest: Digest
+  /** Workflow time: ISO 8601, UTC. */
+  readonly at: string
+  readonly proof: 'unauthenticated'
+}
+
+/** How the effect can be undone, as it was known when the warrant was issued. */
+export interface UndoPath {
+  readonly does: string
+}
+
+/** What lets one action run once: issued by the kernel, believed by nobody, checked by the host. */
+export interface Warrant {
+  readonly v: 1
+  readonly kind: 'act'
+  readonly runKey: RunKey
+  readonly workflowType: string
+  readonly step: string
+  readonly tool: string
+  readonly principal: Principal
+  /** What the playbook said it would do; the last `run.plan` before the action. */
+  readonly plan: string | null
+  readonly policyDigest: Digest
+  readonly inputDigest: Digest
+  readonly actionDigest: Digest
+  readonly facts: Facts
+  readonly evidence: readonly Evidence[]
+  readonly decision: Decision
+  readonly approvals: readonly Approval[]
+  readonly changes: readonly Change[]
+  readonly expect: JsonObject
+  /** `null`: there is none, and the contract says so. */
+  readonly undo: UndoPath | null
+  readonly issuedAt: string
+}
+
+/** What lets one effect be undone once. The host takes input and output of the effect from its own ledger. */
+export interface UndoWarrant {
+  readonly v: 1
+  readonly kind: 'undo'
+  readonly runKey: RunKey
+  readonly workflowType: string
+  /** The id of the undo itself: `billing.refund-1.undo`. */
+  readonly step: string
+  readonly undoes: string
+  readonly tool: string
+  readonly policyDigest: Digest
+  readonly inputDigest: Digest
+  /** Why: the failure code, `cancelled` or `undo_requested`. */
+  readonly why: string
+  readonly by: string | null
+  readonly issuedAt: string
+}
+
+/** What the ledger knows of a step of a run. */
+export interface LedgerEntry {
+  readonly step: string
+  readonly tool: string
+  readonly state: 'claimed' | 'done' | 'unknown' | 'undone' | 'barred'
+  readonly input: Json
+  readonly inputDigest: Digest
+  readonly result: StepResult | null
+  readonly undo: UndoPath | null
+}

@@ -1,0 +1,171 @@
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common'
+
+/** Whose fault a failure is; KPIs and the operator's next step are keyed on it. */
+export type Fault = 'caller' | 'policy' | 'approver' | 'playbook' | 'tool' | 'model' | 'platform'
+
+interface FailureRule {
+  /** Whether Temporal may retry the activity that failed with it. */
+  readonly retryable: boolean
+  readonly fault: Fault
+  /** One sentence: what to do about it. */
+  readonly help: string
+}
+
+const final = (fault: Fault, help: string): FailureRule => ({ retryable: false, fault, help })
+const again = (fault: Fault, help: string): FailureRule => ({ retryable: true, fault, help })
+
+/**
+ * The closed set of failure codes. A code is the `type` of the Temporal failure, the `code` of a result and
+ * the label of a metric; all three are wire names, so a code is never renamed.
+ */
+export const FAILURES = {
+  // What a caller sent.
+  request_invalid: final('caller', 'Send a request that matches the playbook contract.'),
+  principal_invalid: final('caller', 'Name who starts the run: principal.subject and principal.workspace.'),
+  run_exists: final('caller', 'A run with this workflow id is open; attach to it or choose another id.'),
+  run_not_found: final('caller', 'Check the workflow id and the namespace.'),
+  // What the policy said.
+  denied_by_policy: final('policy', 'Read the rule that matched; change the request or the policy.'),
+  tool_not_listed: final('policy', 'List the tool in the playbook contract, or do not call it.'),
+  decision_failed: final(
+    'policy',
+    'A rule could not be decided, so the action was denied; see which fact was missing.',
+  ),
+  policy_not_found: final('policy', 'Add policies/<slug>.yaml for this playbook and start the worker again.'),
+  policy_invalid: final('policy', 'Run `countersign policy check` and mend what it names.'),
+  model_budget_exceeded: final('policy', 'Raise model_budget_usd or take the case over by hand.'),
+  tool_budget_exceeded: final('policy', 'Raise max_tool_calls or take the case over by hand.'),
+  evidence_missing: final('policy', 'Cite what the contract of the tool needs in `because`.'),
+  evidence_unsupported: final('policy', 'The cited records do not bear the action out; look at the case by hand.'),
+  refused_by_playbook: final('policy', 'The playbook itself said no; read its reason.'),
+  escalated_by_playbook: final('policy', 'The playbook hands the case over; read its reason.'),
+  // What a person said, or may not say.
+  approval_rejected: final('approver', 'An approver said no; see the comment.'),
+  approval_timed_out: final('approver', 'Nobody decided in time; start again or take the case over.'),
+  decision_malformed: final('approver', 'Send {step, decision, by, comment, actionDigest}.'),
+  decision_unknown_step: final('approver', 'No action of this run waits under that step; see `countersign show`.'),
+  decision_wrong_digest: final(
+    'approver',
+    'The action is not the one you saw; look at it again and decide on its digest.',
+  ),
+  decision_already_made: final('approver', 'This action was decided already.'),
+  decision_by_requester: final('approver', 'Somebody other than the requester has to decide.'),
+  undo_malformed: final('approver', 'Send {by, comment}.'),
+  undo_disabled: final('policy', 'The policy of this run has rollback disabled.'),
+  undo_window_closed: final('approver', 'The undo window is over; correct the records by hand.'),
+  undo_not_completed: final('approver', 'Only a completed run can be undone; cancel a run that is still going.'),
+  undo_requested: final('approver', 'The run is being undone.'),
+  cancelled: final('approver', 'Somebody cancelled the run.'),
+  resolve_malformed: final('approver', 'Send {step, resolution: retry | settled, by, comment}.'),
+  resolve_unknown_step: final('approver', 'No incident waits under that step; see `countersign show`.'),
+  // What the host refuses before a system of record is touched.
+  outside_workflow: final('platform', 'Writes run in a playbook of a registered type, as ordinary activities.'),
+  activity_unknown: final('platform', 'Register the tool with the worker.'),
+  run_unknown: final('platform', 'No worker opened this run; start it as a playbook.'),
+  warrant_missing: final('platform', 'Call the tool with run.act; nothing else carries a warrant.'),
+  warrant_mismatch: final('platform', 'The warrant was issued for something else.'),
+  warrant_policy_unknown: final('platform', 'The policy of the warrant is not in the policy store.'),
+  warrant_decision_differs: final('platform', 'The host decided otherwise than the playbook; the action was not run.'),
+  receipt_invalid: final('platform', 'Cited evidence was not returned by a host of this installation.'),
+  approval_invalid: final('platform', 'The approvals of the warrant do not allow the action.'),
+  effect_conflict: final('platform', 'This step already did something else; look at the ledger.'),
+  effect_unknown: final('tool', 'It is not known whether the effect happened; find out and resolve the incident.'),
+  effect_in_flight: again('tool', 'Another attempt of this step may still be running; it is asked again later.'),
+  effect_irreversible: final(
+    'tool',
+    'The effect cannot be undone; correct the records by hand and resolve the incident.',
+  ),
+  effect_undone: final('platform', 'This step was done and undone before; it is not done again.'),
+  // What a tool met.
+  input_invalid: final('playbook', 'The input does not match the contract of the tool.'),
+  output_invalid: final('tool', 'The tool returned something other than its contract says.'),
+  result_too_large: final('tool', 'Return less, or a reference to it.'),
+  not_found: final('tool', 'The record does not exist.'),
+  precondition_failed: final('tool', 'The record is not in a state in which this can be done.'),
+  world_moved: final('tool', 'The record changed after the action was shown; it is shown again.'),
+  tool_failed: final('tool', 'The tool refused; see its message.'),
+  tool_threw: again('tool', 'The tool threw something untyped; it is tried again as its contract says.'),
+  tool_unavailable: again('tool', 'The system did not answer; it is tried again.'),
+  // What a model did.
+  model_unavailable: again('model', 'The model endpoint did not answer; it is tried again.'),
+  model_rejected: final('model', 'The model endpoint refused the call; check key, model and prompt.'),
+  model_output_invalid: final('model', 'The model did not answer in the agreed form.'),
+  // Ours.
+  contract_incomplete: final('playbook', 'Fill the hole in the contract that the message names.'),
+  playbook_failed: final('playbook', 'The playbook threw; read the message and mend the code.'),
+  database_unavailable: again('platform', 'The database did not answer; it is tried again.'),
+  platform_failed: final('platform', 'This is a defect of Countersign or of its installation; report it with the run.'),
+} as const satisfies Record<string, FailureRule>
+
+export type FailureCode = keyof typeof FAILURES
+
+export const isFailureCode = (value: unknown): value is FailureCode =>
+  typeof value === 'string' && Object.hasOwn(FAILURES, value)
+
+/** The rule of a code. */
+export const failureRule = (code: FailureCode): FailureRule => FAILURES[code]
+
+/**
+ * Makes the typed failure of a code. Throw it in an activity: Temporal retries it as the activity's policy
+ * says when the code is retryable and not at all otherwise. `details` enters the history: no secrets.
+ * Failures that are somebody's decision (policy, approver, caller) are marked benign, which keeps them out of
+ * Temporal's error metrics.
+ */
+export function fail(
+  code: FailureCode,
+  message: string,
+  details: Readonly<Record<string, unknown>> = {},
+  cause?: Error,
+): ApplicationFailure {
+  const rule = FAILURES[code]
+  const decided = rule.fault === 'policy' || rule.fault === 'approver' || rule.fault === 'caller'
+  return ApplicationFailure.create({
+    type: code,
+    message,
+    nonRetryable: !rule.retryable,
+    details: [details],
+    ...(decided ? { category: ApplicationFailureCategory.BENIGN } : {}),
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+export interface Failure {
+  readonly code: FailureCode
+  readonly message: string
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Reads the first of our failures in an error, its causes and its aggregated errors, by `type` and never by
+ * `instanceof`, which does not survive the wire. `undefined` when none of them is ours.
+ */
+export function failureOf(error: unknown): Failure | undefined {
+  const seen = new Set<unknown>()
+  const queue: unknown[] = [error]
+  while (queue.length > 0) {
+    const next = queue.shift()
+    if (typeof next !== 'object' || next === null || seen.has(next)) continue
+    seen.add(next)
+    const candidate = next as {
+      type?: unknown
+      message?: unknown
+      details?: unknown
+      cause?: unknown
+      errors?: unknown
+    }
+    if (isFailureCode(candidate.type)) {
+      const first: unknown = Array.isArray(candidate.details) ? candidate.details[0] : undefined
+      return {
+        code: candidate.type,
+        message: typeof candidate.message === 'string' ? candidate.message : '',
+        details: typeof first === 'object' && first !== null ? { ...first } : {},
+      }
+    }
+    queue.push(candidate.cause)
+    if (Array.isArray(candidate.errors)) queue.push(...(candidate.errors as unknown[]))
+  }
+  return undefined
+}
+
+/** The code of a failure as `failureOf` finds it. */
+export const codeOf = (error: unknown): FailureCode | undefined => failureOf(error)?.code

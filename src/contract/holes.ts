@@ -1,0 +1,127 @@
+import { z } from 'zod'
+import { isFailureCode } from './failures.ts'
+import type { PlaybookContract } from './playbook.ts'
+import type { ReadTool, Retry, Thought, WriteTool } from './tool.ts'
+
+const TOOL_NAME = /^[a-z][A-Za-z0-9]*(\.[a-z][A-Za-z0-9]*)+$/
+const PLAYBOOK_NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
+const FACT_NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
+const HOUR_MS = 3_600_000
+const HEARTBEAT_NEEDED_MS = 10_000
+
+const hasMethod = (value: unknown, method: string): boolean =>
+  typeof (value as Readonly<Record<string, unknown>> | undefined)?.[method] === 'function'
+const isText = (value: unknown): boolean => typeof value === 'string' && value.trim() !== ''
+const isSchema = (value: unknown): boolean => value instanceof z.ZodType
+const isMs = (value: unknown, most: number): boolean =>
+  Number.isSafeInteger(value) && Number(value) > 0 && Number(value) <= most
+
+function retryHoles(retry: Retry | undefined, where: string): string[] {
+  const attempts = retry?.maximumAttempts
+  if (!Number.isSafeInteger(attempts) || Number(attempts) < 1 || Number(attempts) > 100) {
+    return [`${where}.maximumAttempts (1 to 100: Temporal's default has no cap)`]
+  }
+  const complete =
+    isMs(retry?.initialIntervalMs, HOUR_MS) &&
+    isMs(retry?.maximumIntervalMs, HOUR_MS) &&
+    Number(retry?.backoffCoefficient) >= 1
+  return complete ? [] : [`${where} (initialIntervalMs, maximumIntervalMs, backoffCoefficient)`]
+}
+
+function timeHoles(contract: ReadTool | WriteTool | Thought): string[] {
+  const holes: string[] = []
+  if (!isMs(contract.startToCloseMs, HOUR_MS)) holes.push('startToCloseMs (1 to 3,600,000)')
+  if (contract.heartbeatMs === undefined) {
+    if (contract.startToCloseMs > HEARTBEAT_NEEDED_MS) {
+      holes.push('heartbeatMs (needed above ten seconds, or a cancellation never arrives)')
+    }
+  } else if (!isMs(contract.heartbeatMs, contract.startToCloseMs)) {
+    holes.push('heartbeatMs (1 to startToCloseMs)')
+  }
+  return holes
+}
+
+function writeHoles(tool: WriteTool): string[] {
+  const holes: string[] = []
+  if (!['reversible', 'externally_reversible', 'irreversible'].includes(tool.reversibility)) {
+    holes.push('reversibility')
+  }
+  if (!['transaction', 'key', 'probe', 'none'].includes(tool.idempotency)) holes.push('idempotency')
+  if (typeof tool.needs !== 'object' || tool.needs === null) holes.push('needs')
+  for (const method of ['facts', 'supports', 'describe'] as const) {
+    if (!hasMethod(tool, method)) holes.push(method)
+  }
+  if (tool.risk !== 'low' && Object.keys(tool.needs ?? {}).length === 0) {
+    holes.push('needs (a write of medium or high risk rests on evidence)')
+  }
+  for (const [fact, declaration] of Object.entries(tool.declares ?? { '': undefined })) {
+    if (!FACT_NAME.test(fact) || !isText(declaration?.type) || !isText(declaration?.trust)) {
+      holes.push(`declares.${fact}`)
+    }
+  }
+  if (tool.undo === undefined || (tool.undo === null && tool.reversibility !== 'irreversible')) {
+    holes.push('undo')
+  } else if (tool.undo !== null) {
+    if (tool.reversibility === 'irreversible') holes.push('undo (an irreversible write has none)')
+    if (!isText(tool.undo.does)) holes.push('undo.does')
+    if (!isMs(tool.undo.startToCloseMs, HOUR_MS)) holes.push('undo.startToCloseMs')
+    holes.push(...retryHoles(tool.undo.retry, 'undo.retry'))
+  }
+  return holes
+}
+
+/** What a tool contract lacks, by the name of the field; empty when it is whole. */
+export function toolHoles(tool: ReadTool | WriteTool): readonly string[] {
+  const holes: string[] = []
+  if (!TOOL_NAME.test(tool.name)) holes.push('name (`system.verb`)')
+  if (!isText(tool.title)) holes.push('title')
+  if (!isSchema(tool.input)) holes.push('input')
+  if (!isSchema(tool.output)) holes.push('output')
+  if (!Array.isArray(tool.scopes) || tool.scopes.length === 0 || !tool.scopes.every(isText)) holes.push('scopes')
+  if (!['low', 'medium', 'high'].includes(tool.risk)) holes.push('risk')
+  holes.push(...timeHoles(tool), ...retryHoles(tool.retry, 'retry'))
+  if (!Array.isArray(tool.nonRetryable) || !tool.nonRetryable.every(isFailureCode)) holes.push('nonRetryable')
+  if (!isText(tool.evidence?.kind)) holes.push('evidence.kind')
+  if (!hasMethod(tool.evidence, 'reference')) holes.push('evidence.reference')
+  if (tool.kind === 'write') return [...holes, ...writeHoles(tool)]
+  if (tool.kind !== 'read') return [...holes, 'kind']
+  if (tool.reversibility !== 'read_only') holes.push('reversibility')
+  if (typeof tool.local !== 'boolean') holes.push('local')
+  if (tool.local && tool.startToCloseMs > HEARTBEAT_NEEDED_MS) holes.push('local (the read is too slow for it)')
+  return holes
+}
+
+/** What a thought lacks. */
+export function thoughtHoles(thought: Thought): readonly string[] {
+  const holes: string[] = []
+  if (!TOOL_NAME.test(thought.name)) holes.push('name (`playbook.verb`)')
+  if (!isText(thought.title)) holes.push('title')
+  if (!['route', 'extract', 'plan'].includes(thought.role)) holes.push('role')
+  if (!isSchema(thought.input)) holes.push('input')
+  if (!isSchema(thought.output)) holes.push('output')
+  if (!isText(thought.instructions)) holes.push('instructions')
+  if (!hasMethod(thought, 'prompt')) holes.push('prompt')
+  if (!isMs(thought.maxOutputTokens, 1_000_000)) holes.push('maxOutputTokens')
+  return [...holes, ...timeHoles(thought), ...retryHoles(thought.retry, 'retry')]
+}
+
+/** What a playbook contract lacks, the holes of its tools and thoughts among them: `billing.refund: undo`. */
+export function playbookHoles(contract: PlaybookContract): readonly string[] {
+  const holes: string[] = []
+  if (!PLAYBOOK_NAME.test(contract.name)) holes.push('name (`lower_case_words`)')
+  if (!isText(contract.title)) holes.push('title')
+  if (!isSchema(contract.request)) holes.push('request')
+  const types = new Map<string, string>()
+  for (const tool of contract.tools) {
+    holes.push(...toolHoles(tool).map((hole) => `${tool.name}: ${hole}`))
+    for (const [fact, declaration] of tool.kind === 'write' ? Object.entries(tool.declares ?? {}) : []) {
+      const type = JSON.stringify(declaration)
+      if ((types.get(fact) ?? type) !== type) holes.push(`${tool.name}: declares.${fact} (another tool's differs)`)
+      types.set(fact, type)
+    }
+  }
+  for (const thought of contract.thoughts) {
+    holes.push(...thoughtHoles(thought).map((hole) => `${thought.name}: ${hole}`))
+  }
+  return holes
+}

@@ -1,0 +1,39 @@
+import type { z } from 'zod'
+import type { FactDeclaration } from './fact.ts'
+import type { Thought, Tool } from './tool.ts'
+
+/** What a playbook may do and what it is asked: both sides, and the policy check, read it. */
+export interface PlaybookContract<R extends z.ZodType = z.ZodType> {
+  /** The wire name: workflow type and `workflow` of the policy, such as `refund_request`. */
+  readonly name: string
+  /** What a person reads: `Refund request`. */
+  readonly title: string
+  /** The request that starts a run. */
+  readonly request: R
+  /** The only tools that a run may call. */
+  readonly tools: readonly Tool[]
+  readonly thoughts: readonly Thought[]
+}
+
+/** `refund_request` → `refund-request`: the name of the files of a playbook. */
+export const slugOf = (name: string): string => name.replaceAll('_', '-')
+
+/** A fact that some tool of a playbook declares, and which tools those are. */
+export interface KnownFact {
+  readonly name: string
+  readonly declaration: FactDeclaration
+  readonly tools: readonly string[]
+}
+
+/** The facts that a policy of this playbook may speak of, by name. */
+export function factsOf(contract: PlaybookContract): ReadonlyMap<string, KnownFact> {
+  const known = new Map<string, KnownFact>()
+  for (const tool of contract.tools) {
+    if (tool.kind !== 'write') continue
+    for (const [name, declaration] of Object.entries(tool.declares)) {
+      const tools = [...(known.get(name)?.tools ?? []), tool.name]
+      known.set(name, { name, declaration, tools })
+    }
+  }
+  return known
+}

@@ -1,0 +1,30 @@
+import { z } from 'zod'
+
+/**
+ * Who acts, for whom, in which workspace. `proof` says how that is known; until statements are signed it is
+ * always `unauthenticated`: the caller said so, and the record marks it.
+ */
+export interface Principal {
+  readonly subject: string
+  readonly kind: 'user' | 'service' | 'agent'
+  readonly workspace: string
+  readonly onBehalfOf?: string
+  readonly proof: 'unauthenticated'
+}
+
+const name = z.string().trim().min(1).max(200)
+
+/** What a caller may say of himself: `{subject, workspace?, kind?, onBehalfOf?}`. Defaults: workspace `default`, kind `user`. */
+export const principalClaim = z.strictObject({
+  subject: name,
+  kind: z.enum(['user', 'service', 'agent']).default('user'),
+  workspace: name.default('default'),
+  onBehalfOf: name.optional(),
+})
+export type PrincipalClaim = z.input<typeof principalClaim>
+
+const folded = (subject: string): string => subject.normalize('NFKC').trim().toLowerCase()
+
+/** Whether somebody is the principal or the one it acts for: neither may approve what the principal asked. */
+export const samePerson = (principal: Principal, by: string): boolean =>
+  [principal.subject, principal.onBehalfOf].some((one) => one !== undefined && folded(one) === folded(by))

@@ -1,0 +1,140 @@
+import { z } from 'zod'
+import type { Action, Decision, DecideMessage, Match } from './action.ts'
+import type { Digest } from './digest.ts'
+import type { RunKey } from './evidence.ts'
+import type { Facts } from './fact.ts'
+import type { FailureCode } from './failures.ts'
+import type { Json } from './json.ts'
+import { type Principal, principalClaim } from './principal.ts'
+import type { RunEnd, RunState, WaitingFor } from './states.ts'
+
+/** The one argument of every playbook: who asks, and what for. Any SDK and Temporal's own CLI can send it. */
+export const startMessage = z.strictObject({ principal: principalClaim, request: z.custom<Json>((value) => value !== undefined) })
+export type StartMessage = z.input<typeof startMessage>
+
+/** A step as operators read it. */
+export interface TimelineEntry {
+  /** Workflow time: ISO 8601, UTC. */
+  readonly at: string
+  readonly kind: 'open' | 'read' | 'think' | 'plan' | 'act' | 'ask' | 'decide' | 'undo' | 'incident' | 'end' | 'note'
+  readonly text: string
+  readonly step?: string
+}
+
+/** A write of the run and what became of it. */
+export interface EffectStatus {
+  readonly step: string
+  readonly tool: string
+  readonly describe: string
+  readonly state: 'running' | 'done' | 'undone' | 'stuck' | 'settled' | 'not_done'
+  readonly reversible: boolean
+}
+
+/** What a run has used. */
+export interface Spend {
+  readonly modelMicroUsd: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly toolCalls: number
+}
+
+/** What hands the whole case to a person, or tells why somebody was told no. */
+export interface Case {
+  readonly code: FailureCode
+  readonly message: string
+  /** The rules that matched, where a policy decided. */
+  readonly rules: readonly Match[]
+  readonly facts: Facts
+  readonly action: Action | null
+  readonly by: string | null
+}
+
+/** What `outcome` and `result()` answer: one shape for every end. */
+export interface RunResult {
+  readonly runKey: RunKey
+  readonly playbook: string
+  readonly state: RunEnd
+  /** What the playbook returned, when it completed. */
+  readonly outcome: Json
+  /** Why it did not complete, or why it was undone. */
+  readonly because: Case | null
+  readonly effects: readonly EffectStatus[]
+  readonly spend: Spend
+  readonly policyDigest: Digest | null
+  /** Until when an operator can undo it: ISO 8601, UTC; `null` when there is no window. */
+  readonly undoUntil: string | null
+}
+
+/** An action that waits for people. */
+export interface PendingApproval {
+  readonly step: string
+  readonly describe: string
+  readonly action: Action
+  readonly actionDigest: Digest
+  readonly decision: Decision
+  readonly askedAt: string
+  /** ISO 8601, UTC; absolute, so that it survives resets and continue-as-new. */
+  readonly deadline: string
+}
+
+/** An attempt to decide, accepted or not: all of them stay on the record. */
+export interface DecisionAttempt {
+  readonly at: string
+  readonly message: Json
+  readonly answer: Answer
+}
+
+/** What an operator has to settle. */
+export interface Incident {
+  readonly step: string
+  readonly code: FailureCode
+  readonly message: string
+  readonly since: string
+}
+
+/** What the query `status` answers. */
+export interface RunStatus {
+  readonly runKey: RunKey
+  readonly playbook: string
+  readonly state: RunState
+  readonly waitingFor: WaitingFor | null
+  readonly principal: Principal | null
+  readonly request: Json
+  readonly policyDigest: Digest | null
+  /** What the policy asks to be exported and to where; nothing is exported yet. */
+  readonly auditExport: string | null
+  readonly pending: readonly PendingApproval[]
+  readonly attempts: readonly DecisionAttempt[]
+  readonly incidents: readonly Incident[]
+  readonly effects: readonly EffectStatus[]
+  readonly timeline: readonly TimelineEntry[]
+  readonly spend: Spend
+  readonly undoUntil: string | null
+  readonly result: RunResult | null
+}
+
+/** How `decide`, `undo` and `resolve` answer. A refusal is a result: it is in the history, and the run goes on. */
+export type Answer =
+  | { readonly accepted: true; readonly message: string }
+  | { readonly accepted: false; readonly code: FailureCode; readonly message: string }
+
+const person = z.string().trim().min(1).max(200)
+const comment = z.string().max(2000).default('')
+
+/** What an operator sends to undo a completed run, by the update or the signal `undo`. */
+export const undoMessage = z.strictObject({ by: person, comment })
+export type UndoMessage = z.input<typeof undoMessage>
+
+/**
+ * What an operator sends to settle an incident, by the update or the signal `resolve`: `retry` tries the stuck
+ * compensation again, `settled` states that it was put right by hand.
+ */
+export const resolveMessage = z.strictObject({
+  step: person,
+  resolution: z.enum(['retry', 'settled']),
+  by: person,
+  comment,
+})
+export type ResolveMessage = z.input<typeof resolveMessage>
+
+export type { DecideMessage }

@@ -1,0 +1,146 @@
+import type { z } from 'zod'
+import type { EvidenceKind } from './evidence.ts'
+import type { FailureCode } from './failures.ts'
+import type { FactDeclarations, FactValues } from './fact.ts'
+
+/** How bad a wrong action is. `high` and `medium` need cited evidence whatever the policy says. */
+export type Risk = 'low' | 'medium' | 'high'
+
+/**
+ * What can be taken back: `reversible` by our own undo, `externally_reversible` by asking somebody else or by
+ * a corrective act that does not restore the old state, `irreversible` not at all.
+ */
+export type Reversibility = 'read_only' | 'reversible' | 'externally_reversible' | 'irreversible'
+
+/**
+ * How a repeated write is kept from happening twice. `transaction`: effect and ledger row commit together in
+ * the host's database. `key`: the system takes an idempotency key. `probe`: the system can be asked whether
+ * it happened. `none`: an unknown outcome parks the run until an operator settles it.
+ */
+export type Idempotency = 'transaction' | 'key' | 'probe' | 'none'
+
+/** Capped retries; Temporal's default has no cap. Times in milliseconds. */
+export interface Retry {
+  /** 1 to 100. */
+  readonly maximumAttempts: number
+  readonly initialIntervalMs: number
+  readonly maximumIntervalMs: number
+  readonly backoffCoefficient: number
+}
+
+interface Common<Name extends string, I extends z.ZodType, O extends z.ZodType> {
+  /** `system.verb`, such as `billing.getOrder`: the activity type, so a wire name. */
+  readonly name: Name
+  /** What a person reads in the timeline: `look the order up`. */
+  readonly title: string
+  readonly input: I
+  /** An object; what the tool returns is parsed with it before anybody sees it. */
+  readonly output: O
+  /** Scopes that the principal needs in its workspace, such as `billing:read`; at least one. */
+  readonly scopes: readonly string[]
+  readonly risk: Risk
+  /** One attempt may take so long; milliseconds, at most one hour. */
+  readonly startToCloseMs: number
+  /** Needed when an attempt may take longer than ten seconds; milliseconds. */
+  readonly heartbeatMs?: number
+  readonly retry: Retry
+  /** Failure codes that are not tried again, beside those that never are. */
+  readonly nonRetryable: readonly FailureCode[]
+  readonly evidence: {
+    readonly kind: EvidenceKind
+    /** Names what was read or written, such as `order/ord_1042`. Pure. Method syntax, as in `facts`, is on purpose. */
+    reference(input: z.output<I>, output: z.output<O>): string
+  }
+}
+
+/** A tool that only reads. */
+export interface ReadTool<
+  Name extends string = string,
+  I extends z.ZodType = z.ZodType,
+  O extends z.ZodType = z.ZodType,
+> extends Common<Name, I, O> {
+  readonly kind: 'read'
+  readonly reversibility: 'read_only'
+  /**
+   * Whether it may run as a local activity: fewer events, less latency. Only for reads that answer within
+   * two seconds with at most 64 KB; past that an ordinary activity takes over.
+   */
+  readonly local: boolean
+}
+
+/** The tools whose receipts a write must cite, under the names by which `facts` and `supports` see their outputs. */
+export type Needs = Readonly<Record<string, ReadTool | WriteTool>>
+
+/** The outputs of the cited receipts, by the names in `needs`. */
+export type Cited<N extends Needs> = { readonly [K in keyof N]: z.output<N[K]['output']> }
+
+/** A tool that changes something. */
+export interface WriteTool<
+  Name extends string = string,
+  I extends z.ZodType = z.ZodType,
+  O extends z.ZodType = z.ZodType,
+  N extends Needs = Needs,
+  F extends FactDeclarations = FactDeclarations,
+> extends Common<Name, I, O> {
+  readonly kind: 'write'
+  readonly reversibility: Exclude<Reversibility, 'read_only'>
+  readonly idempotency: Idempotency
+  /** Evidence without which the action does not run. */
+  readonly needs: N
+  readonly declares: F
+  // Method syntax on purpose: it lets a list hold tools of different types.
+  /** The facts that policies decide on. Pure; run by the kernel and again by the host. */
+  facts(input: z.output<I>, cited: Cited<N>): FactValues<F>
+  /** What in the cited records speaks against the action; an empty list when they bear it out. Pure. */
+  supports(input: z.output<I>, cited: Cited<N>): readonly string[]
+  /** One line for people, such as `refund $20.00 of payment pay_1042`. Pure. */
+  describe(input: z.output<I>): string
+  /** `null` only where reversibility is `irreversible`. */
+  readonly undo: { readonly does: string; readonly startToCloseMs: number; readonly retry: Retry } | null
+}
+
+export type Tool = ReadTool | WriteTool
+
+/** A model's job: typed in, typed out. Every call is one activity, `model.think`. */
+export interface Thought<
+  Name extends string = string,
+  I extends z.ZodType = z.ZodType,
+  O extends z.ZodType = z.ZodType,
+> {
+  readonly kind: 'think'
+  readonly name: Name
+  readonly title: string
+  /** Small models route and extract, strong ones plan; configuration maps a role to an endpoint. */
+  readonly role: 'route' | 'extract' | 'plan'
+  readonly input: I
+  readonly output: O
+  /** The system prompt: what to do, in which form to answer. */
+  readonly instructions: string
+  /** The user prompt of an input. Pure. */
+  prompt(input: z.output<I>): string
+  readonly maxOutputTokens: number
+  readonly startToCloseMs: number
+  readonly heartbeatMs?: number
+  readonly retry: Retry
+}
+
+/** Fills in what is constant of a read. */
+export const readTool = <const Name extends string, I extends z.ZodType, O extends z.ZodType>(
+  contract: Omit<ReadTool<Name, I, O>, 'kind' | 'reversibility'>,
+): ReadTool<Name, I, O> => ({ ...contract, kind: 'read', reversibility: 'read_only' })
+
+/** Types a write from its parts. */
+export const writeTool = <
+  const Name extends string,
+  I extends z.ZodType,
+  O extends z.ZodType,
+  const N extends Needs,
+  const F extends FactDeclarations,
+>(
+  contract: Omit<WriteTool<Name, I, O, N, F>, 'kind'>,
+): WriteTool<Name, I, O, N, F> => ({ ...contract, kind: 'write' })
+
+/** Types a thought from its parts. */
+export const thought = <const Name extends string, I extends z.ZodType, O extends z.ZodType>(
+  contract: Omit<Thought<Name, I, O>, 'kind'>,
+): Thought<Name, I, O> => ({ ...contract, kind: 'think' })

@@ -1,0 +1,36 @@
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { fail, failureOf } from '../contract/failures.ts'
+import type { LedgerTables } from './tables.ts'
+
+export type LedgerDatabase = Kysely<LedgerTables>
+
+/**
+ * Opens a pool on a PostgreSQL URL. `onError` hears of connections that broke while idle: without a listener
+ * a restart of the database would end the process.
+ */
+export function openDatabase(
+  url: string,
+  { max = 10, onError = () => {} }: { readonly max?: number; readonly onError?: (error: Error) => void } = {},
+): LedgerDatabase {
+  const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 5_000 })
+  pool.on('error', onError)
+  return new Kysely<LedgerTables>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/**
+ * SQLSTATE classes after which trying again makes sense: connection (08), rollback by a deadlock or a
+ * serialisation failure (40), resources (53), operator intervention (57). PostgreSQL manual, appendix A.
+ */
+const AGAIN = /^(08|40|53|57)/
+const BROKEN_CONNECTION =
+  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|Connection terminated|timeout exceeded when trying to connect/
+
+/** A database error that may pass becomes `database_unavailable`; every other error stays what it is. */
+export function databaseFailure(error: unknown): unknown {
+  if (failureOf(error) !== undefined || !(error instanceof Error)) return error
+  const { code } = error as { code?: unknown }
+  const text = `${typeof code === 'string' ? code : ''} ${error.message}`
+  const passing = (typeof code === 'string' && AGAIN.test(code)) || BROKEN_CONNECTION.test(text)
+  return passing ? fail('database_unavailable', `the database did not answer: ${error.message}`) : error
+}

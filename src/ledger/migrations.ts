@@ -1,0 +1,65 @@
+import { type Kysely, sql } from 'kysely'
+import { type Migration, Migrator } from 'kysely/migration'
+import type { LedgerDatabase } from './database.ts'
+
+const migrations: Readonly<Record<string, Migration>> = {
+  '0001_ledger': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.policies (
+          digest text PRIMARY KEY CHECK (digest ~ '^sha256:[0-9a-f]{64}$'),
+          workflow text NOT NULL,
+          text text NOT NULL,
+          added_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+      await sql`
+        CREATE TABLE countersign.runs (
+          run_key text PRIMARY KEY,
+          workflow_id text NOT NULL,
+          workflow_type text NOT NULL,
+          policy_digest text NOT NULL REFERENCES countersign.policies,
+          principal jsonb NOT NULL,
+          request_digest text NOT NULL,
+          kernel_version text NOT NULL,
+          build_id text NOT NULL,
+          opened_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+      await sql`
+        CREATE TABLE countersign.effects (
+          run_key text NOT NULL REFERENCES countersign.runs,
+          step text NOT NULL,
+          tool text NOT NULL,
+          state text NOT NULL CHECK (state IN ('claimed', 'done', 'unknown', 'undone', 'barred')),
+          input jsonb NOT NULL,
+          input_digest text NOT NULL,
+          action_digest text,
+          undo jsonb,
+          result jsonb,
+          fence integer NOT NULL DEFAULT 1,
+          lease_until timestamptz,
+          undo_text text,
+          claimed_at timestamptz NOT NULL DEFAULT now(),
+          done_at timestamptz,
+          undone_at timestamptz,
+          PRIMARY KEY (run_key, step)
+        )`.execute(db)
+      await sql`
+        CREATE TABLE countersign.keys (
+          key_id text PRIMARY KEY,
+          public_key text NOT NULL,
+          added_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+    },
+  },
+}
+
+/** Brings the ledger's schema up to date; safe when several processes do it at once. */
+export async function migrateLedger(db: LedgerDatabase): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve({ ...migrations }) },
+    migrationTableSchema: 'countersign',
+  })
+  const { error } = await migrator.migrateToLatest()
+  if (error !== undefined) throw new Error('the ledger could not be migrated', { cause: error })
+}

@@ -1,0 +1,61 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { LedgerEntry, UndoPath } from '../contract/action.ts'
+import type { StepResult } from '../contract/evidence.ts'
+import type { Principal } from '../contract/principal.ts'
+
+/** Content-addressed policy texts: shared by every host, never deleted while a run may need one. */
+interface PolicyTable {
+  digest: string
+  workflow: string
+  text: string
+  added_at: Generated<Date>
+}
+
+/** One row a run, written by `openRun`. */
+interface RunTable {
+  run_key: string
+  workflow_id: string
+  workflow_type: string
+  policy_digest: string
+  principal: JSONColumnType<Principal>
+  request_digest: string
+  kernel_version: string
+  build_id: string
+  opened_at: Generated<Date>
+}
+
+/** One row a write step: what makes an effect happen once. */
+interface EffectTable {
+  run_key: string
+  step: string
+  tool: string
+  state: LedgerEntry['state']
+  input: JSONColumnType<object>
+  input_digest: string
+  action_digest: string | null
+  /** How it can be undone, as the warrant said. */
+  undo: ColumnType<UndoPath | null, string | null, string | null>
+  result: ColumnType<StepResult | null, string | null, string | null>
+  /** Grows with each attempt that takes the step over; an attempt with an older one writes nothing. */
+  fence: Generated<number>
+  lease_until: Date | null
+  undo_text: string | null
+  claimed_at: Generated<Date>
+  done_at: Date | null
+  undone_at: Date | null
+}
+
+/** The public keys of the hosts: receipts of the past stay verifiable. */
+interface KeyTable {
+  key_id: string
+  public_key: string
+  added_at: Generated<Date>
+}
+
+/** The tables of Countersign itself, in the PostgreSQL schema `countersign`. */
+export interface LedgerTables {
+  'countersign.policies': PolicyTable
+  'countersign.runs': RunTable
+  'countersign.effects': EffectTable
+  'countersign.keys': KeyTable
+}

@@ -1,0 +1,83 @@
+import type { Effect, Match } from '../../contract/action.ts'
+import type { FactDeclaration, FactValue } from '../../contract/fact.ts'
+import type { Json } from '../../contract/json.ts'
+import type { Operand, Trigger } from '../types.ts'
+import { type Comparable, OPERATOR_RULES } from './operators.ts'
+import { normaliseText } from './text.ts'
+import { reason } from './words.ts'
+
+const jsonOf = (operand: Operand): Json => (typeof operand === 'object' ? { ...operand } : operand)
+
+const thresholdOf = ({ operator, operands }: Trigger): Json => {
+  const [first] = operands
+  return OPERATOR_RULES[operator].takes === 'one' && first !== undefined ? jsonOf(first) : operands.map(jsonOf)
+}
+
+/** Throws `RangeError` on a value that is not of the declared type: NaN, another currency, half a character. */
+function comparableOf(value: FactValue, declaration: FactDeclaration): Comparable {
+  switch (declaration.type) {
+    case 'money':
+      if (typeof value !== 'object' || value.currency !== declaration.currency) break
+      if (Number.isSafeInteger(value.cents)) return value.cents
+      break
+    case 'number':
+      if (Number.isFinite(value)) return value as number
+      break
+    case 'boolean':
+      if (typeof value === 'boolean') return value
+      break
+    case 'text':
+      if (typeof value === 'string' && value.isWellFormed()) return normaliseText(value)
+      break
+    case 'enum':
+      if (typeof value === 'string' && declaration.values.includes(value)) return value
+      break
+  }
+  throw new RangeError(`not a value of type ${declaration.type}`)
+}
+
+const KNOWN: FactDeclaration = { type: 'boolean', trust: 'record' }
+
+function decided(
+  trigger: Trigger,
+  effect: Effect,
+  declaration: FactDeclaration,
+  value: FactValue | undefined,
+): Match | undefined {
+  const { id: rule, fact, operator, operands } = trigger
+  const { types, takes, holds } = OPERATOR_RULES[operator]
+  if (!types.includes(declaration.type)) throw new RangeError(`${operator} cannot be asked of ${declaration.type}`)
+  if (operands.length === 0 || (takes === 'one' && operands.length > 1)) throw new RangeError('wrong operands')
+
+  const found = value === undefined ? undefined : comparableOf(value, declaration)
+  const comparables = operands.map((operand) => comparableOf(operand, operator === 'exists' ? KNOWN : declaration))
+  const match = { rule, effect, fact, ...(value === undefined ? {} : { value }), threshold: thresholdOf(trigger) }
+  if (operator === 'exists') {
+    if (!holds(found !== undefined, comparables)) return undefined
+    return { ...match, because: found === undefined ? `${fact} is not known` : `${fact} is known` }
+  }
+  if (value === undefined || found === undefined) {
+    return { ...match, effect: 'deny', because: `${fact} is not known` }
+  }
+  if (!holds(found, comparables)) return undefined
+  const compared = { value, operands, comparable: found, comparables }
+  return { ...match, because: reason(fact, operator, declaration, compared) }
+}
+
+/**
+ * What a trigger says of an action whose contract declares its fact; `undefined` when it does not match.
+ * What cannot be decided is denied: a fact that is not known, a value of another type than was declared.
+ */
+export function judge(
+  trigger: Trigger,
+  effect: Effect,
+  declaration: FactDeclaration,
+  value: FactValue | undefined,
+): Match | undefined {
+  try {
+    return decided(trigger, effect, declaration, value)
+  } catch {
+    const { id: rule, fact } = trigger
+    return { rule, effect: 'deny', fact, because: `${fact} cannot be compared: it is not what its contract declares` }
+  }
+}

@@ -1,0 +1,64 @@
+import type { FactDeclaration, FactValue } from '../../contract/fact.ts'
+import { formatMoney } from '../../contract/money.ts'
+import type { Operand, Operator } from '../types.ts'
+import type { Comparable } from './operators.ts'
+
+const LONGEST_QUOTE = 80
+const MOST_LISTED = 5
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}`]/gu
+
+/** A text as one line of at most so many characters, with nothing in it that cannot be printed. */
+export function printable(text: string, longest: number): string {
+  // Cut before it is split: a text can be long. What is left of a pair that the cut split is unprintable.
+  const characters = Array.from(text.slice(0, 2 * longest + 1).replace(UNPRINTABLE, ' '))
+  return characters.length > longest ? `${characters.slice(0, longest - 1).join('')}…` : characters.join('')
+}
+
+/** A text in backticks, for messages that people read: at most 80 characters of it. */
+export const quoted = (text: string): string => `\`${printable(text, LONGEST_QUOTE)}\``
+
+/** Names in backticks, as they stand in a sentence. */
+export const listed = (names: readonly string[]): string => names.map(quoted).join(', ')
+
+/** `$120.00`, `12 days`, `true`, `` `enterprise` ``. */
+function wordsOf(value: FactValue, declaration: FactDeclaration): string {
+  if (typeof value === 'object') return formatMoney(value)
+  if (typeof value === 'string') return quoted(value)
+  return declaration.type === 'number' ? `${value} ${declaration.unit}` : String(value)
+}
+
+const RELATIONS: Partial<Record<Operator, string>> = {
+  ne: 'not',
+  gt: 'more than',
+  gte: 'at least',
+  lt: 'less than',
+  lte: 'at most',
+  in: 'one of',
+  not_in: 'none of',
+}
+
+/** A known value with its comparable form, and the operands with theirs. */
+interface Compared {
+  readonly value: FactValue
+  readonly operands: readonly Operand[]
+  readonly comparable: Comparable
+  readonly comparables: readonly Comparable[]
+}
+
+/** Why a trigger matched, in words: `refund_amount_usd is $120.00, at least $50.00`. */
+export function reason(fact: string, operator: Operator, declaration: FactDeclaration, compared: Compared): string {
+  const { value, operands, comparable, comparables } = compared
+  const words = (all: readonly Operand[]): string => {
+    const shown = all.slice(0, MOST_LISTED).map((operand) => wordsOf(operand, declaration))
+    const more = all.length - shown.length
+    return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ')
+  }
+  if (operator === 'contains' || operator === 'contains_any') {
+    const found = operands.filter((_, at) => String(comparable).includes(String(comparables[at])))
+    return `${fact} contains ${words(found)}`
+  }
+  if (operator === 'starts_with') return `${fact} starts with ${words(operands)}`
+  const relation = RELATIONS[operator]
+  const is = `${fact} is ${wordsOf(value, declaration)}`
+  return relation === undefined ? is : `${is}, ${relation} ${words(operands)}`
+}

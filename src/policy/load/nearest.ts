@@ -1,0 +1,36 @@
+import { listed, quoted } from '../decide/words.ts'
+
+const LONGEST_NAME = 64
+
+/** How many letters have to be put in, left out or exchanged to make one name of the other (Levenshtein). */
+function distance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, at) => at)
+  for (const [row, letter] of a.split('').entries()) {
+    const current = [row + 1]
+    for (let at = 0; at < b.length; at++) {
+      const exchanged = (previous[at] ?? 0) + (letter === b[at] ? 0 : 1)
+      current.push(Math.min(exchanged, (previous[at + 1] ?? 0) + 1, (current[at] ?? 0) + 1))
+    }
+    previous = current
+  }
+  return previous[b.length] ?? 0
+}
+
+/** The known name that was probably meant: at most a third of its letters differ. */
+export function nearest(name: string, known: Iterable<string>): string | undefined {
+  if (name.length > LONGEST_NAME) return undefined
+  let best: { readonly name: string; readonly away: number } | undefined
+  for (const candidate of known) {
+    const away = distance(name.toLowerCase(), candidate.toLowerCase())
+    const near = away <= Math.max(1, Math.floor(candidate.length / 3))
+    if (near && (best === undefined || away < best.away)) best = { name: candidate, away }
+  }
+  return best?.name
+}
+
+/** Help for an unknown name: the nearest known one, or all of them. `what` opens that list: `the known facts are`. */
+export function suggestion(name: string, known: readonly string[], what: string): string {
+  const meant = nearest(name, known)
+  if (meant !== undefined) return `did you mean ${quoted(meant)}?`
+  return `${what}: ${known.length === 0 ? 'none' : listed(known)}.`
+}

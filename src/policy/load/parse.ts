@@ -1,0 +1,132 @@
+import { type Digest, digestOfText } from '../../contract/digest.ts'
+import { deepFreeze } from '../../contract/json.ts'
+import { factsOf, type PlaybookContract, slugOf } from '../../contract/playbook.ts'
+import { quoted } from '../decide/words.ts'
+import type { Policy } from '../types.ts'
+import { readBoolean, readMicroUsd, readName, readOneOf, type Reader, readText, readWholeNumber } from './found.ts'
+import { suggestion } from './nearest.ts'
+import { type PolicyProblem, Report } from './problem.ts'
+import { readSection, Section } from './section.ts'
+import { readSource } from './source.ts'
+import { readTriggers } from './triggers.ts'
+
+/** A policy that can be used, with the text that it was read from. */
+export interface LoadedPolicy {
+  readonly policy: Policy
+  /** SHA-256 of the text, byte for byte. */
+  readonly digest: Digest
+  readonly text: string
+  /** The playbook that it is the policy of. */
+  readonly workflow: string
+}
+
+export type ParsedPolicy =
+  | ({ readonly ok: true } & LoadedPolicy)
+  | {
+      readonly ok: false
+      readonly problems: readonly PolicyProblem[]
+      /** The playbook that it says it is the policy of; `null` when it names none that is known. */
+      readonly workflow: string | null
+    }
+
+const KEYS = [
+  'workflow',
+  'model_budget_usd',
+  'max_tool_calls',
+  'budget',
+  'requires_approval_if',
+  'deny_if',
+  'approvals',
+  'audit',
+  'rollback',
+] as const
+
+const MOST_TOOL_CALLS = 1_000_000
+const MINUTES_A_YEAR = 525_600
+const THREE_DAYS = 4320
+
+const BUDGET: Policy['budget'] = { onExceeded: 'escalate' }
+const APPROVALS: Policy['approvals'] = { expiresMinutes: THREE_DAYS, onTimeout: 'escalate' }
+const AUDIT: Policy['audit'] = { logLevel: 'evidence', export: null }
+const ROLLBACK: Policy['rollback'] = { enabled: false, windowMinutes: 0 }
+
+const orRefuse = readOneOf(['escalate', 'refuse'])
+
+const readBudget = readSection(['on_exceeded'], (section): Policy['budget'] => ({
+  onExceeded: section.read('on_exceeded', orRefuse, BUDGET.onExceeded),
+}))
+
+const readApprovals = readSection(['expires_minutes', 'on_timeout'], (section): Policy['approvals'] => ({
+  expiresMinutes: section.read('expires_minutes', readWholeNumber(1, MINUTES_A_YEAR), APPROVALS.expiresMinutes),
+  onTimeout: section.read('on_timeout', orRefuse, APPROVALS.onTimeout),
+}))
+
+const readAudit = readSection(['log_level', 'export'], (section): Policy['audit'] => ({
+  logLevel: section.read('log_level', readOneOf(['evidence', 'standard']), AUDIT.logLevel),
+  export: section.read('export', readName, AUDIT.export),
+}))
+
+const readRollback = readSection(['enabled', 'window_minutes'], (section): Policy['rollback'] => {
+  const enabled = section.require('enabled', readBoolean, false)
+  const minutes = readWholeNumber(0, MINUTES_A_YEAR)
+  const windowMinutes = enabled
+    ? section.require('window_minutes', minutes, 0)
+    : section.read('window_minutes', minutes, 0)
+  // Who reads only the window of a disabled rollback must find none.
+  return { enabled, windowMinutes: enabled ? windowMinutes : 0 }
+})
+
+const readWorkflow =
+  (contracts: readonly PlaybookContract[], owner: PlaybookContract | undefined): Reader<PlaybookContract> =>
+  (found, report) => {
+    const name = readText(found, report)
+    if (name === undefined) return undefined
+    const contract = contracts.find((each) => each.name === name)
+    if (contract === undefined) {
+      const names = contracts.map((each) => each.name)
+      const help = suggestion(name, names, 'the known playbooks are')
+      return report.at(found.offset, `unknown workflow ${quoted(name)}.`, help)
+    }
+    if (owner !== undefined && contract !== owner) {
+      const message = `${quoted(name)} is another playbook: a file of this name is the policy of ${quoted(owner.name)}.`
+      report.at(found.offset, message, `rename it to ${quoted(`${slugOf(name)}.yaml`)}, or mend its \`workflow\`.`)
+    }
+    return contract
+  }
+
+/**
+ * Reads the text of a policy and checks it against the contract of its playbook. `file` is only for messages;
+ * `owner` is the playbook that the name of the file calls for, if any.
+ * Either a frozen policy, or every problem that was found, in the order of the text; what it means is looked at once it
+ * is plain YAML. Never throws and never hangs, whatever the text. No file is read.
+ */
+export function parsePolicy(
+  text: string,
+  file: string,
+  contracts: readonly PlaybookContract[],
+  owner?: PlaybookContract,
+): ParsedPolicy {
+  const report = new Report(file, text)
+  const map = readSource(text, report)
+  if (map === undefined) return { ok: false, problems: report.problems, workflow: null }
+
+  const top = new Section(map, '', KEYS, report)
+  const contract = top.require('workflow', readWorkflow(contracts, owner), undefined)
+  const facts = contract ?? owner
+  const triggers = readTriggers(facts === undefined ? undefined : factsOf(facts))
+  const rest: Omit<Policy, 'workflow'> = {
+    modelBudgetMicroUsd: top.read('model_budget_usd', readMicroUsd, null),
+    maxToolCalls: top.read('max_tool_calls', readWholeNumber(0, MOST_TOOL_CALLS), null),
+    budget: top.read('budget', readBudget, BUDGET),
+    denyIf: top.read('deny_if', triggers, []),
+    requiresApprovalIf: top.read('requires_approval_if', triggers, []),
+    approvals: top.read('approvals', readApprovals, APPROVALS),
+    audit: top.read('audit', readAudit, AUDIT),
+    rollback: top.read('rollback', readRollback, ROLLBACK),
+  }
+  if (contract === undefined || !report.isEmpty) {
+    return { ok: false, problems: report.problems, workflow: contract?.name ?? null }
+  }
+  const policy = deepFreeze<Policy>({ workflow: contract.name, ...rest })
+  return { ok: true, policy, digest: digestOfText(text), text, workflow: contract.name }
+}

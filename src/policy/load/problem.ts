@@ -1,0 +1,59 @@
+import { LineCounter } from 'yaml'
+
+/** Something that keeps a policy from being used. */
+export interface PolicyProblem {
+  readonly code: 'policy_invalid' | 'policy_not_found'
+  /** As the caller named it, such as `policies/refund-request.yaml`. */
+  readonly file: string
+  /** From 1; 0 when the problem is the file as a whole. */
+  readonly line: number
+  /** From 1, in UTF-16 units; 0 as in `line`. */
+  readonly column: number
+  /** What is wrong, with the value in backticks. */
+  readonly message: string
+  /** What to do about it. */
+  readonly help: string
+}
+
+/** `policies/refund-request.yaml:5:2 unknown fact …` and, on the next line, what to do about it. */
+export function formatProblem({ file, line, column, message, help }: PolicyProblem): string {
+  const place = line === 0 ? file : `${file}:${line}:${column}`
+  return `${place} ${message}\n  ${help}`
+}
+
+/** A problem of a file that could not be read as a policy text at all. */
+export const fileProblem = (
+  file: string,
+  message: string,
+  help: string,
+  code: PolicyProblem['code'] = 'policy_invalid',
+): PolicyProblem => ({ code, file, line: 0, column: 0, message, help })
+
+/** Collects the problems of one policy text, by offset. */
+export class Report {
+  readonly #file: string
+  readonly #lines = new LineCounter()
+  readonly #found: { readonly offset: number; readonly problem: PolicyProblem }[] = []
+
+  constructor(file: string, text: string) {
+    this.#file = file
+    this.#lines.addNewLine(0)
+    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.#lines.addNewLine(at + 1)
+  }
+
+  /** Adds a problem with what stands at this offset of the text. Returns what a reader returns then. */
+  at(offset: number, message: string, help: string): undefined {
+    const { line, col: column } = this.#lines.linePos(offset)
+    this.#found.push({ offset, problem: { code: 'policy_invalid', file: this.#file, line, column, message, help } })
+    return undefined
+  }
+
+  /** All problems so far, in the order of the text. */
+  get problems(): readonly PolicyProblem[] {
+    return this.#found.toSorted((a, b) => a.offset - b.offset).map(({ problem }) => problem)
+  }
+
+  get isEmpty(): boolean {
+    return this.#found.length === 0
+  }
+}

@@ -1,0 +1,103 @@
+import { isMap, isScalar, type Node, type YAMLMap } from 'yaml'
+import { quoted } from '../decide/words.ts'
+import { describe, type Found, type Reader } from './found.ts'
+import { suggestion } from './nearest.ts'
+import type { Report } from './problem.ts'
+
+/** Names that JavaScript objects give a meaning of their own. */
+const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
+
+/** A key of the file with its value. */
+export interface Entry extends Found {
+  readonly key: string
+  readonly keyOffset: number
+}
+
+const offsetOf = (node: Node): number => node.range?.[0] ?? 0
+
+/** The entries of a map in the order of the file. Keys that are no plain text, stand twice or must not be are reported. */
+export function readEntries(map: YAMLMap, where: string, report: Report): readonly Entry[] {
+  const seen = new Set<string>()
+  const start = offsetOf(map)
+  return map.items.flatMap(({ key: keyNode, value }) => {
+    const key = keyNode as Node | null
+    const keyOffset = key === null ? start : offsetOf(key)
+    if (!isScalar(key) || typeof key.value !== 'string') {
+      report.at(keyOffset, `a key must be text, not ${describe(key)}.`, 'put it in quotes or take it out.')
+      return []
+    }
+    const name = key.value
+    if (FORBIDDEN_KEYS.has(name)) {
+      report.at(keyOffset, `the key ${quoted(name)} is not allowed.`, 'take it out.')
+      return []
+    }
+    if (name === '<<') {
+      report.at(keyOffset, 'the merge key `<<` is not allowed.', 'write the keys out.')
+      return []
+    }
+    if (seen.has(name)) {
+      report.at(keyOffset, `duplicate key ${quoted(name)}.`, 'keep one of the two.')
+      return []
+    }
+    seen.add(name)
+    const node = value as Node | null
+    const isThere = node !== null && !(isScalar(node) && node.value === null && node.source === '')
+    const offset = isThere ? offsetOf(node) : keyOffset
+    return [{ key: name, name: where === '' ? name : `${where}.${name}`, node, offset, keyOffset }]
+  })
+}
+
+/** A map with a fixed set of keys. */
+export class Section<Key extends string> {
+  readonly #report: Report
+  readonly #entries: ReadonlyMap<string, Entry>
+  readonly #where: string
+  readonly #offset: number
+
+  constructor(map: YAMLMap, where: string, keys: readonly Key[], report: Report) {
+    this.#report = report
+    this.#where = where
+    this.#offset = offsetOf(map)
+    const entries = readEntries(map, where, report)
+    const known: readonly string[] = keys
+    for (const { key, keyOffset } of entries) {
+      if (known.includes(key)) continue
+      const place = where === '' ? '' : ` in ${where}`
+      report.at(keyOffset, `unknown key ${quoted(key)}${place}.`, suggestion(key, known, 'the keys here are'))
+    }
+    this.#entries = new Map(entries.map((entry) => [entry.key, entry]))
+  }
+
+  /** What stands under a key; the fallback when there is no such key, or when its value was reported. */
+  read<T, F>(key: Key, reader: Reader<T>, fallback: F): T | F {
+    const entry = this.#entries.get(key)
+    return (entry === undefined ? undefined : reader(entry, this.#report)) ?? fallback
+  }
+
+  /** As `read`, but a missing key is reported. */
+  require<T, F>(key: Key, reader: Reader<T>, fallback: F): T | F {
+    if (!this.#entries.has(key)) {
+      const place = this.#where === '' ? 'the policy' : `\`${this.#where}\``
+      this.#report.at(this.#offset, `${place} lacks the key \`${key}\`.`, 'add it; see docs/writing-a-policy.md.')
+    }
+    return this.read(key, reader, fallback)
+  }
+}
+
+/** A map: its node, or `undefined` after it was reported that it is none. */
+export const readMap: Reader<YAMLMap> = ({ name, node, offset }, report) => {
+  if (isMap(node)) return node
+  return report.at(
+    offset,
+    `\`${name}\` must be a map, got ${describe(node)}.`,
+    'indent its keys below it, or take it out.',
+  )
+}
+
+/** A section of the policy, made into its value. */
+export const readSection =
+  <Key extends string, T>(keys: readonly Key[], make: (section: Section<Key>) => T): Reader<T> =>
+  (found, report) => {
+    const map = readMap(found, report)
+    return map === undefined ? undefined : make(new Section(map, found.name, keys, report))
+  }

@@ -1,0 +1,73 @@
+import type { Digest } from '../contract/digest.ts'
+import type { RunKey } from '../contract/evidence.ts'
+import type { Json } from '../contract/json.ts'
+import type { Money } from '../contract/money.ts'
+import type { Principal } from '../contract/principal.ts'
+
+/** The closed set of operators, by the suffix that policies write. */
+export const OPERATORS = [
+  'eq',
+  'ne',
+  'gt',
+  'gte',
+  'lt',
+  'lte',
+  'in',
+  'not_in',
+  'contains',
+  'contains_any',
+  'starts_with',
+  'exists',
+] as const
+export type Operator = (typeof OPERATORS)[number]
+
+/** A value that a fact is compared with, converted to the fact's own type and unit. */
+export type Operand = Money | number | boolean | string
+
+/** One line of `requires_approval_if` or `deny_if`. */
+export interface Trigger {
+  /** `requires_approval_if.refund_amount_usd_gte`: where it stands in the file. */
+  readonly id: string
+  readonly fact: string
+  readonly operator: Operator
+  /** One operand, or the list of `in`, `not_in`, `contains` and `contains_any`. */
+  readonly operands: readonly Operand[]
+}
+
+/**
+ * A policy as it was parsed: plain JSON, so that it stands in the history beside its text and both sides of
+ * the sandbox decide by the same value.
+ */
+export interface Policy {
+  readonly workflow: string
+  /** `null`: no cap. */
+  readonly modelBudgetMicroUsd: number | null
+  readonly maxToolCalls: number | null
+  readonly budget: { readonly onExceeded: 'escalate' | 'refuse' }
+  readonly denyIf: readonly Trigger[]
+  readonly requiresApprovalIf: readonly Trigger[]
+  readonly approvals: {
+    /** Minutes from the question to its absolute deadline. */
+    readonly expiresMinutes: number
+    readonly onTimeout: 'escalate' | 'refuse'
+  }
+  readonly audit: { readonly logLevel: 'evidence' | 'standard'; readonly export: string | null }
+  readonly rollback: { readonly enabled: boolean; readonly windowMinutes: number }
+}
+
+/**
+ * What `openRun` answers, and so what stands in the history: the run is judged for ever by the policy that
+ * was pinned here.
+ */
+export interface OpenedRun {
+  readonly runKey: RunKey
+  readonly principal: Principal
+  /** The request as the playbook's schema read it. */
+  readonly request: Json
+  readonly policy: Policy
+  readonly policyText: string
+  readonly policyDigest: Digest
+  readonly kernelVersion: string
+  /** The build id of the worker's bundle. */
+  readonly buildId: string
+}

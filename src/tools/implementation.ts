@@ -1,0 +1,97 @@
+import type { Kysely } from 'kysely'
+import type { z } from 'zod'
+import type { Preview } from '../contract/action.ts'
+import type { RunKey } from '../contract/evidence.ts'
+import type { JsonObject } from '../contract/json.ts'
+import type { Principal } from '../contract/principal.ts'
+import type { ReadTool, Thought, Tool, WriteTool } from '../contract/tool.ts'
+
+/** What an implementation is handed beside its input. */
+export interface ToolCall {
+  readonly runKey: RunKey
+  readonly step: string
+  /**
+   * The same on every attempt of the step, and no other step's: send it to a system that takes idempotency
+   * keys. Up to 64 characters of `[a-z0-9_]`.
+   */
+  readonly idempotencyKey: string
+  /** Aborted when the attempt is cancelled or the worker drains. */
+  readonly signal: AbortSignal
+  /** Tells Temporal that the attempt is alive; needed where the contract has `heartbeatMs`. */
+  heartbeat(): void
+  /**
+   * The host's database. In `execute` and `undo` of a contract with idempotency `transaction` it is the
+   * transaction in which the ledger row commits: do everything in it, and nothing outside it.
+   */
+  readonly db: Kysely<unknown>
+}
+
+/** An attempt to write: for whom, and the fields that the approved preview rested on (`{}` when none was made). */
+export interface WriteCall extends ToolCall {
+  readonly principal: Principal
+  readonly expect: JsonObject
+}
+
+/** How a read is done. Throw `fail(code, …)`; anything else thrown becomes `tool_threw` and is tried again. */
+export interface ReadImplementation<T extends ReadTool = ReadTool> {
+  readonly contract: T
+  execute(input: z.output<T['input']>, call: ToolCall): Promise<z.input<T['output']>>
+}
+
+/**
+ * How a write is done, shown and undone. `execute` checks its own preconditions and `expect` in the
+ * transaction of the effect, and throws `world_moved` when the world is not the one that was shown.
+ */
+export interface WriteImplementation<T extends WriteTool = WriteTool> {
+  readonly contract: T
+  preview(input: z.output<T['input']>, call: ToolCall): Promise<Preview>
+  execute(input: z.output<T['input']>, call: WriteCall): Promise<z.input<T['output']>>
+  /**
+   * Asks the system whether an attempt with this idempotency key happened: its output, or `null`. Present
+   * exactly when the contract has idempotency `probe`.
+   */
+  probe?(input: z.output<T['input']>, call: ToolCall): Promise<z.input<T['output']> | null>
+  /** Idempotent. Present exactly when the contract has an undo. Returns one line about what was done. */
+  undo?(input: z.output<T['input']>, output: z.output<T['output']>, call: ToolCall): Promise<string>
+}
+
+export type ToolImplementation = ReadImplementation | WriteImplementation
+
+/** Binds a contract to the code that fulfils it. */
+export function implement<T extends ReadTool>(
+  contract: T,
+  how: Omit<ReadImplementation<T>, 'contract'>,
+): ReadImplementation<T>
+export function implement<T extends WriteTool>(
+  contract: T,
+  how: Omit<WriteImplementation<T>, 'contract'>,
+): WriteImplementation<T>
+export function implement(contract: Tool, how: object): object {
+  return { contract, ...how }
+}
+
+/** What a model call gave and cost. */
+export interface Thinking {
+  /** Not yet parsed with the thought's `output`. */
+  readonly output: unknown
+  /** `deterministic` when no model was asked. */
+  readonly model: string
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly microUsd: number
+}
+
+/** Answers thoughts: a model endpoint by configuration, or plain code. */
+export interface Thinker {
+  /**
+   * Fails with `model_budget_exceeded` before anything is sent when the call could cost more than
+   * `remainingMicroUsd` (`null`: no cap).
+   */
+  think(thought: Thought, input: unknown, limits: ThinkLimits): Promise<Thinking>
+}
+
+export interface ThinkLimits {
+  readonly remainingMicroUsd: number | null
+  readonly signal: AbortSignal
+  heartbeat(): void
+}

@@ -1,0 +1,176 @@
+import type { Info } from '@temporalio/activity'
+import { actionDigestOf, type Approval, citationOf, inputDigestOf, type Warrant } from '../contract/action.ts'
+import { contradictions, factsOfAction, missingEvidence } from '../contract/derive.ts'
+import { canonicalJson, type Digest } from '../contract/digest.ts'
+import type { RunKey } from '../contract/evidence.ts'
+import { fail, type FailureCode } from '../contract/failures.ts'
+import type { Json } from '../contract/json.ts'
+import type { PlaybookContract } from '../contract/playbook.ts'
+import { type Principal, samePerson } from '../contract/principal.ts'
+import type { WriteTool } from '../contract/tool.ts'
+import { verifyEvidence } from '../identity/receipts.ts'
+import type { RunRow } from '../ledger/runs.ts'
+import { decide } from '../policy/decide/index.ts'
+import type { Policy } from '../policy/types.ts'
+
+/** What the guard asks of the host; each answers from the host's own stores, never from the message. */
+export interface GuardStores {
+  findRun(runKey: RunKey): Promise<RunRow | undefined>
+  policyOf(digest: Digest): Promise<Policy | undefined>
+  publicKeyOf(keyId: string): Promise<string | undefined>
+  /** The first run id of the chain that a run id belongs to, as Temporal's server says. */
+  firstRunIdOf(workflowId: string, runId: string): Promise<string | undefined>
+}
+
+type Place = Pick<Info, 'inWorkflow' | 'isLocal' | 'workflowType' | 'workflowExecution' | 'activityId' | 'activityType'>
+
+const refuse = (code: FailureCode, message: string): Error => fail(code, message)
+const same = (left: unknown, right: unknown): boolean => canonicalJson(left) === canonicalJson(right)
+
+/** The playbook in which an activity was called; fails with `outside_workflow`. */
+export function playbookAt(
+  place: Place,
+  playbooks: ReadonlyMap<string, PlaybookContract>,
+): { readonly type: string; readonly contract: PlaybookContract; readonly workflowId: string; readonly runId: string } {
+  const { inWorkflow, workflowType, workflowExecution } = place
+  if (!inWorkflow || workflowExecution === undefined || workflowType === undefined) {
+    throw refuse('outside_workflow', `\`${place.activityType}\` was called outside a playbook`)
+  }
+  const contract = playbooks.get(workflowType)
+  if (contract === undefined) {
+    throw refuse('outside_workflow', `\`${workflowType}\` is no playbook of this worker`)
+  }
+  return { type: workflowType, contract, ...workflowExecution }
+}
+
+/** The parts of a run key; fails with `warrant_mismatch` unless it is one of this workflow id. */
+export function firstRunIdIn(runKey: RunKey, workflowId: string): string {
+  const at = runKey.lastIndexOf('/')
+  if (at < 1 || runKey.slice(0, at) !== workflowId) {
+    throw refuse('warrant_mismatch', `the run key is not of the workflow \`${workflowId}\``)
+  }
+  return runKey.slice(at + 1)
+}
+
+/** Checks that a run id belongs to the chain of a run key: itself, a reset of it, or a continuation. */
+export async function checkChain(
+  runKey: RunKey,
+  place: { readonly workflowId: string; readonly runId: string },
+  stores: Pick<GuardStores, 'firstRunIdOf'>,
+): Promise<void> {
+  const first = firstRunIdIn(runKey, place.workflowId)
+  if (first === place.runId) return
+  if ((await stores.firstRunIdOf(place.workflowId, place.runId)) !== first) {
+    throw refuse('warrant_mismatch', `the run \`${place.runId}\` does not belong to \`${runKey}\``)
+  }
+}
+
+/** Checks where a write or an undo was called, and that `openRun` knows its run. Returns the run's row. */
+export async function checkPlace(
+  place: Place,
+  warrant: {
+    readonly runKey: RunKey
+    readonly step: string
+    readonly tool: string
+    readonly workflowType: string
+    readonly policyDigest: Digest
+  },
+  playbooks: ReadonlyMap<string, PlaybookContract>,
+  stores: GuardStores,
+): Promise<RunRow> {
+  const at = playbookAt(place, playbooks)
+  if (place.isLocal) throw refuse('outside_workflow', 'a write does not run as a local activity')
+  if (!at.contract.tools.some((listed) => listed.name === warrant.tool)) {
+    throw refuse('tool_not_listed', `\`${at.type}\` does not list \`${warrant.tool}\``)
+  }
+  if (warrant.workflowType !== at.type) throw refuse('warrant_mismatch', 'it is for another workflow type')
+  if (warrant.step !== place.activityId) throw refuse('warrant_mismatch', 'it is for another step')
+  await checkChain(warrant.runKey, at, stores)
+  const run = await stores.findRun(warrant.runKey)
+  if (run === undefined) throw refuse('run_unknown', `no worker opened the run \`${warrant.runKey}\``)
+  if (run.workflowType !== at.type) throw refuse('warrant_mismatch', 'the run is of another workflow type')
+  if (run.policyDigest !== warrant.policyDigest) {
+    throw refuse('warrant_mismatch', 'the run was opened under another policy')
+  }
+  return run
+}
+
+/**
+ * Checks a warrant before a system of record is touched, and believes none of it: digests are computed again,
+ * receipts verified, facts derived, the policy looked up and the action decided again, approvals examined.
+ * Each refusal is a typed final failure; a store that does not answer is retryable.
+ */
+export async function checkWarrant(
+  warrant: Warrant,
+  tool: WriteTool,
+  input: Json,
+  run: RunRow,
+  stores: GuardStores,
+): Promise<void> {
+  if (warrant.tool !== tool.name) throw refuse('warrant_mismatch', 'it is for another tool')
+  if (inputDigestOf(tool.name, input) !== warrant.inputDigest) {
+    throw refuse('warrant_mismatch', 'the input is not the one it was issued for')
+  }
+  if (!same(warrant.principal, run.principal)) {
+    throw refuse('warrant_mismatch', 'the principal is not the one who opened the run')
+  }
+  const policy = await stores.policyOf(warrant.policyDigest)
+  if (policy === undefined) {
+    throw refuse('warrant_policy_unknown', `nobody stored the policy ${warrant.policyDigest}`)
+  }
+  for (const evidence of warrant.evidence) {
+    await verifyEvidence(evidence, warrant.runKey, (keyId) => stores.publicKeyOf(keyId))
+  }
+  const lacking = [
+    ...missingEvidence(tool, warrant.evidence, policy.audit.logLevel === 'evidence'),
+    ...contradictions(tool, input, warrant.evidence),
+  ]
+  if (lacking.length > 0) throw refuse('warrant_decision_differs', `the evidence: ${lacking.join('; ')}`)
+  const facts = factsOfAction(tool, input, warrant.evidence)
+  const decision = decide(policy, tool, facts)
+  if (!same(facts, warrant.facts) || !same(decision, warrant.decision)) {
+    throw refuse('warrant_decision_differs', `the host decides \`${decision.effect}\` on other facts or rules`)
+  }
+  const actionDigest = actionDigestOf({
+    runKey: warrant.runKey,
+    step: warrant.step,
+    tool: tool.name,
+    input,
+    facts,
+    evidence: warrant.evidence.map(citationOf),
+    changes: warrant.changes,
+    expect: warrant.expect,
+    policyDigest: warrant.policyDigest,
+  })
+  if (actionDigest !== warrant.actionDigest) {
+    throw refuse('warrant_mismatch', 'the action digest is not that of the action')
+  }
+  switch (decision.effect) {
+    case 'allow':
+      return
+    case 'require_approval':
+      checkApprovals(warrant, run.principal)
+      return
+    case 'deny':
+    case 'escalate':
+      throw refuse('warrant_decision_differs', `the policy says \`${decision.effect}\``)
+  }
+}
+
+/** One approval of this very action by somebody else than who asked; fails with `approval_invalid`. */
+function checkApprovals(warrant: Warrant, principal: Principal): void {
+  const [approval, ...others] = warrant.approvals
+  if (approval === undefined) throw refuse('approval_invalid', 'the action was not approved')
+  for (const one of [approval, ...others]) {
+    const wrong = whatIsWrong(one, warrant, principal)
+    if (wrong !== undefined) throw refuse('approval_invalid', `an approval by ${one.by} ${wrong}`)
+  }
+}
+
+function whatIsWrong(approval: Approval, warrant: Warrant, principal: Principal): string | undefined {
+  if (approval.decision !== 'approve') return 'is none'
+  if (approval.actionDigest !== warrant.actionDigest) return 'is of another action'
+  if (approval.step !== warrant.step) return 'is of another step'
+  if (samePerson(principal, approval.by)) return 'is by the requester'
+  return undefined
+}

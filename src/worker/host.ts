@@ -1,0 +1,290 @@
+import { Context } from '@temporalio/activity'
+import type { LedgerEntry, UndoWarrant, Warrant } from '../contract/action.ts'
+import type {
+  OpenRunCall,
+  PreviewResult,
+  ReadCall,
+  RecallCall,
+  ThinkCall,
+  ThinkResult,
+  UndoCall,
+  UndoResult,
+  WriteCallMessage,
+} from '../contract/calls.ts'
+import { type Digest, digestOf } from '../contract/digest.ts'
+import type { RunKey, StepResult } from '../contract/evidence.ts'
+import { fail, failureOf } from '../contract/failures.ts'
+import type { Json } from '../contract/json.ts'
+import type { PlaybookContract } from '../contract/playbook.ts'
+import type { Principal } from '../contract/principal.ts'
+import { startMessage } from '../contract/run.ts'
+import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
+import type { HostKey } from '../identity/host-key.ts'
+import type { LedgerDatabase } from '../ledger/database.ts'
+import { effectsOf, findEffect } from '../ledger/effects.ts'
+import { findKey } from '../ledger/keys.ts'
+import { policyText } from '../ledger/policies.ts'
+import { findRun, insertRun, type RunRow } from '../ledger/runs.ts'
+import { parsePolicy } from '../policy/load/index.ts'
+import type { OpenedRun, Policy } from '../policy/types.ts'
+import type { ReadImplementation, Thinker, WriteImplementation } from '../tools/implementation.ts'
+import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } from './guard.ts'
+import type { Registry } from './registry.ts'
+import { attested, firstIssue, parseInput, parseOutput, typed } from './steps.ts'
+import { executeOnce, toolCall, undoOnce } from './writes.ts'
+
+/** Everything the activities of a worker stand on. */
+export interface HostOptions {
+  readonly db: LedgerDatabase
+  readonly key: HostKey
+  readonly registry: Registry
+  readonly thinker: Thinker
+  /** The digest of the policy that a new run of a playbook is pinned to. */
+  readonly currentPolicy: (workflow: string) => Digest | undefined
+  readonly buildId: string
+}
+
+type Activity = (argument: never) => Promise<unknown>
+
+/** The activities of a worker: each tool behind its guard, and nothing else. */
+export function activitiesOf(options: HostOptions): Record<string, Activity> {
+  const host = new Host(options)
+  const { registry } = options
+  const activities: Record<string, Activity> = {
+    [WIRE.activities.openRun]: (call: OpenRunCall) => host.openRun(call),
+    [WIRE.activities.recall]: (call: RecallCall) => host.recall(call),
+    [WIRE.activities.think]: (call: ThinkCall) => host.think(call),
+    // Temporal retries an unknown activity type for ever; this one says no.
+    default: () =>
+      Promise.reject(fail('activity_unknown', `this worker has no tool \`${Context.current().info.activityType}\``)),
+  }
+  for (const [name, how] of registry.reads) activities[name] = (call: ReadCall) => host.read(how, call)
+  for (const [name, how] of registry.writes) {
+    activities[name] = (call: WriteCallMessage) => host.write(how, call)
+    activities[`${name}${WIRE.activities.preview}`] = (call: ReadCall) => host.preview(how, call)
+    activities[`${name}${WIRE.activities.undo}`] = (call: UndoCall) => host.undo(how, call)
+  }
+  return Object.fromEntries(
+    Object.entries(activities).map(([name, run]) => [
+      name,
+      async (argument: never) => {
+        try {
+          return await run(argument)
+        } catch (error) {
+          throw typed(error)
+        }
+      },
+    ]),
+  )
+}
+
+interface StoredPolicy {
+  readonly policy: Policy
+  readonly text: string
+}
+
+class Host {
+  readonly #options: HostOptions
+  readonly #policies = new Map<Digest, StoredPolicy>()
+  readonly #keys = new Map<string, string>()
+  readonly #stores: GuardStores
+
+  constructor(options: HostOptions) {
+    this.#options = options
+    this.#stores = {
+      findRun: (runKey) => findRun(options.db, runKey),
+      policyOf: async (digest) => (await this.#stored(digest))?.policy,
+      publicKeyOf: (keyId) => this.#publicKeyOf(keyId),
+      firstRunIdOf,
+    }
+  }
+
+  /** Opens a run once; again, after a reset or a continuation, it answers what was pinned the first time. */
+  async openRun({ runKey, start }: OpenRunCall): Promise<OpenedRun> {
+    const { db, registry, buildId } = this.#options
+    const at = playbookAt(Context.current().info, registry.playbooks)
+    await checkChain(runKey, at, this.#stores)
+    const { principal, request } = parseStart(start, at.contract)
+    const requestDigest = digestOf({ start })
+    let run = await findRun(db, runKey)
+    if (run === undefined) {
+      const policyDigest = this.#options.currentPolicy(at.type)
+      if (policyDigest === undefined) throw fail('policy_not_found', `\`${at.type}\` has no policy`)
+      run = {
+        runKey,
+        workflowId: at.workflowId,
+        workflowType: at.type,
+        policyDigest,
+        principal,
+        requestDigest,
+        kernelVersion: KERNEL_VERSION,
+        buildId,
+      }
+      await insertRun(db, run)
+    }
+    if (run.requestDigest !== requestDigest || run.workflowType !== at.type) {
+      throw fail('request_invalid', `\`${runKey}\` was opened with another request`)
+    }
+    const { policyDigest, kernelVersion } = run
+    const pinned = await this.#stored(policyDigest)
+    if (pinned === undefined) throw fail('warrant_policy_unknown', `nobody stored the policy ${policyDigest}`)
+    return {
+      runKey,
+      principal: run.principal,
+      request,
+      policy: pinned.policy,
+      policyText: pinned.text,
+      policyDigest,
+      kernelVersion,
+      buildId: run.buildId,
+    }
+  }
+
+  async recall({ runKey }: RecallCall): Promise<readonly LedgerEntry[]> {
+    await this.#checkRead(runKey)
+    return await effectsOf(this.#options.db, runKey)
+  }
+
+  async read(how: ReadImplementation, { runKey, step, input: raw }: ReadCall): Promise<StepResult> {
+    const { contract } = how
+    await this.#checkRead(runKey)
+    const input = parseInput(contract, raw)
+    const output = parseOutput(contract, await how.execute(input, this.#call(runKey, step)))
+    const { kind } = contract.evidence
+    const reference = contract.evidence.reference(input, output)
+    return attested(this.#options.key, {
+      runKey,
+      step,
+      tool: contract.name,
+      input: raw,
+      output,
+      kind,
+      reference,
+    })
+  }
+
+  async think(call: ThinkCall): Promise<ThinkResult> {
+    const { runKey, step, remainingMicroUsd } = call
+    await this.#checkRead(runKey)
+    const thought = this.#options.registry.thoughts.get(call.thought)
+    if (thought === undefined) throw fail('activity_unknown', `this worker has no thought \`${call.thought}\``)
+    const input = parseInput(thought, call.input)
+    const context = Context.current()
+    const { output: raw, ...usage } = await this.#options.thinker.think(thought, input, {
+      remainingMicroUsd,
+      signal: context.cancellationSignal,
+      heartbeat: () => context.heartbeat(),
+    })
+    let output: Json
+    try {
+      output = parseOutput(thought, raw, 'model_output_invalid')
+    } catch (error) {
+      // What was spent on a useless answer is spent all the same.
+      const failure = failureOf(error)
+      throw failure === undefined ? error : fail(failure.code, failure.message, usage)
+    }
+    const result = attested(this.#options.key, {
+      runKey,
+      step,
+      tool: thought.name,
+      input: call.input,
+      output,
+      kind: 'model',
+      reference: `${thought.name} by ${usage.model}`,
+    })
+    return { ...result, ...usage }
+  }
+
+  async preview(how: WriteImplementation, { runKey, step, input: raw }: ReadCall): Promise<PreviewResult> {
+    await this.#checkRead(runKey)
+    const known = await findEffect(this.#options.db, { runKey, step })
+    if (known !== undefined) return { known }
+    const input = parseInput(how.contract, raw)
+    return { preview: await how.preview(input, this.#call(runKey, step)) }
+  }
+
+  async write(how: WriteImplementation, message: WriteCallMessage): Promise<StepResult> {
+    const warrant = warrantOf(message.warrant, 'act')
+    const run = await this.#checkPlace(warrant)
+    parseInput(how.contract, message.input)
+    await checkWarrant(warrant, how.contract, message.input, run, this.#stores)
+    return await executeOnce(this.#options, how, message.input, warrant)
+  }
+
+  async undo(how: WriteImplementation, message: UndoCall): Promise<UndoResult> {
+    const warrant = warrantOf(message.warrant, 'undo')
+    const run = await this.#checkPlace(warrant)
+    if (warrant.tool !== how.contract.name) throw fail('warrant_mismatch', 'it is for another tool')
+    if (warrant.step !== `${warrant.undoes}${WIRE.activities.undo}`) {
+      throw fail('warrant_mismatch', 'it is for another step')
+    }
+    return await undoOnce(this.#options, how, warrant, run.principal)
+  }
+
+  #checkPlace(warrant: Warrant | UndoWarrant): Promise<RunRow> {
+    const { info } = Context.current()
+    return checkPlace(info, warrant, this.#options.registry.playbooks, this.#stores)
+  }
+
+  /** A read is bound to the workflow that asks, so that no other run's receipts can be had by asking. */
+  async #checkRead(runKey: RunKey): Promise<void> {
+    const at = playbookAt(Context.current().info, this.#options.registry.playbooks)
+    await checkChain(runKey, at, this.#stores)
+  }
+
+  #call(runKey: RunKey, step: string) {
+    return toolCall(this.#options.db, runKey, step)
+  }
+
+  async #stored(digest: Digest): Promise<StoredPolicy | undefined> {
+    const cached = this.#policies.get(digest)
+    if (cached !== undefined) return cached
+    const text = await policyText(this.#options.db, digest)
+    if (text === undefined) return undefined
+    const parsed = parsePolicy(text, digest, [...this.#options.registry.playbooks.values()])
+    if (!parsed.ok) throw fail('policy_invalid', `the stored policy ${digest} cannot be read by this version`)
+    const stored = { policy: parsed.policy, text }
+    this.#policies.set(digest, stored)
+    return stored
+  }
+
+  async #publicKeyOf(keyId: string): Promise<string | undefined> {
+    const { key, db } = this.#options
+    if (keyId === key.keyId) return key.publicKey
+    const found = this.#keys.get(keyId) ?? (await findKey(db, keyId))
+    if (found !== undefined) this.#keys.set(keyId, found)
+    return found
+  }
+}
+
+/** Temporal's server knows which chain a run id belongs to; asked only for a run that is not the first of its chain. */
+async function firstRunIdOf(workflowId: string, runId: string): Promise<string | undefined> {
+  const handle = Context.current().client.workflow.getHandle(workflowId, runId)
+  const { raw } = await handle.describe()
+  return raw.workflowExecutionInfo?.firstRunId ?? undefined
+}
+
+function parseStart(
+  start: Json,
+  contract: PlaybookContract,
+): { readonly principal: Principal; readonly request: Json } {
+  const message = startMessage.safeParse(start)
+  if (!message.success) {
+    const whose = message.error.issues[0]?.path[0] === 'principal' ? 'principal_invalid' : 'request_invalid'
+    throw fail(whose, `the start message: ${firstIssue(message.error)}`)
+  }
+  const request = contract.request.safeParse(message.data.request)
+  if (!request.success) throw fail('request_invalid', `the request: ${firstIssue(request.error)}`)
+  const { onBehalfOf, ...principal } = message.data.principal
+  return {
+    principal: { ...principal, ...(onBehalfOf === undefined ? {} : { onBehalfOf }), proof: 'unauthenticated' },
+    request: request.data as Json,
+  }
+}
+
+function warrantOf<W extends Warrant | UndoWarrant>(warrant: W | undefined, kind: W['kind']): W {
+  if (typeof warrant !== 'object' || warrant === null || warrant.kind !== kind) {
+    throw fail('warrant_missing', `\`${Context.current().info.activityType}\` was called without a warrant`)
+  }
+  return warrant
+}

@@ -1,0 +1,17 @@
+/** For the process that runs playbooks: tools, models, the ledger and the worker itself. */
+export { hostKeyFile, type HostKey, hostKeyOf } from '../identity/host-key.ts'
+export { type LedgerDatabase, openDatabase } from '../ledger/database.ts'
+export { migrateLedger } from '../ledger/migrations.ts'
+export {
+  implement,
+  type ReadImplementation,
+  type ToolCall,
+  type ToolImplementation,
+  type WriteCall,
+  type WriteImplementation,
+} from '../tools/implementation.ts'
+export { loadModels, type ModelsConfig } from '../tools/models/config.ts'
+export { createThinker } from '../tools/models/thinker.ts'
+export { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
+export { defineProject, type Project } from './project.ts'
+export { createWorker, type WorkerSettings } from './worker.ts'

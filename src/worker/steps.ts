@@ -1,0 +1,108 @@
+import { Context } from '@temporalio/activity'
+import { isDeepStrictEqual } from 'node:util'
+import { canonicalJson, digestOf } from '../contract/digest.ts'
+import type { EvidenceKind, Receipt, RunKey, StepResult } from '../contract/evidence.ts'
+import { fail, type FailureCode, failureOf } from '../contract/failures.ts'
+import { inputDigestOf } from '../contract/action.ts'
+import type { Json } from '../contract/json.ts'
+import type { Thought, Tool } from '../contract/tool.ts'
+import { type HostKey } from '../identity/host-key.ts'
+import { signReceipt } from '../identity/receipts.ts'
+import { databaseFailure } from '../ledger/database.ts'
+
+/** Results above this are refused before anything is sent to Temporal: an oversized one is retried, effect and all. */
+const MAX_RESULT_BYTES = 1_000_000
+const MAX_LOCAL_RESULT_BYTES = 64_000
+
+/** Parses an input on the host: what the kernel parsed is not believed. */
+export function parseInput(contract: Tool | Thought, input: unknown): unknown {
+  const parsed = contract.input.safeParse(input)
+  if (parsed.success) return parsed.data
+  throw fail('input_invalid', `${contract.name}: ${firstIssue(parsed.error)}`)
+}
+
+/** The first thing that a schema found, in words. */
+export function firstIssue(error: {
+  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]
+}): string {
+  const [issue] = error.issues
+  if (issue === undefined) return 'invalid'
+  const where = issue.path.map(String).join('.')
+  return where === '' ? issue.message : `\`${where}\`: ${issue.message}`
+}
+
+/** Parses what a tool or a model returned into plain JSON, within the size that Temporal carries. */
+export function parseOutput(contract: Tool | Thought, output: unknown, code: FailureCode = 'output_invalid'): Json {
+  const parsed = contract.output.safeParse(output)
+  if (!parsed.success) throw fail(code, `${contract.name}: ${firstIssue(parsed.error)}`)
+  let text: string
+  try {
+    text = canonicalJson(parsed.data)
+  } catch (error) {
+    throw fail(code, `${contract.name}: ${String(error)}`)
+  }
+  const plain = JSON.parse(text) as Json
+  if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) {
+    throw fail(code, `${contract.name}: the output is no object`)
+  }
+  if (!isDeepStrictEqual(plain, withoutUndefined(parsed.data))) {
+    throw fail(code, `${contract.name}: the output holds what JSON cannot say, such as a date`)
+  }
+  const most = Context.current().info.isLocal ? MAX_LOCAL_RESULT_BYTES : MAX_RESULT_BYTES
+  const bytes = Buffer.byteLength(text)
+  if (bytes > most) {
+    throw fail('result_too_large', `${contract.name}: the result has ${bytes} bytes, at most ${most} are carried`)
+  }
+  return plain
+}
+
+const withoutUndefined = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withoutUndefined)
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, inner]) => inner !== undefined)
+      .map(([key, inner]) => [key, withoutUndefined(inner)]),
+  )
+}
+
+/** A result with the host's signed statement of it. */
+export function attested(
+  key: HostKey,
+  what: {
+    readonly runKey: RunKey
+    readonly step: string
+    readonly tool: string
+    readonly input: Json
+    readonly output: Json
+    readonly kind: EvidenceKind
+    readonly reference: string
+  },
+): StepResult {
+  const { runKey, step, tool, input, output, kind, reference } = what
+  const statement: Omit<Receipt, 'v' | 'keyId' | 'signature'> = {
+    runKey,
+    step,
+    tool,
+    inputDigest: inputDigestOf(tool, input),
+    // The input of a local activity is not in the history, so the receipt repeats it.
+    ...(Context.current().info.isLocal ? { asked: input } : {}),
+    outputDigest: digestOf(output),
+    kind,
+    reference,
+    at: new Date().toISOString(),
+  }
+  return { output, receipt: signReceipt(key, statement) }
+}
+
+/**
+ * What every activity does with an error: ours go on as they are, a database that did not answer is retryable,
+ * and anything else becomes `tool_threw`, with its message and without its stack.
+ */
+export function typed(error: unknown): unknown {
+  const known = databaseFailure(error)
+  if (failureOf(known) !== undefined) return known
+  if (Context.current().cancellationSignal.aborted) return error
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return fail('tool_threw', message.slice(0, 1000))
+}

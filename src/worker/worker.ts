@@ -1,0 +1,85 @@
+import { NativeConnection, type NativeConnectionOptions, Worker } from '@temporalio/worker'
+import type { Digest } from '../contract/digest.ts'
+import { fail } from '../contract/failures.ts'
+import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
+import { type HostKey } from '../identity/host-key.ts'
+import type { LedgerDatabase } from '../ledger/database.ts'
+import { storeKey } from '../ledger/keys.ts'
+import { storePolicy } from '../ledger/policies.ts'
+import { formatProblem, loadPolicies } from '../policy/load/index.ts'
+import type { Thinker, ToolImplementation } from '../tools/implementation.ts'
+import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
+import { activitiesOf } from './host.ts'
+import { registryOf } from './registry.ts'
+
+/** What a worker is made of. */
+export interface WorkerSettings {
+  /** Where Temporal is; `NativeConnection.connect` options or an open connection. */
+  readonly connection: NativeConnection | NativeConnectionOptions
+  /** Default: `default`. */
+  readonly namespace?: string
+  /** Default: `countersign`. */
+  readonly taskQueue?: string
+  /** An absolute path of the file that exports the playbooks, or what `bundlePlaybooks` made of it. */
+  readonly workflows: string | PlaybookBundle
+  readonly tools: readonly ToolImplementation[]
+  readonly thinker: Thinker
+  /** The folder with one `<slug>.yaml` a playbook. */
+  readonly policies: string
+  /** The ledger; migrated with `migrateLedger`. */
+  readonly db: LedgerDatabase
+  readonly key: HostKey
+  /** How long running steps may take to finish once the worker is told to stop. Default: 10 seconds. */
+  readonly shutdownGraceMs?: number
+}
+
+/**
+ * Makes a worker: checks contracts, implementations and policies, publishes policy texts and its public key,
+ * then registers the playbooks and each tool behind its guard. Nothing is polled before `run()`.
+ * Fails with `contract_incomplete`, `policy_not_found` or `policy_invalid`, naming what and where.
+ */
+export async function createWorker(settings: WorkerSettings): Promise<Worker> {
+  const { db, key, tools, thinker, workflows } = settings
+  const built = typeof workflows === 'string' ? await bundlePlaybooks(workflows) : workflows
+  const registry = registryOf(built.playbooks, tools)
+  const current = await publishPolicies(settings.policies, built, db)
+  await storeKey(db, key.keyId, key.publicKey)
+  const connection =
+    settings.connection instanceof NativeConnection
+      ? settings.connection
+      : await NativeConnection.connect(settings.connection)
+  return await Worker.create({
+    connection,
+    namespace: settings.namespace ?? 'default',
+    taskQueue: settings.taskQueue ?? DEFAULT_TASK_QUEUE,
+    workflowBundle: built.bundle,
+    activities: activitiesOf({
+      db,
+      key,
+      registry,
+      thinker,
+      currentPolicy: (workflow) => current.get(workflow),
+      buildId: built.buildId,
+    }),
+    shutdownGraceTime: settings.shutdownGraceMs ?? 10_000,
+  })
+}
+
+async function publishPolicies(
+  folder: string,
+  { playbooks }: PlaybookBundle,
+  db: LedgerDatabase,
+): Promise<ReadonlyMap<string, Digest>> {
+  const loaded = await loadPolicies(folder, [...playbooks.values()])
+  if (!loaded.ok) {
+    const missing = loaded.problems.every(({ code }) => code === 'policy_not_found')
+    const text = loaded.problems.map(formatProblem).join('\n')
+    throw fail(missing ? 'policy_not_found' : 'policy_invalid', text)
+  }
+  const current = new Map<string, Digest>()
+  for (const { digest, workflow, text } of loaded.policies.values()) {
+    await storePolicy(db, { digest, workflow, text })
+    current.set(workflow, digest)
+  }
+  return current
+}

@@ -1,0 +1,4 @@
+// rejected by countersign/rooms
+import { row } from '../ledger/good.ts'
+
+export const used = row

@@ -1,0 +1,2 @@
+// accepted
+export { small as deep } from '../small.ts'

@@ -1,0 +1,2 @@
+// rejected by eslint/no-restricted-globals
+export const used = process.env['HOME']

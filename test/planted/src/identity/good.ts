@@ -1,0 +1,5 @@
+// accepted
+import { hostname } from 'node:os'
+import { cents } from '../contract/good.ts'
+
+export const sign = cents(2) + hostname().length

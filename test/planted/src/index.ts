@@ -1,0 +1,3 @@
+// accepted
+export { cents } from './contract/good.ts'
+export type { Policy } from './policy/types.ts'

@@ -1,0 +1,4 @@
+// rejected by import/no-cycle
+import { one } from './cycle-one.ts'
+
+export const two = (): number => one() + 1

@@ -1,0 +1,2 @@
+// rejected by import/no-default-export
+export default 1

@@ -1,0 +1,2 @@
+// rejected by eslint/no-restricted-properties
+export const used = Math.random()

@@ -1,0 +1,4 @@
+// rejected by countersign/rooms
+import { readFileSync } from 'node:fs'
+
+export const used = readFileSync

@@ -1,0 +1,2 @@
+// accepted
+export const store = new Map<string, string>()

@@ -1,0 +1,2 @@
+// accepted
+export { cents } from '../contract/good.ts'

@@ -1,0 +1,2 @@
+// rejected by countersign/rooms
+export { row } from './kernel/../../src/ledger/good.ts'

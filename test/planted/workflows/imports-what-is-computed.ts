@@ -1,0 +1,2 @@
+// rejected by countersign/rooms
+export const used = (name: string): Promise<unknown> => import(name)

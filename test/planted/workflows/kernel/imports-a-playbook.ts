@@ -1,0 +1,4 @@
+// rejected by countersign/rooms
+import { playbook } from '../good.ts'
+
+export const used = playbook

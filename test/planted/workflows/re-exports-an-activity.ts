@@ -1,0 +1,2 @@
+// rejected by countersign/rooms
+export { pay } from '../activities/billing/index.ts'

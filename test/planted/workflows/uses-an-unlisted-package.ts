@@ -1,0 +1,4 @@
+// rejected by countersign/rooms
+import { parse } from 'yaml'
+
+export const used = parse

@@ -1,0 +1,4 @@
+// rejected by countersign/rooms
+import { randomUUID } from 'crypto'
+
+export const used = randomUUID

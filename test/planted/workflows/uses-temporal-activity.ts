@@ -1,0 +1,4 @@
+// rejected by countersign/rooms
+import { log } from '@temporalio/activity'
+
+export const used = log

@@ -1,0 +1,12 @@
+// rejected by countersign/sync-validator
+import { defineUpdate, setHandler, sleep } from '@temporalio/workflow'
+
+export const decide = defineUpdate<string, [string]>('decide')
+
+export function playbook(): void {
+  setHandler(decide, (answer) => answer, {
+    validator: async () => {
+      await sleep(1)
+    },
+  })
+}

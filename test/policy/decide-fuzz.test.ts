@@ -1,0 +1,172 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Effect } from '../../src/contract/action.ts'
+import { canonicalJson } from '../../src/contract/digest.ts'
+import type { FactValue } from '../../src/contract/fact.ts'
+import { money, usd } from '../../src/contract/money.ts'
+import { decide } from '../../src/policy/decide/index.ts'
+import { type Operand, type Operator, OPERATORS, type Trigger } from '../../src/policy/types.ts'
+import { note, pay, policyOf } from './fake-playbook.ts'
+
+/** Set FUZZ_SEED to repeat a run, FUZZ_RUNS to multiply its length. */
+const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
+const times = Number(process.env['FUZZ_RUNS'] ?? 1)
+console.info(`decide-fuzz seed ${seed}`)
+
+type Raw = Readonly<Record<string, FactValue | undefined>>
+
+// The reference: written from docs/writing-a-policy.md, and sharing nothing with the code that it checks.
+
+const OF: Record<string, string> = {
+  refund_amount_usd: 'eq ne gt gte lt lte in not_in exists',
+  order_age_days: 'eq ne gt gte lt lte in not_in exists',
+  reason: 'eq ne in not_in contains contains_any starts_with exists',
+  note_body: 'eq ne in not_in contains contains_any starts_with exists',
+  customer_tier: 'eq ne in not_in exists',
+  customer_blocked: 'eq ne exists',
+}
+
+const plain = (value: FactValue): number | string | boolean => {
+  if (typeof value === 'object') return value.cents
+  if (typeof value !== 'string') return value
+  const zeroWidth = value.replaceAll('\u200b', '').normalize('NFKC').toLowerCase()
+  return zeroWidth.split(/[ \n]+/).filter((word) => word !== '').join(' ') // prettier-ignore
+}
+
+const isSound = (fact: string, value: FactValue): boolean => {
+  if (fact === 'refund_amount_usd')
+    return typeof value === 'object' && value.currency === 'USD' && value.cents % 1 === 0
+  if (fact === 'order_age_days') return typeof value === 'number' && value - value === 0
+  if (fact === 'customer_blocked') return value === true || value === false
+  if (fact === 'customer_tier') return value === 'standard' || value === 'plus' || value === 'enterprise'
+  return typeof value === 'string'
+}
+
+const isTrue = (operator: Operator, value: FactValue, operands: readonly Operand[]): boolean => {
+  const left = plain(value)
+  const all = operands.map(plain)
+  const [right = ''] = all
+  if (operator === 'eq') return left === right
+  if (operator === 'ne') return left !== right
+  if (operator === 'gt') return left > right
+  if (operator === 'gte') return left > right || left === right
+  if (operator === 'lt') return left < right
+  if (operator === 'lte') return left < right || left === right
+  if (operator === 'in') return all.some((each) => each === left)
+  if (operator === 'not_in') return all.every((each) => each !== left)
+  if (operator === 'starts_with') return String(left).indexOf(String(right)) === 0
+  return all.some((each) => String(left).split(String(each)).length > 1)
+}
+
+const judged = ({ fact, operator, operands }: Trigger, effect: Effect, declared: object, facts: Raw): Effect => {
+  if (!(fact in declared)) return 'allow'
+  const value = facts[fact]
+  if (!OF[fact]?.split(' ').includes(operator)) return 'deny'
+  if (value !== undefined && !isSound(fact, value)) return 'deny'
+  if (operator === 'exists') return (value !== undefined) === operands[0] ? effect : 'allow'
+  if (value === undefined || !operands.every((operand) => isSound(fact, operand))) return 'deny'
+  return isTrue(operator, value, operands) ? effect : 'allow'
+}
+
+// What is tried.
+
+const text = fc
+  .array(fc.constantFrom('fraud', 'FRAUD', 'fr\u200baud', 'ｆｒａｕｄ', 'late', ' ', '\n', '\u200b', 'a', 'é', ''), {
+    maxLength: 4,
+  })
+  .map((words) => words.join(''))
+const needle = text.filter((each) => plain(each) !== '')
+const tier = fc.constantFrom('standard', 'plus', 'enterprise')
+const cents = fc.integer({ min: -3, max: 3 }).map(usd)
+const days = fc.constantFrom(-1, 0, 0.5, 1, 1e9)
+
+const VALUES: Record<string, fc.Arbitrary<FactValue>> = {
+  refund_amount_usd: cents,
+  order_age_days: days,
+  reason: text,
+  note_body: text,
+  customer_tier: tier,
+  customer_blocked: fc.boolean(),
+}
+const unsound = fc.constantFrom<FactValue>(Number.NaN, Number.POSITIVE_INFINITY, money('EUR', 1), 'gold', { currency: 'USD', cents: 0.5 }) // prettier-ignore
+const factNames = fc.constantFrom(...Object.keys(VALUES))
+
+const trigger = fc.tuple(factNames, fc.constantFrom(...OPERATORS)).chain(([fact, operator]) => {
+  const value = VALUES[fact] ?? fc.constant('')
+  const lists = operator === 'in' || operator === 'not_in' || operator.startsWith('contains')
+  const one =
+    operator === 'exists'
+      ? fc.boolean()
+      : operator.startsWith('contains') || operator === 'starts_with'
+        ? needle
+        : value
+  const operand = fc.oneof({ weight: 30, arbitrary: one }, { weight: 1, arbitrary: unsound })
+  const operands = fc.array(operand, { minLength: 1, maxLength: lists ? 4 : 1 })
+  return operands.map((all): Trigger => ({ id: `${fact}_${operator}`, fact, operator, operands: all }))
+})
+// Operands of `exists` that are no booleans are tried in operators.test.ts.
+const sound = trigger.filter(({ operator, operands }) => operator !== 'exists' || typeof operands[0] === 'boolean')
+
+const facts = fc
+  .tuple(
+    ...Object.values(VALUES).map((value) =>
+      fc.option(fc.oneof({ weight: 30, arbitrary: value }, unsound), { nil: undefined }),
+    ),
+  )
+  .map((values): Raw => Object.fromEntries(Object.keys(VALUES).map((name, at) => [name, values[at]])))
+
+const STRENGTH: readonly Effect[] = ['allow', 'require_approval', 'deny']
+
+test('decides as the reference does, and says why', () => {
+  const input = fc.tuple(
+    fc.array(sound, { maxLength: 4 }),
+    fc.array(sound, { maxLength: 4 }),
+    fc.constantFrom(pay, note),
+    facts,
+  )
+  fc.assert(
+    fc.property(input, ([denyIf, requiresApprovalIf, tool, raw]) => {
+      const known = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined))
+      const decision = decide(policyOf({ denyIf, requiresApprovalIf }), tool, known as never)
+      const each = [
+        ...denyIf.map((one) => [one.id, judged(one, 'deny', tool.declares, raw)] as const),
+        ...requiresApprovalIf.map((one) => [one.id, judged(one, 'require_approval', tool.declares, raw)] as const),
+      ]
+      const none: Effect = each.length === 0 ? 'require_approval' : 'allow'
+      const strongest = each.reduce<Effect>(
+        (most, [, effect]) => (STRENGTH.indexOf(effect) > STRENGTH.indexOf(most) ? effect : most),
+        none,
+      )
+      expect(decision.effect).toBe(strongest)
+      const matched = [
+        ...each.filter(([, effect]) => effect === 'deny'),
+        ...each.filter(([, effect]) => effect === 'require_approval'),
+      ]
+      const rules = each.length === 0 ? [['no_triggers', 'require_approval']] : matched
+      expect(decision.matches.map(({ rule, effect }) => [rule, effect])).toEqual(rules)
+      expect(decision.matches.every(({ because }) => because !== '' && !because.includes('\n'))).toBe(true)
+      canonicalJson(decision)
+    }),
+    { seed, numRuns: 10_000 * times },
+  )
+})
+
+test('never throws, whatever it is given, and allows nothing that it cannot read', () => {
+  const anything = fc.anything({ withNullPrototype: true, withBigInt: true, withDate: true, withSparseArray: true })
+  fc.assert(
+    fc.property(trigger, anything, anything, (one, facts_, odd) => {
+      const policy = policyOf({ denyIf: [one, odd as never] })
+      expect(['deny', 'allow']).toContain(decide(policy, pay, facts_ as never).effect)
+      expect(decide({ ...policy, denyIf: odd as never, requiresApprovalIf: [one] }, pay, {}).effect).toMatch(
+        /^(deny|allow|require_approval)$/,
+      )
+      const strange = { [one.fact]: odd } as never
+      const strict = policyOf({ denyIf: [{ ...one, operator: 'exists', operands: [true] }] })
+      // A value, however odd, is not overlooked: it exists, or it cannot be compared.
+      expect(decide(strict, one.fact === 'note_body' ? note : pay, strange).effect).toBe(
+        odd === undefined ? 'allow' : 'deny',
+      )
+    }),
+    { seed, numRuns: 5000 * times },
+  )
+})

@@ -1,0 +1,167 @@
+import { Client, Connection } from '@temporalio/client'
+import { NativeConnection, type Worker } from '@temporalio/worker'
+import { randomUUID } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterAll, beforeAll, inject } from 'vitest'
+import { migrateRecords } from '../../activities/records/migrate.ts'
+import { seedRecords } from '../../activities/records/seed.ts'
+import { sampleTools } from '../../activities/index.ts'
+import { deterministicClaims } from '../../activities/model/index.ts'
+import { CountersignClient } from '../../src/client/index.ts'
+import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
+import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
+import { migrateLedger } from '../../src/ledger/migrations.ts'
+import { createThinker } from '../../src/tools/models/thinker.ts'
+import type { Thinker, ToolImplementation } from '../../src/tools/implementation.ts'
+import { bundlePlaybooks, type PlaybookBundle } from '../../src/worker/bundle.ts'
+import { createWorker } from '../../src/worker/worker.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+export const SHIPPED_WORKFLOWS = join(root, 'workflows', 'index.ts')
+export const SHIPPED_POLICIES = join(root, 'policies')
+
+export interface WorldOptions {
+  /** Default: the shipped ones. */
+  readonly workflows?: string
+  readonly policies?: string
+  readonly tools?: readonly ToolImplementation[]
+  readonly thinker?: Thinker
+}
+
+/** A worker on its own task queue and its own database, and a client to it. */
+export interface World {
+  readonly client: CountersignClient
+  readonly temporal: Client
+  readonly db: LedgerDatabase
+  readonly databaseUrl: string
+  readonly taskQueue: string
+  readonly key: ReturnType<typeof hostKeyOf>
+  /** Money given back on a payment, as billing has it: pending and settled refunds that were not voided. */
+  refunded(paymentId: string): Promise<number>
+  count(table: 'refunds' | 'replies', where?: string): Promise<number>
+  stop(): Promise<void>
+}
+
+const bundles = new Map<string, Promise<PlaybookBundle>>()
+
+/** A database of its own, migrated and seeded. */
+export async function freshDatabase(): Promise<{ readonly url: string; readonly drop: () => Promise<void> }> {
+  const name = `t_${randomUUID().replaceAll('-', '')}`
+  const admin = new pg.Client({ connectionString: inject('databaseUrl') })
+  await admin.connect()
+  await admin.query(`CREATE DATABASE ${name}`)
+  const url = new URL(inject('databaseUrl'))
+  url.pathname = `/${name}`
+  return {
+    url: url.href,
+    drop: async () => {
+      await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+      await admin.end()
+    },
+  }
+}
+
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const workflows = options.workflows ?? SHIPPED_WORKFLOWS
+  const bundle = bundles.get(workflows) ?? bundlePlaybooks(workflows)
+  bundles.set(workflows, bundle)
+  const database = await freshDatabase()
+  const db = openDatabase(database.url)
+  await migrateLedger(db)
+  const records = db as unknown as Kysely<unknown>
+  await migrateRecords(records)
+  await seedRecords(records)
+  const address = inject('temporalAddress')
+  const taskQueue = `queue-${randomUUID()}`
+  const key = hostKeyOf(newHostKey())
+  const native = await NativeConnection.connect({ address })
+  const worker: Worker = await createWorker({
+    connection: native,
+    taskQueue,
+    workflows: await bundle,
+    tools: options.tools ?? sampleTools,
+    thinker: options.thinker ?? createThinker({ deterministic: deterministicClaims, env: {} }),
+    policies: options.policies ?? SHIPPED_POLICIES,
+    db,
+    key,
+    shutdownGraceMs: 500,
+  })
+  const running = worker.run()
+  const connection = await Connection.connect({ address })
+  const temporal = new Client({ connection })
+  return {
+    client: new CountersignClient(temporal, { taskQueue }),
+    temporal,
+    db,
+    databaseUrl: database.url,
+    taskQueue,
+    key,
+    async refunded(paymentId) {
+      const { rows } = await query(
+        database.url,
+        `SELECT coalesce(sum(amount_cents), 0) AS cents FROM records.refunds
+         WHERE payment_id = $1 AND status <> 'voided'`,
+        [paymentId],
+      )
+      return Number(rows[0]?.cents)
+    },
+    async count(table, where = 'true') {
+      const { rows } = await query(
+        database.url,
+        `SELECT count(*) AS n FROM records.${table} WHERE ${where}`,
+      )
+      return Number(rows[0]?.n)
+    },
+    async stop() {
+      worker.shutdown()
+      await running
+      await native.close()
+      await connection.close()
+      await db.destroy()
+      await database.drop()
+    },
+  }
+}
+
+/** One query on its own connection. */
+export async function query(
+  url: string,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<{ readonly rows: readonly Readonly<Record<string, unknown>>[] }> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return await client.query<Record<string, unknown>>(text, [...values])
+  } finally {
+    await client.end()
+  }
+}
+
+/** A world for a test file: started before its tests, stopped after them. */
+export function useWorld(options: WorldOptions = {}): () => World {
+  let world: World | undefined
+  beforeAll(async () => {
+    world = await startWorld(options)
+  })
+  afterAll(async () => {
+    await world?.stop()
+  })
+  return () => {
+    if (world === undefined) throw new Error('the world was not started')
+    return world
+  }
+}
+
+/** Waits until a condition holds, looking every 50 ms for at most 20 s; says what it waited for. */
+export async function until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = 20_000): Promise<T> {
+  const end = Date.now() + timeoutMs
+  for (;;) {
+    const found = await look()
+    if (found !== undefined) return found
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}

@@ -1,0 +1,1 @@
+export { refundRequest as refund_request } from './refund-request.ts'

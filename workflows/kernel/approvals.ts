@@ -1,0 +1,112 @@
+import { condition } from '@temporalio/workflow'
+import { type Action, actionDigestOf, type Approval, decideMessage, type Decision } from '../../src/contract/action.ts'
+import type { FailureCode } from '../../src/contract/failures.ts'
+import type { Json } from '../../src/contract/json.ts'
+import type { Answer, PendingApproval } from '../../src/contract/run.ts'
+import { samePerson } from '../../src/contract/principal.ts'
+import { type Board, now } from './board.ts'
+
+/** An action that waits for a person, and the person's decision once there is one. */
+interface Ask {
+  readonly pending: PendingApproval
+  approval: Approval | null
+  /** Whether the run still waits for it. */
+  open: boolean
+}
+
+/**
+ * The questions of a run. `decide` is judged in its handler and not in a validator: a rejected update leaves
+ * no trace in the history, and who tried what is part of the record.
+ */
+export class Approvals {
+  readonly #board: Board
+  readonly #asks = new Map<string, Ask>()
+
+  constructor(board: Board) {
+    this.#board = board
+  }
+
+  /**
+   * Shows an action to people and waits for one of them, until the deadline. `null`: nobody decided in time.
+   * Throws `CancelledFailure` when the run is cancelled meanwhile.
+   */
+  async ask(action: Action, describe: string, decision: Decision, expiresMinutes: number): Promise<Approval | null> {
+    const waitMs = expiresMinutes * 60_000
+    const ask: Ask = {
+      pending: {
+        step: action.step,
+        describe,
+        action,
+        actionDigest: actionDigestOf(action),
+        decision,
+        askedAt: now(),
+        deadline: new Date(Date.now() + waitMs).toISOString(),
+      },
+      approval: null,
+      open: true,
+    }
+    this.#asks.set(action.step, ask)
+    this.#board.pending.push(ask.pending)
+    this.#board.enter('blocked', 'approval')
+    this.#board.note('ask', `asks for approval: ${describe}`, action.step)
+    this.#board.flush()
+    try {
+      await condition(() => ask.approval !== null, waitMs, {
+        summary: `approval of ${action.step}, until its deadline`,
+      })
+    } finally {
+      ask.open = false
+      this.#board.pending.splice(this.#board.pending.indexOf(ask.pending), 1)
+      if (this.#board.pending.length === 0) this.#board.enter('in_progress')
+      else this.#board.enter('blocked', 'approval')
+    }
+    return ask.approval
+  }
+
+  /** The handler of `decide`, as update and as signal. */
+  decide(raw: unknown): Answer {
+    const answer = this.#judge(raw)
+    this.#board.attempts.push({ at: now(), message: raw as Json, answer })
+    if (!answer.accepted) this.#board.note('decide', `a decision was refused: ${answer.message}`)
+    return answer
+  }
+
+  #judge(raw: unknown): Answer {
+    const parsed = decideMessage.safeParse(raw)
+    if (!parsed.success) {
+      const first = parsed.error.issues[0]
+      return refuse('decision_malformed', `${first?.path.join('.') ?? ''}: ${first?.message ?? 'not a decision'}`)
+    }
+    const message = parsed.data
+    const ask = this.#asks.get(message.step)
+    if (ask === undefined) {
+      return refuse('decision_unknown_step', `no action waits under the step \`${message.step}\``)
+    }
+    if (ask.approval !== null) {
+      return refuse('decision_already_made', `${ask.approval.by} decided \`${message.step}\` already`)
+    }
+    if (Date.now() >= Date.parse(ask.pending.deadline)) {
+      return refuse('approval_timed_out', `the time to decide \`${message.step}\` is over`)
+    }
+    if (!ask.open) {
+      return refuse('decision_unknown_step', `\`${message.step}\` does not wait any more`)
+    }
+    if (message.actionDigest !== ask.pending.actionDigest) {
+      return refuse(
+        'decision_wrong_digest',
+        `\`${message.step}\` waits for a decision on ${ask.pending.actionDigest}, not on ${message.actionDigest}`,
+      )
+    }
+    const principal = this.#board.principal
+    if (principal !== null && samePerson(principal, message.by)) {
+      return refuse('decision_by_requester', `${message.by} asked for this and cannot decide it`)
+    }
+    ask.approval = { ...message, at: now(), proof: 'unauthenticated' }
+    const verb = message.decision === 'approve' ? 'approves' : 'rejects'
+    const comment = message.comment === '' ? '' : `: ${message.comment}`
+    this.#board.note('decide', `${message.by} (unauthenticated) ${verb}${comment}`, message.step)
+    return { accepted: true, message: `${message.by} ${verb} \`${message.step}\`` }
+  }
+}
+
+const refuse = (code: FailureCode, message: string): Answer => ({ accepted: false, code, message })

@@ -1,0 +1,118 @@
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
+import type { Digest } from '../../src/contract/digest.ts'
+import type { RunKey } from '../../src/contract/evidence.ts'
+import type { Json } from '../../src/contract/json.ts'
+import type { Principal } from '../../src/contract/principal.ts'
+import type {
+  DecisionAttempt,
+  EffectStatus,
+  Incident,
+  PendingApproval,
+  RunResult,
+  RunStatus,
+  Spend,
+  TimelineEntry,
+} from '../../src/contract/run.ts'
+import { type RunState, transition, type WaitingFor } from '../../src/contract/states.ts'
+import { SEARCH_ATTRIBUTES } from '../../src/contract/wire.ts'
+import { renderDetails } from './details.ts'
+
+type Pairs = Extract<Parameters<typeof upsertSearchAttributes>[0], readonly unknown[]>
+
+/** Workflow time: ISO 8601, UTC. */
+export const now = (): string => new Date().toISOString()
+
+const MAX_TIMELINE = 500
+
+/**
+ * What operators see of a run, in one place: its state, the timeline, what waits for whom. It is the answer of
+ * the query `status`, the current details of the Temporal UI, and the search attributes.
+ */
+export class Board {
+  readonly runKey: RunKey
+  readonly playbook: string
+  state: RunState = 'pending'
+  waitingFor: WaitingFor | null = null
+  principal: Principal | null = null
+  request: Json = null
+  policyDigest: Digest | null = null
+  auditExport: string | null = null
+  undoUntil: string | null = null
+  result: RunResult | null = null
+  readonly pending: PendingApproval[] = []
+  readonly attempts: DecisionAttempt[] = []
+  readonly incidents: Incident[] = []
+  readonly effects: EffectStatus[] = []
+  readonly timeline: TimelineEntry[] = []
+  spend: Spend = { modelMicroUsd: 0, inputTokens: 0, outputTokens: 0, toolCalls: 0 }
+  #upserted = new Map<string, string | number | null>()
+
+  constructor(runKey: RunKey, playbook: string) {
+    this.runKey = runKey
+    this.playbook = playbook
+  }
+
+  note(kind: TimelineEntry['kind'], text: string, step?: string): void {
+    if (this.timeline.length < MAX_TIMELINE) {
+      this.timeline.push({ at: now(), kind, text, ...(step === undefined ? {} : { step }) })
+    }
+  }
+
+  enter(state: RunState, waitingFor: WaitingFor | null = null): void {
+    if (state !== this.state) this.state = transition(this.state, state)
+    this.waitingFor = waitingFor
+  }
+
+  setEffect(step: string, state: EffectStatus['state']): void {
+    const index = this.effects.findIndex((effect) => effect.step === step)
+    const effect = this.effects[index]
+    if (effect !== undefined) this.effects[index] = { ...effect, state }
+  }
+
+  /**
+   * Shows what changed: current details and search attributes. Called before the run waits for something
+   * outside, so there is at most one upsert in a workflow task: each costs an event.
+   */
+  flush(): void {
+    setCurrentDetails(renderDetails(this.status()))
+    const values: Record<keyof typeof SEARCH_ATTRIBUTES, string | number | null> = {
+      state: this.state,
+      waitingFor: this.waitingFor,
+      playbook: this.playbook,
+      workspace: this.principal?.workspace ?? null,
+      policyDigest: this.policyDigest,
+      // Spend rides along when something else changed, and with the end of the run.
+      spend: this.spend.modelMicroUsd,
+    }
+    const changed = Object.entries(values).filter(([name, value]) => (this.#upserted.get(name) ?? null) !== value)
+    if (changed.every(([name]) => name === 'spend')) return
+    for (const [name, value] of changed) this.#upserted.set(name, value)
+    upsertSearchAttributes(
+      changed.map(([name, value]) => ({
+        key: SEARCH_ATTRIBUTES[name as keyof typeof SEARCH_ATTRIBUTES],
+        value,
+      })) as Pairs,
+    )
+  }
+
+  status(): RunStatus {
+    return {
+      runKey: this.runKey,
+      playbook: this.playbook,
+      state: this.state,
+      waitingFor: this.waitingFor,
+      principal: this.principal,
+      request: this.request,
+      policyDigest: this.policyDigest,
+      auditExport: this.auditExport,
+      pending: this.pending,
+      attempts: this.attempts,
+      incidents: this.incidents,
+      effects: this.effects,
+      timeline: this.timeline,
+      spend: this.spend,
+      undoUntil: this.undoUntil,
+      result: this.result,
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import { citationText, changeText } from '../../src/contract/text.ts'
+import { formatMicroUsd } from '../../src/contract/money.ts'
+import type { PendingApproval, RunStatus } from '../../src/contract/run.ts'
+
+/** What a model or a person wrote must not become Markdown that lies to an operator. */
+const plain = (text: string): string =>
+  text
+    .replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
+    .replace(/[\\`*_[\]<>#|~]/g, '\\$&')
+    .slice(0, 400)
+
+const clock = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`
+
+function question(workflowId: string, ask: PendingApproval): string[] {
+  const command = (verb: string): string =>
+    `    countersign ${verb} ${workflowId} ${ask.step} --digest ${ask.actionDigest} --by <you>`
+  return [
+    `### Asked of a person other than the requester, until ${clock(ask.deadline)}`,
+    '',
+    `**${plain(ask.describe)}** (step ${plain(ask.step)})`,
+    '',
+    ...ask.decision.matches.map((match) => `- because ${plain(match.because)} (${plain(match.rule)})`),
+    ...ask.action.changes.map((change) => `- would change ${plain(changeText(change))}`),
+    ...ask.action.evidence.map((citation) => `- rests on ${plain(citationText(citation))}`),
+    '',
+    'Answer with one of',
+    '',
+    command('approve'),
+    command('reject'),
+    '',
+  ]
+}
+
+/** The living page of a run, in the Markdown that the Temporal UI shows as its current details (20 KB at most). */
+export function renderDetails(status: RunStatus): string {
+  const workflowId = status.runKey.slice(0, status.runKey.lastIndexOf('/'))
+  const waiting = status.waitingFor === null ? '' : `, waiting for ${status.waitingFor}`
+  const lines = [`## ${status.state}${waiting}`, '']
+  for (const ask of status.pending) lines.push(...question(workflowId, ask))
+  for (const incident of status.incidents) {
+    lines.push(
+      `### Incident at ${plain(incident.step)} since ${clock(incident.since)}`,
+      '',
+      `${plain(incident.message)} (${incident.code})`,
+      '',
+      `    countersign resolve ${workflowId} ${incident.step} --as retry|settled --by <you>`,
+      '',
+    )
+  }
+  if (status.state === 'completed' && status.undoUntil !== null) {
+    lines.push(`### Can be undone until ${clock(status.undoUntil)}`, '')
+    lines.push(`    countersign undo ${workflowId} --by <you>`, '')
+  }
+  if (status.auditExport !== null) {
+    lines.push(`Audit export to ${plain(status.auditExport)} is asked for by the policy: **not exported yet**.`, '')
+  }
+  lines.push(
+    `Model spend ${formatMicroUsd(status.spend.modelMicroUsd)}, ${status.spend.toolCalls} tool calls`,
+    '',
+    '### Timeline',
+    '',
+    ...status.timeline.slice(-60).map((entry) => `- ${entry.at.slice(11, 19)} ${entry.kind}: ${plain(entry.text)}`),
+  )
+  return cut(lines.join('\n'))
+}
+
+const MAX_CHARACTERS = 18_000
+
+const cut = (text: string): string => (text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}\n…` : text)

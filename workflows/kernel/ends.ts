@@ -1,0 +1,45 @@
+import type { Case } from '../../src/contract/run.ts'
+import type { RunEnd } from '../../src/contract/states.ts'
+import { type FailureCode, failureOf } from '../../src/contract/failures.ts'
+import { isCancellation } from '@temporalio/workflow'
+
+/** How a run ends short of completing. */
+export interface End {
+  readonly state: Exclude<RunEnd, 'completed'>
+  readonly because: Case
+}
+
+/**
+ * Thrown through the playbook to end its run. The kernel also keeps the end aside, so a playbook that catches
+ * it goes no further: its next step throws it again.
+ */
+export class EndOfRun extends Error {
+  readonly end: End
+  constructor(end: End) {
+    super(end.because.message)
+    this.name = 'EndOfRun'
+    this.end = end
+  }
+}
+
+/** A case without an action: nothing had been decided yet. */
+export const bareCase = (code: FailureCode, message: string, by: string | null = null): Case => ({
+  code,
+  message,
+  rules: [],
+  facts: {},
+  action: null,
+  by,
+})
+
+/** What an error thrown through the playbook means. A plain throw is the playbook's failure, never a wedged task. */
+export function endOf(error: unknown): End {
+  if (error instanceof EndOfRun) return error.end
+  if (isCancellation(error)) {
+    return { state: 'reverted', because: bareCase('cancelled', 'the run was cancelled') }
+  }
+  const failure = failureOf(error)
+  if (failure !== undefined) return { state: 'failed', because: bareCase(failure.code, failure.message) }
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return { state: 'failed', because: bareCase('playbook_failed', text.slice(0, 1000)) }
+}

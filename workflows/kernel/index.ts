@@ -1,0 +1,3 @@
+/** Sandbox-safe: what a playbook is written with. Nothing here touches the outside. */
+export { playbook, type Playbook } from './playbook.ts'
+export type { Run, StepName } from './run.ts'

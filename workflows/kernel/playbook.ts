@@ -1,0 +1,250 @@
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow'
+import type { z } from 'zod'
+import type { OpenRunCall } from '../../src/contract/calls.ts'
+import { runKeyOf } from '../../src/contract/evidence.ts'
+import { fail, type FailureCode } from '../../src/contract/failures.ts'
+import type { Json } from '../../src/contract/json.ts'
+import type { PlaybookContract } from '../../src/contract/playbook.ts'
+import { type Answer, type RunResult, type RunStatus, type StartMessage, undoMessage } from '../../src/contract/run.ts'
+import type { RunEnd } from '../../src/contract/states.ts'
+import { WIRE } from '../../src/contract/wire.ts'
+import type { OpenedRun } from '../../src/policy/types.ts'
+import { Approvals } from './approvals.ts'
+import { Board } from './board.ts'
+import { hostOptions, localActivity } from './dispatch.ts'
+import { bareCase, type End, endOf } from './ends.ts'
+import { KernelRun, type Run } from './run.ts'
+import { Saga, type UndoReason } from './saga.ts'
+
+const decideUpdate = defineUpdate<Answer, [unknown]>(WIRE.updates.decide)
+const undoUpdate = defineUpdate<Answer, [unknown]>(WIRE.updates.undo)
+const resolveUpdate = defineUpdate<Answer, [unknown]>(WIRE.updates.resolve)
+const outcomeUpdate = defineUpdate<RunResult>(WIRE.updates.outcome)
+const decideSignal = defineSignal<[unknown]>(WIRE.signals.decide)
+const undoSignal = defineSignal<[unknown]>(WIRE.signals.undo)
+const resolveSignal = defineSignal<[unknown]>(WIRE.signals.resolve)
+const statusQuery = defineQuery<RunStatus>(WIRE.queries.status)
+
+/** A playbook as the worker registers it: the workflow function, and the contract that the host reads. */
+export interface Playbook<R extends z.ZodType = z.ZodType> {
+  (start: StartMessage): Promise<RunResult>
+  readonly contract: PlaybookContract<R>
+}
+
+/**
+ * Makes a playbook of a contract and its body. Export it from the workflows file under the contract's name:
+ * that is the workflow type. The body is plain deterministic workflow code; what it returns, plain JSON, is the
+ * outcome.
+ * What it throws ends the run as `failed`, or `reverted` when there was something to compensate.
+ */
+export function playbook<R extends z.ZodType>(
+  contract: PlaybookContract<R>,
+  body: (run: Run, request: z.output<R>) => Promise<unknown>,
+): Playbook<R> {
+  const workflow = async (start: StartMessage): Promise<RunResult> =>
+    await new Execution(contract, body as Body).run(start)
+  return Object.assign(workflow, { contract })
+}
+
+type Body = (run: Run, request: unknown) => Promise<unknown>
+
+/** The life of a run: opened, carried out, ended, undoable for a while, closed. */
+class Execution {
+  readonly #contract: PlaybookContract
+  readonly #body: Body
+  readonly #board: Board
+  readonly #approvals: Approvals
+  readonly #saga: Saga
+  #undo: UndoReason | undefined
+  #undoDeadline = 0
+
+  constructor(contract: PlaybookContract, body: Body) {
+    const { workflowId, firstExecutionRunId, workflowType } = workflowInfo()
+    this.#contract = contract
+    this.#body = body
+    this.#board = new Board(runKeyOf(workflowId, firstExecutionRunId), contract.name)
+    this.#approvals = new Approvals(this.#board)
+    this.#saga = new Saga(this.#board, workflowType)
+  }
+
+  async run(start: unknown): Promise<RunResult> {
+    this.#listen()
+    const opened = await this.#open(start)
+    if ('state' in opened) return await this.#close(opened, null)
+    const ended = await this.#carryOut(opened)
+    if ('outcome' in ended) return await this.#keepOpen(opened, ended.outcome)
+    return await this.#close(await this.#compensated(ended, opened), opened)
+  }
+
+  /** Handlers stand before the first await, so that what arrives with the start finds them. */
+  #listen(): void {
+    const decide = (message: unknown): Answer => this.#approvals.decide(message)
+    const resolve = (message: unknown): Answer => this.#saga.resolve(message)
+    const undo = (message: unknown): Answer => this.#requestUndo(message)
+    const said = 'Somebody who has looked at the action, other than the requester, decides on its digest.'
+    setHandler(decideUpdate, decide, { description: said })
+    setHandler(decideSignal, (message) => void decide(message), { description: said })
+    setHandler(undoUpdate, undo, { description: 'Undoes a completed run inside its window.' })
+    setHandler(undoSignal, (message) => void undo(message))
+    setHandler(resolveUpdate, resolve, { description: 'Settles an incident: retry or settled.' })
+    setHandler(resolveSignal, (message) => void resolve(message))
+    setHandler(outcomeUpdate, async () => {
+      await condition(() => this.#board.result !== null)
+      return this.#board.result as RunResult
+    })
+    setHandler(statusQuery, () => this.#board.status())
+  }
+
+  async #open(start: unknown): Promise<OpenedRun | End> {
+    const call: OpenRunCall = { runKey: this.#board.runKey, start: (start ?? null) as Json }
+    try {
+      const opened = await localActivity<OpenedRun>(
+        WIRE.activities.openRun,
+        call,
+        hostOptions('open the run: principal, request, policy'),
+      )
+      const { principal, request, policy, policyDigest } = opened
+      Object.assign(this.#board, { principal, request, policyDigest, auditExport: policy.audit.export })
+      this.#board.enter('in_progress')
+      this.#board.note('open', `${this.#contract.title}, asked by ${principal.subject} (${principal.proof})`)
+      return opened
+    } catch (error) {
+      return endOf(error)
+    }
+  }
+
+  /** Runs the playbook until it returns or its end is decided, and until nothing is under way any more. */
+  async #carryOut(opened: OpenedRun): Promise<{ readonly outcome: Json } | End> {
+    const { workflowType } = workflowInfo()
+    const parts = { board: this.#board, approvals: this.#approvals, saga: this.#saga }
+    const run = new KernelRun(opened, this.#contract, workflowType, parts)
+    const scope = new CancellationScope()
+    let ended: { readonly outcome: Json } | End
+    try {
+      ended = { outcome: ((await scope.run(() => this.#body(run, opened.request))) ?? null) as Json }
+    } catch (error) {
+      ended = endOf(error)
+      scope.cancel()
+    }
+    return await CancellationScope.nonCancellable(async () => {
+      await run.settle()
+      const end = run.end ?? ended
+      if ('outcome' in end) {
+        // A write that failed and that the playbook got over must not happen late.
+        await this.#saga.unwind({ why: 'not_done', by: null }, opened.policyDigest, ['running'])
+        return end
+      }
+      // A reset may have led this history past effects that an earlier one had.
+      if (this.#board.state !== 'pending') {
+        for (const entry of await run.recall()) {
+          if (entry.state === 'done' && !this.#saga.isRegistered(entry.step)) run.adopt(entry)
+        }
+      }
+      return end
+    })
+  }
+
+  /** Compensates, and says what that makes of the end. */
+  async #compensated(end: End, opened: OpenedRun): Promise<End> {
+    return await CancellationScope.nonCancellable(async () => {
+      const { code, by } = end.because
+      await this.#saga.unwind({ why: code, by }, opened.policyDigest)
+      const undone = this.#board.effects.some(({ state }) => state === 'undone' || state === 'settled')
+      return end.state === 'failed' && undone ? { ...end, state: 'reverted' } : end
+    })
+  }
+
+  /** The outcome is known; the run stays open as long as an operator can undo it. */
+  async #keepOpen(opened: OpenedRun, outcome: Json): Promise<RunResult> {
+    const { enabled, windowMinutes } = opened.policy.rollback
+    const undoable = this.#board.effects.some(({ state, reversible }) => state === 'done' && reversible)
+    const windowMs = enabled && undoable ? windowMinutes * 60_000 : 0
+    this.#undoDeadline = Date.now() + windowMs
+    if (windowMs > 0) this.#board.undoUntil = new Date(this.#undoDeadline).toISOString()
+    this.#board.enter('completed')
+    this.#board.note('end', 'completed')
+    this.#board.result = this.#result('completed', outcome, null)
+    this.#board.flush()
+    if (windowMs > 0) {
+      await CancellationScope.nonCancellable(() =>
+        condition(() => this.#undo !== undefined, windowMs, { summary: 'undo window' }),
+      )
+    }
+    const undo = this.#undo
+    if (undo === undefined) {
+      this.#board.undoUntil = null
+      return await this.#close(null, opened)
+    }
+    await CancellationScope.nonCancellable(() => this.#saga.unwind(undo, opened.policyDigest))
+    const message = `undone by ${undo.by ?? 'an operator'}`
+    return await this.#close({ state: 'reverted', because: bareCase('undo_requested', message, undo.by) }, opened)
+  }
+
+  #requestUndo(raw: unknown): Answer {
+    const parsed = undoMessage.safeParse(raw)
+    if (!parsed.success) return this.#refuseUndo('undo_malformed', 'send {by, comment}')
+    const { by, comment } = parsed.data
+    if (this.#board.state !== 'completed') {
+      return this.#refuseUndo('undo_not_completed', `the run is ${this.#board.state}, not completed`)
+    }
+    if (this.#undo !== undefined) return this.#refuseUndo('undo_requested', 'the run is being undone already')
+    if (this.#board.undoUntil === null) {
+      return this.#refuseUndo('undo_disabled', 'the policy of the run gives it no undo window')
+    }
+    if (Date.now() >= this.#undoDeadline) {
+      return this.#refuseUndo('undo_window_closed', 'the undo window of the run is over')
+    }
+    this.#undo = { why: 'undo_requested', by }
+    this.#board.undoUntil = null
+    this.#board.note('undo', `${by} (unauthenticated) undoes the run${comment === '' ? '' : `: ${comment}`}`)
+    return { accepted: true, message: `the run is being undone for ${by}` }
+  }
+
+  #refuseUndo(code: FailureCode, message: string): Answer {
+    this.#board.note('undo', `an undo was refused: ${message}`)
+    return { accepted: false, code, message }
+  }
+
+  /** Enters the end, answers whoever waits for the outcome, and closes. A failed run closes as Failed, typed. */
+  async #close(end: End | null, opened: OpenedRun | null): Promise<RunResult> {
+    return await CancellationScope.nonCancellable(async () => {
+      if (end !== null) {
+        this.#board.enter(end.state)
+        this.#board.note('end', `${end.state}: ${end.because.message}`)
+        this.#board.result = this.#result(end.state, null, end.because)
+      } else if (this.#board.result !== null) {
+        this.#board.result = { ...this.#board.result, undoUntil: null }
+      }
+      if (opened !== null) this.#board.flush()
+      await condition(allHandlersFinished)
+      const result = this.#board.result as RunResult
+      if (result.state === 'failed' && result.because !== null) {
+        throw fail(result.because.code, result.because.message, { ...result })
+      }
+      return result
+    })
+  }
+
+  #result(state: RunEnd, outcome: Json, because: RunResult['because']): RunResult {
+    return {
+      runKey: this.#board.runKey,
+      playbook: this.#contract.name,
+      state,
+      outcome,
+      because,
+      effects: this.#board.effects.map((effect) => ({ ...effect })),
+      spend: this.#board.spend,
+      policyDigest: this.#board.policyDigest,
+      undoUntil: this.#board.undoUntil,
+    }
+  }
+}

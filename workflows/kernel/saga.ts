@@ -1,0 +1,171 @@
+import { condition } from '@temporalio/workflow'
+import { inputDigestOf, type UndoWarrant } from '../../src/contract/action.ts'
+import type { UndoResult } from '../../src/contract/calls.ts'
+import type { Digest } from '../../src/contract/digest.ts'
+import { type FailureCode, failureOf } from '../../src/contract/failures.ts'
+import type { Json } from '../../src/contract/json.ts'
+import { type Answer, type EffectStatus, resolveMessage } from '../../src/contract/run.ts'
+import type { RunState } from '../../src/contract/states.ts'
+import type { WriteTool } from '../../src/contract/tool.ts'
+import { WIRE } from '../../src/contract/wire.ts'
+import { type Board, now } from './board.ts'
+import { activity, undoOptions } from './dispatch.ts'
+
+/** Why effects are undone, and on whose word. */
+export interface UndoReason {
+  readonly why: string
+  readonly by: string | null
+}
+
+interface Registered {
+  readonly step: string
+  readonly tool: WriteTool
+  readonly input: Json
+}
+
+type Resolution = 'retry' | 'settled'
+
+/**
+ * The compensations of a run. Each is registered before its write is scheduled, so an effect of unknown
+ * outcome is compensated too: the host knows from its ledger whether there is anything to undo, and bars what
+ * has not happened from happening late.
+ *
+ * An incident is what only a person can settle. The run is then `blocked`, waiting for `incident`, until the
+ * update or signal `resolve` says `retry` or `settled`.
+ */
+export class Saga {
+  readonly #board: Board
+  readonly #workflowType: string
+  readonly #registered: Registered[] = []
+  readonly #resolutions = new Map<string, Resolution>()
+  /** The state to go back to once nothing is stuck any more. */
+  #before: RunState = 'in_progress'
+
+  constructor(board: Board, workflowType: string) {
+    this.#board = board
+    this.#workflowType = workflowType
+  }
+
+  register(step: string, tool: WriteTool, input: Json): void {
+    if (this.#registered.some((effect) => effect.step === step)) return
+    this.#registered.push({ step, tool, input })
+    this.#board.effects.push({
+      step,
+      tool: tool.name,
+      describe: tool.describe(input),
+      state: 'running',
+      reversible: tool.undo !== null,
+    })
+  }
+
+  /** A step whose effect the ledger knows and this history does not: after a reset it is adopted, not repeated. */
+  adopt(step: string, tool: WriteTool, input: Json): void {
+    this.register(step, tool, input)
+    this.#board.setEffect(step, 'done')
+  }
+
+  isRegistered = (step: string): boolean => this.#registered.some((effect) => effect.step === step)
+
+  /**
+   * Undoes what was registered and is in one of `states`, last first. One that cannot be undone does not stop the others; it becomes an
+   * incident, and the run waits until somebody settled it.
+   */
+  async unwind(
+    reason: UndoReason,
+    policyDigest: Digest,
+    states: readonly EffectStatus['state'][] = ['running', 'done'],
+  ): Promise<void> {
+    const stuck: [Registered, Incident][] = []
+    for (const effect of this.#registered.toReversed()) {
+      const state = this.#board.effects.find(({ step }) => step === effect.step)?.state
+      if (state === undefined || !states.includes(state)) continue
+      const incident = await this.#undo(effect, reason, policyDigest)
+      if (incident !== undefined) stuck.push([effect, incident])
+    }
+    for (const [effect, first] of stuck) {
+      let incident: Incident | undefined = first
+      while (incident !== undefined) {
+        const resolution = await this.park(effect.step, incident.code, incident.message)
+        if (resolution === 'settled') {
+          this.#board.setEffect(effect.step, 'settled')
+          break
+        }
+        incident = await this.#undo(effect, reason, policyDigest)
+      }
+    }
+  }
+
+  /** Blocks the run on an incident until somebody resolves it. */
+  async park(step: string, code: FailureCode, message: string): Promise<Resolution> {
+    if (this.#board.incidents.length === 0) this.#before = this.#board.state
+    this.#board.incidents.push({ step, code, message, since: now() })
+    this.#board.enter('blocked', 'incident')
+    this.#board.note('incident', message, step)
+    this.#board.flush()
+    await condition(() => this.#resolutions.has(step))
+    const resolution = this.#resolutions.get(step) as Resolution
+    this.#resolutions.delete(step)
+    this.#board.incidents.splice(
+      this.#board.incidents.findIndex((incident) => incident.step === step),
+      1,
+    )
+    if (this.#board.incidents.length === 0) this.#board.enter(this.#before)
+    return resolution
+  }
+
+  /** The handler of `resolve`. */
+  resolve(raw: unknown): Answer {
+    const parsed = resolveMessage.safeParse(raw)
+    if (!parsed.success) {
+      return { accepted: false, code: 'resolve_malformed', message: 'send {step, resolution, by, comment}' }
+    }
+    const { step, resolution, by, comment } = parsed.data
+    if (!this.#board.incidents.some((incident) => incident.step === step) || this.#resolutions.has(step)) {
+      return { accepted: false, code: 'resolve_unknown_step', message: `no incident waits at \`${step}\`` }
+    }
+    this.#resolutions.set(step, resolution)
+    const said = comment === '' ? '' : `: ${comment}`
+    this.#board.note('decide', `${by} resolves the incident as ${resolution}${said}`, step)
+    return { accepted: true, message: `the incident at \`${step}\` is resolved as ${resolution}` }
+  }
+
+  async #undo(effect: Registered, reason: UndoReason, policyDigest: Digest): Promise<Incident | undefined> {
+    const { step, tool, input } = effect
+    const undoStep = `${step}${WIRE.activities.undo}`
+    const warrant: UndoWarrant = {
+      v: 1,
+      kind: 'undo',
+      runKey: this.#board.runKey,
+      workflowType: this.#workflowType,
+      step: undoStep,
+      undoes: step,
+      tool: tool.name,
+      policyDigest,
+      inputDigest: inputDigestOf(tool.name, input),
+      why: reason.why,
+      by: reason.by,
+      issuedAt: now(),
+    }
+    try {
+      const summary = `undo: ${tool.describe(input)}`
+      const result = await activity<UndoResult>(
+        `${tool.name}${WIRE.activities.undo}`,
+        { warrant },
+        undoOptions(tool, undoStep, summary),
+      )
+      this.#board.setEffect(step, result.state)
+      this.#board.note('undo', result.text, step)
+      return undefined
+    } catch (error) {
+      const failure = failureOf(error)
+      this.#board.setEffect(step, 'stuck')
+      const message = `\`${tool.describe(input)}\` could not be undone: ${failure?.message ?? String(error)}`
+      return { code: failure?.code ?? 'platform_failed', message }
+    }
+  }
+}
+
+interface Incident {
+  readonly code: FailureCode
+  readonly message: string
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod'
+import { getOrder, orderId, refund } from '../activities/billing/contract.ts'
+import { getCustomer } from '../activities/crm/contract.ts'
+import { reply, ticketId } from '../activities/helpdesk/contract.ts'
+import { readClaim } from '../activities/model/contract.ts'
+import { getParcel } from '../activities/shipping/contract.ts'
+import { formatMoney } from '../src/contract/money.ts'
+import { playbook } from './kernel/index.ts'
+
+/**
+ * Gives a customer's money back.
+ *
+ * Started by the helpdesk, for one order and one ticket. It reads order, customer and claim, refunds what the
+ * customer asks for and the records bear out, and answers in the ticket. What needs a person is what the
+ * policy says; it can never refund more than was captured, nor another customer's payment. It leaves as
+ * evidence the order, the customer, each parcel that is said not to have arrived, and the model's reading.
+ */
+export const refundRequest = playbook(
+  {
+    name: 'refund_request',
+    title: 'Refund request',
+    request: z.strictObject({ orderId, ticketId, message: z.string().min(1).max(20_000) }),
+    tools: [getOrder, getCustomer, getParcel, refund, reply],
+    thoughts: [readClaim],
+  },
+  async (run, request) => {
+    const order = await run.read(getOrder, { orderId: request.orderId })
+    const customer = await run.read(getCustomer, { customerId: order.customerId })
+    const claim = await run.think(readClaim, { message: request.message, order })
+
+    const parcels = []
+    if (claim.category === 'not_received') {
+      for (const trackingNumber of order.parcels) parcels.push(await run.read(getParcel, { trackingNumber }))
+    }
+
+    const amount = claim.amount ?? order.refundable
+    run.plan(`refund ${formatMoney(amount)} of order ${order.id}, then tell the customer`)
+
+    const refunded = await run.act(
+      refund,
+      { paymentId: order.paymentId, amount, reason: claim.reason },
+      { because: [order, customer, claim, ...parcels] },
+    )
+    await run.act(
+      reply,
+      {
+        ticketId: request.ticketId,
+        body: `We have refunded ${formatMoney(amount)} for order ${order.id}. It arrives within a few days.`,
+      },
+      { because: [refunded] },
+    )
+    return { refundId: refunded.refundId, amount }
+  },
+)
