@@ -1,18 +1,15 @@
-import {
-  type Client,
-  WithStartWorkflowOperation,
-  WorkflowExecutionAlreadyStartedError,
-  type WorkflowExecutionInfo,
-} from '@temporalio/client'
+import { type Client, WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError } from '@temporalio/client'
 import { randomUUID } from 'node:crypto'
+import type { z } from 'zod'
 import { fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
-import { slugOf } from '../contract/playbook.ts'
+import { type PlaybookContract, slugOf } from '../contract/playbook.ts'
 import type { PrincipalClaim } from '../contract/principal.ts'
 import type { RunResult, StartMessage } from '../contract/run.ts'
-import { RUN_STATES, type RunState } from '../contract/states.ts'
+import type { RunState } from '../contract/states.ts'
 import { DEFAULT_TASK_QUEUE, OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
 import { RunHandle } from './run-handle.ts'
+import { type RunSummary, summaryOf } from './summary.ts'
 
 /** Who starts a run and under which id. */
 export interface StartOptions {
@@ -21,17 +18,8 @@ export interface StartOptions {
   readonly workflowId?: string
 }
 
-/** A run as lists show it, from Temporal's visibility store. */
-export interface RunSummary {
-  readonly workflowId: string
-  readonly playbook: string
-  readonly state: RunState | 'unknown'
-  readonly waitingFor: string | null
-  readonly workspace: string | null
-  readonly spendMicroUsd: number
-  readonly startedAt: string
-  readonly closedAt: string | null
-}
+/** The request of a playbook type; any plain JSON object where none is named. */
+export type RequestOf<P> = P extends { readonly contract: PlaybookContract<infer R> } ? z.input<R> : object
 
 export interface ListOptions {
   readonly state?: RunState
@@ -52,8 +40,11 @@ export class CountersignClient {
     this.#taskQueue = taskQueue
   }
 
-  /** Starts a run. Fails with `run_exists` when one with this workflow id is open. */
-  async start(playbook: string, request: Json, options: StartOptions): Promise<RunHandle> {
+  /**
+   * Starts a run. `start<typeof refundRequest>('refund_request', …)`, with the playbook imported as a type, types
+   * the request. Fails with `run_exists` when a run with this workflow id is open.
+   */
+  async start<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions): Promise<RunHandle> {
     const workflowId = idOf(playbook, options)
     try {
       await this.#client.workflow.start(playbook, this.#startOptions(playbook, request, options, workflowId))
@@ -70,7 +61,7 @@ export class CountersignClient {
    * Starts a run, or attaches to the open one with this workflow id, and answers with its outcome, in one call
    * to the server.
    */
-  async execute(playbook: string, request: Json, options: StartOptions): Promise<RunResult> {
+  async execute<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions): Promise<RunResult> {
     const workflowId = idOf(playbook, options)
     const operation = new WithStartWorkflowOperation<PlaybookFunction>(playbook, {
       ...this.#startOptions(playbook, request, options, workflowId),
@@ -99,8 +90,8 @@ export class CountersignClient {
     return found
   }
 
-  #startOptions(playbook: string, request: Json, { principal }: StartOptions, workflowId: string) {
-    const start: StartMessage = { principal, request }
+  #startOptions(playbook: string, request: unknown, { principal }: StartOptions, workflowId: string) {
+    const start: StartMessage = { principal, request: request as Json }
     return {
       workflowId,
       taskQueue: this.#taskQueue,
@@ -128,19 +119,4 @@ export function queryOf({ state, playbook, workspace }: ListOptions): string {
   if (playbook !== undefined) terms.push(`${playbookKey.name} = ${quoted(playbook)}`)
   if (workspace !== undefined) terms.push(`${workspaceKey.name} = ${quoted(workspace)}`)
   return terms.join(' AND ')
-}
-
-function summaryOf(info: WorkflowExecutionInfo): RunSummary {
-  const attributes = info.typedSearchAttributes
-  const state = attributes.get(SEARCH_ATTRIBUTES.state)
-  return {
-    workflowId: info.workflowId,
-    playbook: info.type,
-    state: RUN_STATES.find((one) => one === state) ?? 'unknown',
-    waitingFor: attributes.get(SEARCH_ATTRIBUTES.waitingFor) ?? null,
-    workspace: attributes.get(SEARCH_ATTRIBUTES.workspace) ?? null,
-    spendMicroUsd: attributes.get(SEARCH_ATTRIBUTES.spend) ?? 0,
-    startedAt: info.startTime.toISOString(),
-    closedAt: info.closeTime?.toISOString() ?? null,
-  }
 }

@@ -11,5 +11,6 @@ export type {
   UndoMessage,
 } from '../contract/run.ts'
 export type { RunEnd, RunState } from '../contract/states.ts'
-export { CountersignClient, type ListOptions, type RunSummary, type StartOptions } from './client.ts'
+export { CountersignClient, type ListOptions, type RequestOf, type StartOptions } from './client.ts'
 export { RunHandle } from './run-handle.ts'
+export type { RunSummary } from './summary.ts'

@@ -3,6 +3,7 @@ import type { DecideMessage } from '../contract/action.ts'
 import { fail, failureOf } from '../contract/failures.ts'
 import type { Answer, ResolveMessage, RunResult, RunStatus, UndoMessage } from '../contract/run.ts'
 import { OUTCOME_UPDATE_ID, WIRE } from '../contract/wire.ts'
+import { type RunSummary, summaryOf } from './summary.ts'
 
 /** One run, by its workflow id. Every call fails with `run_not_found` when there is no such run. */
 export class RunHandle {
@@ -50,6 +51,11 @@ export class RunHandle {
   /** What operators see of the run, now. Needs a worker, since the run itself answers. */
   async status(): Promise<RunStatus> {
     return await this.#ask(() => this.#handle().query<RunStatus>(WIRE.queries.status))
+  }
+
+  /** What Temporal knows of the run without asking a worker. */
+  async summary(): Promise<RunSummary> {
+    return await this.#ask(async () => summaryOf(await this.#handle().describe()))
   }
 
   /** Decides on an action. The same update id twice is one decision. */

@@ -9,7 +9,10 @@ import { type Principal, principalClaim } from './principal.ts'
 import type { RunEnd, RunState, WaitingFor } from './states.ts'
 
 /** The one argument of every playbook: who asks, and what for. Any SDK and Temporal's own CLI can send it. */
-export const startMessage = z.strictObject({ principal: principalClaim, request: z.custom<Json>((value) => value !== undefined) })
+export const startMessage = z.strictObject({
+  principal: principalClaim,
+  request: z.custom<Json>((value) => value !== undefined),
+})
 export type StartMessage = z.input<typeof startMessage>
 
 /** A step as operators read it. */

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { access, chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import type { PostgresBinaries } from './postgres-binaries.ts'
+import { basename, dirname, join } from 'node:path'
+import type { PostgresPlace } from './postgres-place.ts'
 import { giveTo } from './run-as.ts'
-import type { RunAs } from './run-as.ts'
 import { runCommand } from './run-command.ts'
 import { reasonOf, StackError } from './stack-error.ts'
 
@@ -18,11 +17,7 @@ const INIT_TIMEOUT_MS = 120_000
  * complete, so that a killed start leaves nothing half made. Fails with `postgres_failed`: initdb's reason, a
  * directory that holds something else, or a cluster whose password file is gone.
  */
-export async function ensureCluster(
-  dataDir: string,
-  binaries: PostgresBinaries,
-  user: RunAs | undefined,
-): Promise<string> {
+export async function ensureCluster(dataDir: string, place: PostgresPlace): Promise<string> {
   const passwordFile = `${dataDir}.password`
   if (await exists(join(dataDir, 'PG_VERSION'))) return await readPassword(passwordFile, dataDir)
   const strangers = await readdir(dataDir).catch(() => [])
@@ -36,25 +31,21 @@ export async function ensureCluster(
   const password = randomBytes(24).toString('base64url')
   await rm(passwordFile, { force: true })
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 })
-  await giveTo(user, passwordFile)
+  await giveTo(place.user, passwordFile)
 
   const unfinished = `${dataDir}.unfinished`
   await rm(unfinished, { recursive: true, force: true })
   await mkdir(unfinished, { mode: 0o700 })
-  await giveTo(user, unfinished)
-  await initdb(unfinished, passwordFile, binaries, user)
+  await giveTo(place.user, unfinished)
+  await initdb(basename(unfinished), basename(passwordFile), place)
   await rm(dataDir, { recursive: true, force: true })
   await rename(unfinished, dataDir)
   return password
 }
 
-async function initdb(
-  dataDir: string,
-  passwordFile: string,
-  binaries: PostgresBinaries,
-  user: RunAs | undefined,
-): Promise<void> {
-  const where = ['--pgdata', dataDir, '--username', CLUSTER_USER, '--pwfile', passwordFile]
+async function initdb(dataDir: string, passwordFile: string, place: PostgresPlace): Promise<void> {
+  const { binaries, folder, user } = place
+  const where = ['--pgdata', join(folder, dataDir), '--pwfile', join(folder, passwordFile), '--username', CLUSTER_USER]
   const how = ['--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C', '--no-instructions']
   // npm keeps the executable bit, but not every archive that a checkout travels in does.
   for (const file of [binaries.initdb, binaries.postgres]) {

@@ -1,18 +1,15 @@
-import { mkdir } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from 'pg'
 import { lastWords } from './last-words.ts'
 import { withLock } from './lock.ts'
 import { freePort, LOOPBACK, saysPortTaken } from './ports.ts'
-import { postgresBinaries } from './postgres-binaries.ts'
-import type { PostgresBinaries } from './postgres-binaries.ts'
 import { CLUSTER_USER, ensureCluster } from './postgres-cluster.ts'
+import { withPlace } from './postgres-place.ts'
+import type { PostgresPlace } from './postgres-place.ts'
 import { untilDataDirIsFree } from './postmaster.ts'
 import { progressOnStderr, slow } from './progress.ts'
 import type { Progress } from './progress.ts'
-import { openTheWay, unprivilegedUser } from './run-as.ts'
-import type { RunAs } from './run-as.ts'
 import { startServer } from './server-process.ts'
 import type { ServerProcess } from './server-process.ts'
 import { reasonOf, StackError } from './stack-error.ts'
@@ -57,20 +54,17 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const progress = options.progress ?? progressOnStderr
   const waitingFor = `waiting: another process starts PostgreSQL in ${dataDir}`
   return await withLock(dataDir, { waitingFor, progress }, async () => {
-    const start = startLocked({ ...options, dataDir })
+    const start = startLocked({ ...options, dataDir, progress })
     return await slow(start, 'starting PostgreSQL', progress)
   })
 }
 
-async function startLocked(options: PostgresOptions): Promise<PostgresServer> {
-  const { dataDir } = options
-  const binaries = await postgresBinaries()
-  const user = await unprivilegedUser()
-  await mkdir(dirname(dataDir), { recursive: true })
-  await openTheWay(user, dataDir)
-  await untilDataDirIsFree(dataDir)
-  const password = await ensureCluster(dataDir, binaries, user)
-  const [server, port] = await startOnFreePort(options, binaries, user)
+async function startLocked(options: PostgresOptions & { progress: Progress }): Promise<PostgresServer> {
+  const { dataDir, progress } = options
+  const { password, server, port } = await withPlace(dataDir, progress, async (place) => {
+    await untilDataDirIsFree(dataDir)
+    return { password: await ensureCluster(dataDir, place), ...(await startOnFreePort(options, place)) }
+  })
   const urlOf = (database: string): string =>
     `postgres://${CLUSTER_USER}:${password}@${LOOPBACK}:${port}/${encodeURIComponent(database)}`
   try {
@@ -90,15 +84,14 @@ async function startLocked(options: PostgresOptions): Promise<PostgresServer> {
 
 async function startOnFreePort(
   options: PostgresOptions,
-  binaries: PostgresBinaries,
-  user: RunAs | undefined,
-): Promise<[ServerProcess, number]> {
+  place: PostgresPlace,
+): Promise<{ server: ServerProcess; port: number }> {
   for (let attempt = 1; ; attempt += 1) {
     const preferred = attempt > 1 ? undefined : options.preferPort
     const port = options.port ?? (await freePort(preferred))
-    const server = await spawnPostgres(options, port, binaries, user)
+    const server = await spawnPostgres(options, port, place)
     const failure = await untilReady(server)
-    if (failure === undefined) return [server, port]
+    if (failure === undefined) return { server, port }
     await server.stop()
     const isLost = saysPortTaken(server.output()) && options.port === undefined
     if (!isLost || attempt === ATTEMPTS) {
@@ -111,12 +104,8 @@ async function startOnFreePort(
   }
 }
 
-async function spawnPostgres(
-  options: PostgresOptions,
-  port: number,
-  binaries: PostgresBinaries,
-  user: RunAs | undefined,
-): Promise<ServerProcess> {
+async function spawnPostgres(options: PostgresOptions, port: number, place: PostgresPlace): Promise<ServerProcess> {
+  const { binaries, folder, user } = place
   const settings = [
     `listen_addresses=${LOOPBACK}`,
     // No socket file: it would stand in a directory that every checkout shares.
@@ -124,7 +113,7 @@ async function spawnPostgres(
     'logging_collector=off',
     'log_checkpoints=off',
   ]
-  const args = ['-D', options.dataDir, '-p', String(port)]
+  const args = ['-D', join(folder, basename(options.dataDir)), '-p', String(port)]
   for (const setting of settings) args.push('-c', setting)
   return await startServer({
     executable: binaries.postgres,

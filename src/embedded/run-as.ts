@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os'
 import { dirname, relative } from 'node:path'
 import { StackError } from './stack-error.ts'
 
-/** A user by number. */
+/** A user by number, and what its processes get from us. */
 export interface RunAs {
   uid: number
   gid: number
+  /** An open descriptor of ours that they get as their descriptor 3. */
+  inherit?: number
 }
 
 const CANDIDATES = ['postgres', '_postgres', 'nobody']
@@ -36,27 +38,35 @@ export async function giveTo(user: RunAs | undefined, path: string): Promise<voi
   if (user !== undefined) await chown(path, user.uid, user.gid)
 }
 
+/** The nearest directory above `path` that the user may not pass through; undefined when the way is open. */
+export async function closedAbove(user: RunAs, path: string): Promise<string | undefined> {
+  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+    const { mode, bit } = await passBit(user, folder)
+    if ((mode & bit) === 0) return folder
+  }
+  return undefined
+}
+
 /**
- * Lets the user reach `dataDir`. The directory that holds it, and directories under the system's temporary one, may
- * be passed through by others from now on (`o+x`: no listing, no reading); any other closed directory above it is
- * left alone and fails with `postgres_failed`. Does nothing when there is no user.
+ * Lets the user reach `dataDir`, whose folder exists. The directory that holds it, and directories under the system's
+ * temporary one, may be passed through by others from now on (`o+x`: no listing, no reading). Returns the nearest
+ * other closed directory above it, which is left alone; undefined when the way is open.
  */
-export async function openTheWay(user: RunAs | undefined, dataDir: string): Promise<void> {
-  if (user === undefined) return
+export async function openTheWay(user: RunAs, dataDir: string): Promise<string | undefined> {
   const parent = dirname(dataDir)
   for (let folder = parent; folder !== dirname(folder); folder = dirname(folder)) {
-    const { mode, uid, gid } = await stat(folder)
-    const bit = uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001
+    const { mode, bit } = await passBit(user, folder)
     if ((mode & bit) !== 0) continue
-    if (folder !== parent && !isTemporary(folder)) {
-      throw new StackError(
-        'postgres_failed',
-        `PostgreSQL refuses to run as root, and user ${user.uid} may not pass through \`${folder}\`.`,
-        `Run as an ordinary user, choose a state directory elsewhere, or set DATABASE_URL.`,
-      )
-    }
-    await chmod(folder, (mode & 0o7777) | bit)
+    if (folder !== parent && !isTemporary(folder)) return folder
+    await chmod(folder, mode | bit)
   }
+  return undefined
+}
+
+/** The permissions of a directory, and the one of them that decides whether the user may pass through. */
+async function passBit(user: RunAs, folder: string): Promise<{ mode: number; bit: number }> {
+  const { mode, uid, gid } = await stat(folder)
+  return { mode: mode & 0o7777, bit: uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001 }
 }
 
 function isTemporary(folder: string): boolean {

@@ -10,6 +10,8 @@ export interface RunOptions {
   /** Run as another user (POSIX, root only). */
   uid?: number
   gid?: number
+  /** An open descriptor of ours that the command gets as its descriptor 3. */
+  inherit?: number
 }
 
 const KEEP_CHARACTERS = 4000
@@ -20,11 +22,11 @@ const KEEP_CHARACTERS = 4000
  * then ends with the last line that the command wrote.
  */
 export async function runCommand(command: string, args: readonly string[], options: RunOptions): Promise<string> {
-  const { timeoutMs, ...spawnOptions } = options
+  const { timeoutMs, inherit, ...spawnOptions } = options
   return await new Promise<string>((resolve, reject) => {
     const child = spawn(command, args, {
       ...spawnOptions,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(inherit === undefined ? [] : [inherit])],
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
     })
@@ -32,8 +34,8 @@ export async function runCommand(command: string, args: readonly string[], optio
     const keep = (chunk: string): void => {
       output = (output + chunk).slice(-KEEP_CHARACTERS)
     }
-    child.stdout.setEncoding('utf8').on('data', keep)
-    child.stderr.setEncoding('utf8').on('data', keep)
+    child.stdout?.setEncoding('utf8').on('data', keep)
+    child.stderr?.setEncoding('utf8').on('data', keep)
     child.on('error', reject)
     child.on('close', (exitCode, signal) => {
       if (exitCode === 0) {

@@ -16,6 +16,8 @@ export interface ServerCommand {
   /** Run as another user (POSIX, root only). */
   uid?: number
   gid?: number
+  /** An open descriptor of ours that the server gets as its descriptor 3. */
+  inherit?: number
 }
 
 /** A server that we started and that dies with us. */
@@ -39,13 +41,13 @@ const KILL_AFTER_MS = 5000
  * stops it then). Fails when the executable cannot be started at all.
  */
 export async function startServer(command: ServerCommand): Promise<ServerProcess> {
-  const { executable, args, env, cwd, uid, gid } = command
+  const { executable, args, env, cwd, uid, gid, inherit } = command
   const child = spawn(executable, args, {
     env,
     ...(cwd === undefined ? {} : { cwd }),
     ...(uid === undefined ? {} : { uid }),
     ...(gid === undefined ? {} : { gid }),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(inherit === undefined ? [] : [inherit])],
     detached: true,
     windowsHide: true,
   })
@@ -58,8 +60,8 @@ export async function startServer(command: ServerCommand): Promise<ServerProcess
     output = (output + chunk).slice(-KEEP_CHARACTERS)
     log?.write(chunk)
   }
-  child.stdout.setEncoding('utf8').on('data', keep)
-  child.stderr.setEncoding('utf8').on('data', keep)
+  child.stdout?.setEncoding('utf8').on('data', keep)
+  child.stderr?.setEncoding('utf8').on('data', keep)
 
   let ended: string | undefined
   const exited = new Promise<string>((resolve) => {

@@ -14,17 +14,22 @@ export interface PlaybookBundle {
 }
 
 /**
- * Bundles a workflows file and reads the contracts of its playbooks. Fails with `contract_incomplete`, naming
- * the hole, before anything is started.
+ * Reads the contracts of the playbooks that a workflows file exports, by workflow type. Fails with
+ * `contract_incomplete`, naming the hole.
  */
-export async function bundlePlaybooks(workflowsPath: string): Promise<PlaybookBundle> {
+export async function readPlaybooks(workflowsPath: string): Promise<PlaybookBundle['playbooks']> {
   let exports: Record<string, unknown>
   try {
     exports = (await import(pathToFileURL(workflowsPath).href)) as Record<string, unknown>
   } catch (error) {
     throw fail('contract_incomplete', `the workflows file \`${workflowsPath}\` cannot be loaded: ${String(error)}`)
   }
-  const playbooks = playbooksOf(exports)
+  return playbooksOf(exports)
+}
+
+/** Bundles a workflows file, once `readPlaybooks` finds nothing wrong with it. */
+export async function bundlePlaybooks(workflowsPath: string): Promise<PlaybookBundle> {
+  const playbooks = await readPlaybooks(workflowsPath)
   const bundle = await bundleWorkflowCode({ workflowsPath, logger: silent })
   return { bundle, playbooks, buildId: buildIdOf(bundle.code) }
 }

@@ -1,27 +1,17 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Client } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { startPostgres } from '../../src/embedded/index.ts'
 import type { PostgresOptions, PostgresServer } from '../../src/embedded/index.ts'
 import { failureOf } from './fixtures/failure.ts'
 import { temporaryDir } from './fixtures/places.ts'
 import { allGone } from './fixtures/processes.ts'
+import { query } from './fixtures/query.ts'
 
 async function start(dataDir: string, options: Partial<PostgresOptions> = {}): Promise<PostgresServer> {
   const server = await startPostgres({ dataDir, progress: () => undefined, ...options })
   onTestFinished(() => server.stop())
   return server
-}
-
-async function query(url: string, text: string): Promise<unknown[]> {
-  const client = new Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query<Record<string, unknown>>(text)).rows
-  } finally {
-    await client.end()
-  }
 }
 
 test('a restart keeps the data, the database and the password', async () => {

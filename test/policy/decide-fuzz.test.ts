@@ -30,7 +30,10 @@ const plain = (value: FactValue): number | string | boolean => {
   if (typeof value === 'object') return value.cents
   if (typeof value !== 'string') return value
   const zeroWidth = value.replaceAll('\u200b', '').normalize('NFKC').toLowerCase()
-  return zeroWidth.split(/[ \n]+/).filter((word) => word !== '').join(' ') // prettier-ignore
+  return zeroWidth
+    .split(/[ \n]+/)
+    .filter((word) => word !== '')
+    .join(' ')
 }
 
 const isSound = (fact: string, value: FactValue): boolean => {
@@ -49,9 +52,9 @@ const isTrue = (operator: Operator, value: FactValue, operands: readonly Operand
   if (operator === 'eq') return left === right
   if (operator === 'ne') return left !== right
   if (operator === 'gt') return left > right
-  if (operator === 'gte') return left > right || left === right
+  if (operator === 'gte') return left >= right
   if (operator === 'lt') return left < right
-  if (operator === 'lte') return left < right || left === right
+  if (operator === 'lte') return left <= right
   if (operator === 'in') return all.some((each) => each === left)
   if (operator === 'not_in') return all.every((each) => each !== left)
   if (operator === 'starts_with') return String(left).indexOf(String(right)) === 0
@@ -88,7 +91,10 @@ const VALUES: Record<string, fc.Arbitrary<FactValue>> = {
   customer_tier: tier,
   customer_blocked: fc.boolean(),
 }
-const unsound = fc.constantFrom<FactValue>(Number.NaN, Number.POSITIVE_INFINITY, money('EUR', 1), 'gold', { currency: 'USD', cents: 0.5 }) // prettier-ignore
+const unsound = fc.constantFrom<FactValue>(Number.NaN, Number.POSITIVE_INFINITY, money('EUR', 1), 'gold', {
+  currency: 'USD',
+  cents: 0.5,
+})
 const factNames = fc.constantFrom(...Object.keys(VALUES))
 
 const trigger = fc.tuple(factNames, fc.constantFrom(...OPERATORS)).chain(([fact, operator]) => {

@@ -73,7 +73,14 @@ test('an exception while deciding is a deny', () => {
     effect: 'deny',
     matches: [{ rule: 'decision_failed', effect: 'deny', because: 'the policy could not be evaluated' }],
   }
-  const trap = new Proxy({}, { getOwnPropertyDescriptor: () => { throw new Error('boom') } }) // prettier-ignore
+  const trap = new Proxy(
+    {},
+    {
+      getOwnPropertyDescriptor: () => {
+        throw new Error('boom')
+      },
+    },
+  )
   expect(decide(policy, pay, trap)).toEqual(denied)
   expect(decide({} as Policy, pay, {})).toEqual(denied)
   expect(decide(null as never, pay, {})).toEqual(denied)

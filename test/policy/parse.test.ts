@@ -72,6 +72,10 @@ describe('a policy', () => {
     expect(policyIn('budget: {}\napprovals: {}\naudit: {}\ndeny_if: {}')).toEqual(policyOf({}))
   })
 
+  test('a whole number is never minus nothing, which JSON cannot say', () => {
+    expect(policyIn('max_tool_calls: -0').maxToolCalls).toBe(0)
+  })
+
   test('it is frozen and is plain JSON', () => {
     const policy = policyIn('deny_if: {reason_in: [a, b]}')
     expect(Object.isFrozen(policy.denyIf[0]?.operands)).toBe(true)

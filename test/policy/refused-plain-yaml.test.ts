@@ -41,6 +41,12 @@ const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
     '  see docs/writing-a-policy.md for the form of a policy.',
   ],
   [
+    'a per cent sign',
+    `${W}x: %y`,
+    'p.yaml:2:4 not YAML: Plain value cannot start with directive indicator character %.',
+    '  see docs/writing-a-policy.md for the form of a policy.',
+  ],
+  [
     'two documents',
     `${W}---\nworkflow: x\n`,
     'p.yaml:2:1 a second document.',

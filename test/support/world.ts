@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client'
-import { NativeConnection, type Worker } from '@temporalio/worker'
+import type { TestWorkflowEnvironment } from '@temporalio/testing'
+import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker'
 import { randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { join } from 'node:path'
@@ -28,6 +29,8 @@ export interface WorldOptions {
   readonly policies?: string
   readonly tools?: readonly ToolImplementation[]
   readonly thinker?: Thinker
+  /** Default: the dev server of all tests. A time-skipping one is for waits of days. */
+  readonly environment?: TestWorkflowEnvironment
 }
 
 /** A worker on its own task queue and its own database, and a client to it. */
@@ -43,6 +46,9 @@ export interface World {
   count(table: 'refunds' | 'replies', where?: string): Promise<number>
   stop(): Promise<void>
 }
+
+// What a worker tells of its life is noise between test results.
+Runtime.install({ logger: new DefaultLogger('ERROR') })
 
 const bundles = new Map<string, Promise<PlaybookBundle>>()
 
@@ -73,7 +79,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const records = db as unknown as Kysely<unknown>
   await migrateRecords(records)
   await seedRecords(records)
-  const address = inject('temporalAddress')
+  const { environment } = options
+  const address = environment?.address ?? inject('temporalAddress')
   const taskQueue = `queue-${randomUUID()}`
   const key = hostKeyOf(newHostKey())
   const native = await NativeConnection.connect({ address })
@@ -90,7 +97,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   })
   const running = worker.run()
   const connection = await Connection.connect({ address })
-  const temporal = new Client({ connection })
+  const temporal = environment?.client ?? new Client({ connection })
   return {
     client: new CountersignClient(temporal, { taskQueue }),
     temporal,

@@ -79,10 +79,10 @@ class Execution {
   async run(start: unknown): Promise<RunResult> {
     this.#listen()
     const opened = await this.#open(start)
-    if ('state' in opened) return await this.#close(opened, null)
+    if ('state' in opened) return await this.#close(opened)
     const ended = await this.#carryOut(opened)
     if ('outcome' in ended) return await this.#keepOpen(opened, ended.outcome)
-    return await this.#close(await this.#compensated(ended, opened), opened)
+    return await this.#close(await this.#compensated(ended, opened))
   }
 
   /** Handlers stand before the first await, so that what arrives with the start finds them. */
@@ -175,6 +175,7 @@ class Execution {
     this.#board.result = this.#result('completed', outcome, null)
     this.#board.flush()
     if (windowMs > 0) {
+      this.#ignoreCancel()
       await CancellationScope.nonCancellable(() =>
         condition(() => this.#undo !== undefined, windowMs, { summary: 'undo window' }),
       )
@@ -182,11 +183,19 @@ class Execution {
     const undo = this.#undo
     if (undo === undefined) {
       this.#board.undoUntil = null
-      return await this.#close(null, opened)
+      return await this.#close(null)
     }
     await CancellationScope.nonCancellable(() => this.#saga.unwind(undo, opened.policyDigest))
     const message = `undone by ${undo.by ?? 'an operator'}`
-    return await this.#close({ state: 'reverted', because: bareCase('undo_requested', message, undo.by) }, opened)
+    return await this.#close({ state: 'reverted', because: bareCase('undo_requested', message, undo.by) })
+  }
+
+  /** A completed run has nothing to cancel; whoever meant to take it back is told how. */
+  #ignoreCancel(): void {
+    CancellationScope.current().cancelRequested.catch(() => {
+      this.#board.note('note', 'a cancel changes nothing: the run is completed; `countersign undo` takes it back')
+      this.#board.flush()
+    })
   }
 
   #requestUndo(raw: unknown): Answer {
@@ -215,7 +224,7 @@ class Execution {
   }
 
   /** Enters the end, answers whoever waits for the outcome, and closes. A failed run closes as Failed, typed. */
-  async #close(end: End | null, opened: OpenedRun | null): Promise<RunResult> {
+  async #close(end: End | null): Promise<RunResult> {
     return await CancellationScope.nonCancellable(async () => {
       if (end !== null) {
         this.#board.enter(end.state)
@@ -224,7 +233,7 @@ class Execution {
       } else if (this.#board.result !== null) {
         this.#board.result = { ...this.#board.result, undoUntil: null }
       }
-      if (opened !== null) this.#board.flush()
+      this.#board.flush()
       await condition(allHandlersFinished)
       const result = this.#board.result as RunResult
       if (result.state === 'failed' && result.because !== null) {

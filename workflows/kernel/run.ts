@@ -180,16 +180,17 @@ export class KernelRun implements Run {
   ): Promise<z.output<T['output']>> {
     return this.#track(async () => {
       const step = this.#stepOf(tool.name, how)
-      const evidence = how.because.map((cited) => {
-        const found = this.#evidence.get(cited)
-        if (found === undefined) {
-          throw fail('evidence_missing', `\`${step}\` cites something that no step of this run returned`)
-        }
-        return found
-      })
-      const attempt = { step, tool, input: this.#parse(tool, input), evidence }
-      const spent = this.#countToolCall()
-      return this.#keep(await this.#perform(attempt, spent)) as z.output<T['output']>
+      const withinBudget = this.#countToolCall()
+      let attempt: Attempt
+      try {
+        attempt = { step, tool, input: this.#parse(tool, input), evidence: this.#cited(step, how.because) }
+      } catch (error) {
+        // After a reset the world shows what this very step did, and its input may make no sense any more.
+        const known = await this.#recall(step)
+        if (known === undefined) throw error
+        return this.#keep(known) as z.output<T['output']>
+      }
+      return this.#keep(await this.#perform(attempt, withinBudget)) as z.output<T['output']>
     })
   }
 
@@ -206,7 +207,7 @@ export class KernelRun implements Run {
     for (let round = 1; ; round++) {
       const verdict = this.#judge(attempt, withinBudget)
       if (verdict.kind === 'end') {
-        // After a reset the world shows what this very step did: the ledger is asked before anybody is told no.
+        // For the same reason the ledger is asked before anybody is told no.
         const known = await this.#recall(attempt.step)
         if (known !== undefined) return known
         throw this.#decided(verdict.end)
@@ -439,6 +440,16 @@ export class KernelRun implements Run {
     if (this.#steps.has(step)) throw fail('input_invalid', `two steps of this run are named \`${step}\``)
     this.#steps.add(step)
     return step
+  }
+
+  #cited(step: string, because: readonly object[]): readonly Evidence[] {
+    return because.map((cited) => {
+      const found = this.#evidence.get(cited)
+      if (found === undefined) {
+        throw fail('evidence_missing', `\`${step}\` cites something that no step of this run returned`)
+      }
+      return found
+    })
   }
 
   #parse(contract: Tool | Thought, input: unknown): Json {

@@ -2,15 +2,17 @@ import type { FactDeclaration, FactValue } from '../../contract/fact.ts'
 import { formatMoney } from '../../contract/money.ts'
 import type { Operand, Operator } from '../types.ts'
 import type { Comparable } from './operators.ts'
+import { INVISIBLE } from './text.ts'
 
 const LONGEST_QUOTE = 80
 const MOST_LISTED = 5
-const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}`]/gu
+// Also line ends, halves of characters, and what would end a quote.
+const unprintable = new RegExp(`[${INVISIBLE}\\n\\r\\t\\v\\f\\u0085\\u2028\\u2029\\ud800-\\udfff\`]`, 'gu')
 
 /** A text as one line of at most so many characters, with nothing in it that cannot be printed. */
 export function printable(text: string, longest: number): string {
   // Cut before it is split: a text can be long. What is left of a pair that the cut split is unprintable.
-  const characters = Array.from(text.slice(0, 2 * longest + 1).replace(UNPRINTABLE, ' '))
+  const characters = Array.from(text.slice(0, 2 * longest + 1).replace(unprintable, ' '))
   return characters.length > longest ? `${characters.slice(0, longest - 1).join('')}…` : characters.join('')
 }
 

@@ -15,7 +15,7 @@ export interface Entry extends Found {
 
 const offsetOf = (node: Node): number => node.range?.[0] ?? 0
 
-/** The entries of a map in the order of the file. Keys that are no plain text, stand twice or must not be are reported. */
+/** The entries of a map in the order of the file; keys that are not text, stand twice or must not be are reported. */
 export function readEntries(map: YAMLMap, where: string, report: Report): readonly Entry[] {
   const seen = new Set<string>()
   const start = offsetOf(map)

@@ -1,0 +1,113 @@
+import { StackError } from '../embedded/stack-error.ts'
+import { failureOf, failureRule } from '../contract/failures.ts'
+import { plain, say, style } from './terminal.ts'
+
+/** What keeps a command from running and is no failure of a run. */
+export type CliErrorCode =
+  | 'config_invalid'
+  | 'database_not_configured'
+  | 'database_unreachable'
+  | 'models_invalid'
+  | 'namespace_unknown'
+  | 'no_answer'
+  | 'search_attribute_conflict'
+  | 'setup_incomplete'
+  | 'setup_needed'
+  | 'temporal_config_invalid'
+  | 'temporal_failed'
+  | 'temporal_not_configured'
+  | 'temporal_unreachable'
+  | 'unexpected'
+
+/** An error with what to do about it, for the person at the terminal. */
+export class CliError extends Error {
+  override readonly name = 'CliError'
+  readonly code: CliErrorCode
+  readonly help: string
+
+  constructor(code: CliErrorCode, message: string, help: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.help = help
+  }
+}
+
+/** The command was called wrongly: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+  readonly help: string
+
+  constructor(message: string, help: string) {
+    super(message)
+    this.help = help
+  }
+}
+
+interface Explained {
+  readonly message: string
+  readonly help: string
+  readonly code: string
+}
+
+/** gRPC's status codes that tell a person something. */
+const NOT_FOUND = 5
+const UNAVAILABLE = 14
+
+/** Reads an error of gRPC in an error and its causes, by shape. */
+function grpcOf(error: unknown): { readonly code: number; readonly details: string } | undefined {
+  let next = error
+  for (let depth = 0; depth < 5 && typeof next === 'object' && next !== null; depth++) {
+    const { code, details, cause } = next as { code?: unknown; details?: unknown; cause?: unknown }
+    if (typeof code === 'number' && typeof details === 'string') return { code, details }
+    next = cause
+  }
+  return undefined
+}
+
+function explain(error: unknown): Explained {
+  if (error instanceof CliError || error instanceof StackError) return error
+  if (error instanceof UsageError) return { message: error.message, help: error.help, code: 'usage' }
+  const failure = failureOf(error)
+  if (failure !== undefined) {
+    return { message: failure.message, help: failureRule(failure.code).help, code: failure.code }
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof Error && error.name === 'ModelsConfigError') {
+    return { message, help: 'Mend the file that COUNTERSIGN_MODELS names.', code: 'models_invalid' }
+  }
+  if (error instanceof Error && error.name === 'NamespaceNotFoundError') {
+    const help = 'Create the namespace, or name another one with TEMPORAL_NAMESPACE.'
+    return { message, help, code: 'namespace_unknown' }
+  }
+  const grpc = grpcOf(error)
+  if (grpc?.code === UNAVAILABLE) {
+    return { message: `Temporal went away: ${grpc.details}`, help: 'Try again.', code: 'temporal_unreachable' }
+  }
+  if (grpc !== undefined) {
+    const help = grpc.code === NOT_FOUND ? 'Check the id and the namespace.' : 'See what Temporal said.'
+    return { message: `Temporal refused: ${grpc.details}`, help, code: 'temporal_failed' }
+  }
+  return { message, help: 'Run it again with --verbose to see where it comes from.', code: 'unexpected' }
+}
+
+/** Tells a person on stderr what happened, what to do, and the code; the stack only when asked for. */
+export function printError(error: unknown, { verbose }: { readonly verbose: boolean }): void {
+  const { message, help, code } = explain(error)
+  const [first = '', ...more] = message.split('\n').map(plain)
+  say(`${style('red', 'error:')} ${first}`)
+  for (const line of more) say(`  ${line}`)
+  say(`  help  ${help}`)
+  say(`  code  ${code}`)
+  if (verbose && error instanceof Error) say(error.stack ?? '')
+  for (let cause: unknown = error; verbose && cause instanceof Error && cause.cause instanceof Error; ) {
+    cause = cause.cause
+    say(`caused by ${(cause as Error).stack ?? String(cause)}`)
+  }
+}
+
+/** Tells a person that the answer is no: what was asked, why not, and what to do. */
+export function printRefusal(message: string, help: string, code: string): void {
+  say(`${style('yellow', 'refused:')} ${plain(message)}`)
+  say(`  help  ${help}`)
+  say(`  code  ${code}`)
+}

@@ -1,0 +1,108 @@
+import { DefaultLogger, type LogLevel, NativeConnection, Runtime } from '@temporalio/worker'
+import { resolve } from 'node:path'
+import type { Digest } from '../contract/digest.ts'
+import { fail } from '../contract/failures.ts'
+import { type HostKey, hostKeyFile, hostKeyOf } from '../identity/host-key.ts'
+import type { LedgerDatabase } from '../ledger/database.ts'
+import { formatProblem, loadPolicies } from '../policy/load/index.ts'
+import { loadModels } from '../tools/models/config.ts'
+import { createThinker } from '../tools/models/thinker.ts'
+import { bundlePlaybooks, type PlaybookBundle } from '../worker/bundle.ts'
+import type { Project } from '../worker/project.ts'
+import { createWorker } from '../worker/worker.ts'
+import { readFileSync } from 'node:fs'
+import { unreachable } from './connect.ts'
+import { CliError } from './errors.ts'
+import { plain, say } from './terminal.ts'
+import type { TemporalPlace } from './where.ts'
+
+/** A worker that polls. */
+export interface Host {
+  readonly policies: readonly { readonly workflow: string; readonly digest: Digest }[]
+  /** Settles when the worker has ended; rejects when it died. */
+  readonly ended: Promise<void>
+  /** Lets running steps finish for ten seconds, then closes. Safe to call twice. */
+  readonly stop: () => Promise<void>
+}
+
+export interface HostParts {
+  readonly temporal: TemporalPlace
+  readonly db: LedgerDatabase
+  readonly project: Project
+  readonly taskQueue: string
+  readonly key: HostKey
+  /** Made ahead of time; default: made here. */
+  readonly bundle?: Promise<PlaybookBundle>
+}
+
+/** Makes Temporal's own log one line an entry on stderr, from `level` on, and leaves signals to us. */
+export function quietRuntime(level: LogLevel): void {
+  const logger = new DefaultLogger(level, ({ level: at, message, meta }) => {
+    const { workflowId, activityType, error } = (meta ?? {}) as Readonly<Record<string, unknown>>
+    const about = [workflowId, activityType, error instanceof Error ? error.message : undefined]
+    const words = about.filter((word): word is string => typeof word === 'string')
+    say(`temporal ${at.toLowerCase()}: ${plain([message, ...words].join('  '))}`)
+  })
+  Runtime.install({ logger, shutdownSignals: [], telemetryOptions: { logging: { forward: {}, filter: 'WARN' } } })
+}
+
+/** The key in the file of COUNTERSIGN_KEY_FILE; without it one of this state directory, made when absent. */
+export function findHostKey(stateDir: string): { readonly key: HostKey; readonly from: string; readonly own: boolean } {
+  const named = process.env['COUNTERSIGN_KEY_FILE']
+  if (named === undefined || named === '') {
+    const file = resolve(stateDir, 'host-key.pem')
+    return { key: hostKeyFile(file), from: file, own: true }
+  }
+  try {
+    return { key: hostKeyOf(readFileSync(named, 'utf8')), from: named, own: false }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new CliError(
+      'config_invalid',
+      `The key file \`${named}\`, which COUNTERSIGN_KEY_FILE names, cannot be used: ${reason}`,
+      'Make one with `openssl genpkey -algorithm ed25519 -out <file>`.',
+      { cause: error },
+    )
+  }
+}
+
+async function thinkerOf(project: Project) {
+  const { deterministic = {} } = project
+  const file = process.env['COUNTERSIGN_MODELS']
+  if (file === undefined || file === '') {
+    say('COUNTERSIGN_MODELS is not set: the deterministic extractor answers in place of a model')
+    return createThinker({ deterministic, env: process.env })
+  }
+  return createThinker({ models: await loadModels(file), deterministic, env: process.env })
+}
+
+/** Starts a worker on a prepared Temporal and database; returns once it polls. */
+export async function startHost({ temporal, db, project, taskQueue, key, bundle }: HostParts): Promise<Host> {
+  const thinker = await thinkerOf(project)
+  const workflows = await (bundle ?? bundlePlaybooks(project.workflows))
+  const loaded = await loadPolicies(project.policies, [...workflows.playbooks.values()])
+  if (!loaded.ok) throw fail('policy_invalid', loaded.problems.map(formatProblem).join('\n'))
+  const { address, namespace, options } = temporal
+  const connection = await NativeConnection.connect({ address, ...options }).catch((error: unknown) => {
+    throw unreachable(temporal, error)
+  })
+  try {
+    const { tools, policies } = project
+    const parts = { connection, namespace, taskQueue, workflows, tools, thinker, policies, db, key }
+    const worker = await createWorker(parts)
+    const ended = worker.run().finally(() => connection.close())
+    // Whoever waits for it hears of a failure; before that it must not end the process.
+    ended.catch(() => undefined)
+    return {
+      policies: [...loaded.policies.values()].map(({ workflow, digest }) => ({ workflow, digest })),
+      ended,
+      stop: async () => {
+        if (worker.getState() === 'RUNNING') worker.shutdown()
+        await ended
+      },
+    }
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+}

@@ -1,0 +1,51 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
+
+/** What every command takes. `--verbose` is read by the program when it prints an error. */
+export interface CommonOptions {
+  readonly stateDir: string
+}
+
+export interface JsonOption {
+  readonly json?: true
+}
+
+/** What commands take that work on a task queue. */
+export interface QueueOption {
+  readonly taskQueue: string
+}
+
+/** What commands take that read the project. */
+export interface ProjectOption {
+  readonly config?: string
+}
+
+export const DEFAULT_STATE_DIR = '.countersign'
+
+export const withCommon = (command: Command): Command =>
+  command
+    .option('--state-dir <folder>', 'data and addresses of the development servers', DEFAULT_STATE_DIR)
+    .option('--verbose', 'show where an error comes from')
+
+export const withJson = (command: Command): Command => command.option('--json', 'print JSON to stdout')
+
+export const withQueue = (command: Command): Command =>
+  command.option('--task-queue <name>', 'where the workers listen', DEFAULT_TASK_QUEUE)
+
+export const withProject = (command: Command): Command =>
+  command.option('--config <file>', 'the project file (default: countersign.config.ts, .js or .mjs, else the sample)')
+
+/** The parser of a whole number from `least` to `most`. */
+export const wholeNumber =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN
+    if (number >= least && number <= most) return number
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`)
+  }
+
+/** The parser of a text that must not be blank. */
+export const filled = (text: string): string => {
+  if (text.trim() !== '') return text
+  throw new InvalidArgumentError('It must not be blank.')
+}

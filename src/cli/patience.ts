@@ -1,0 +1,52 @@
+import { isGrpcDeadlineError, isGrpcServiceError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client'
+import { setTimeout as delay } from 'node:timers/promises'
+import { CliError } from './errors.ts'
+import type { Session } from './session.ts'
+
+const UPDATE_TIMEOUT_MS = 30_000
+const QUERY_TIMEOUT_MS = 5_000
+const RETRY_AFTER_MS = 500
+/** gRPC: the server, or the way to it, went away for a moment. */
+const UNAVAILABLE = 14
+/** gRPC: among others, a query when no worker has polled lately. */
+const FAILED_PRECONDITION = 9
+
+/**
+ * Sends an update until it is answered, for 30 seconds. A connection that breaks is tried again: the caller
+ * uses one update id throughout, so the run sees one message. Fails with `no_answer`.
+ */
+export async function sendUpdate<T>({ connection, taskQueue }: Session, send: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + UPDATE_TIMEOUT_MS
+  for (;;) {
+    try {
+      return await connection.withDeadline(deadline, send)
+    } catch (error) {
+      const isTransient = isGrpcServiceError(error) && (error.code as number) === UNAVAILABLE
+      if (isTransient && Date.now() + RETRY_AFTER_MS < deadline) {
+        await delay(RETRY_AFTER_MS)
+        continue
+      }
+      if (!isTransient && !isTimeout(error)) throw error
+      throw new CliError(
+        'no_answer',
+        `No worker answered within ${UPDATE_TIMEOUT_MS / 1000} seconds; what was sent may still arrive.`,
+        `Start a worker on the task queue \`${taskQueue}\`, then look with \`countersign show\` before you send it again.`,
+        { cause: error },
+      )
+    }
+  }
+}
+
+const isTimeout = (error: unknown): boolean =>
+  error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isGrpcDeadlineError(error)
+
+/** Asks a run something that its worker has to answer; `undefined` when none does within five seconds. */
+export async function askRun<T>({ connection }: Session, ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, ask)
+  } catch (error) {
+    if (isTimeout(error)) return undefined
+    if (isGrpcServiceError(error) && (error.code as number) === FAILED_PRECONDITION) return undefined
+    throw error
+  }
+}

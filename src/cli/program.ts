@@ -1,0 +1,79 @@
+import { Command, CommanderError } from 'commander'
+import { createRequire } from 'node:module'
+import { EXIT } from './exit.ts'
+import { say } from './terminal.ts'
+
+/** A file of `commands/`: it gives a command its arguments, options and action. */
+interface CommandModule {
+  readonly define: (command: Command) => void
+}
+
+/** Every command with its line in the help; its module is loaded only when it is named. */
+const COMMANDS: readonly (readonly [name: string, summary: string, load: () => Promise<CommandModule>])[] = [
+  ['demo', 'run seven refunds, live, on servers of its own', () => import('./commands/demo.ts')],
+  ['dev', 'run servers, sample and worker for development, until Ctrl-C', () => import('./commands/dev.ts')],
+  ['setup', 'prepare the configured Temporal and database', () => import('./commands/setup.ts')],
+  ['worker', 'run playbooks and tools until SIGTERM', () => import('./commands/worker.ts')],
+  ['start', 'start a run of a playbook', () => import('./commands/start.ts')],
+  ['list', 'list runs', () => import('./commands/list.ts')],
+  ['show', 'show a run: its state, what it waits for, what it did', () => import('./commands/show.ts')],
+  ['approve', 'approve an action that waits', () => import('./commands/approve.ts')],
+  ['reject', 'reject an action that waits', () => import('./commands/reject.ts')],
+  ['undo', 'undo a completed run inside its window', () => import('./commands/undo.ts')],
+  ['cancel', 'stop a run and undo what it did', () => import('./commands/cancel.ts')],
+  ['resolve', 'settle an incident of a run', () => import('./commands/resolve.ts')],
+  ['policy', 'check policies', () => import('./commands/policy.ts')],
+]
+
+const AFTER_HELP = `
+Where Temporal is: TEMPORAL_ADDRESS or a profile of Temporal's own tools, else the stack of \`countersign dev\` in
+this folder. Where the database is: DATABASE_URL, else that stack. stdout is data, stderr is for people.
+Exit codes: 0 yes, 1 could not run, 2 usage, 3 ran and the answer is no.`
+
+/** Runs the command that the arguments name and ends the process with its exit code. */
+export async function runProgram(args: readonly string[]): Promise<void> {
+  process.stdout.on('error', endOnClosedPipe)
+  process.stderr.on('error', endOnClosedPipe)
+  const { version } = createRequire(import.meta.url)('countersign/package.json') as { version: string }
+  const program = new Command('countersign')
+    .description('Auditable agent playbooks on Temporal: no effect without a warrant.')
+    .version(version)
+    .addHelpText('after', AFTER_HELP)
+    .exitOverride()
+  const named = args.filter((arg) => !arg.startsWith('-'))
+  for (const [name, summary, load] of COMMANDS) {
+    const command = program.command(name).description(summary)
+    if (named.slice(0, 2).includes(name)) (await load()).define(command)
+  }
+  await end(await run(program, args, named))
+}
+
+async function run(program: Command, args: readonly string[], named: readonly string[]): Promise<number> {
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return Number(process.exitCode ?? EXIT.yes)
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.yes
+      // Its message is on stderr already.
+      const known = COMMANDS.find(([name]) => name === named[0])
+      if (error.code !== 'commander.help') say(`  help  countersign${known ? ` ${known[0]}` : ''} --help`)
+      return EXIT.usage
+    }
+    const { printError, UsageError } = await import('./errors.ts')
+    printError(error, { verbose: args.includes('--verbose') })
+    return error instanceof UsageError ? EXIT.usage : EXIT.couldNotRun
+  }
+}
+
+/** `countersign list | head -1` closes our pipe early, which is nobody's error. */
+function endOnClosedPipe(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === 'EPIPE' ? EXIT.yes : EXIT.couldNotRun)
+}
+
+/** Ends the process once everything is written, whatever handle a library has left open. */
+async function end(exitCode: number): Promise<never> {
+  await new Promise((written) => process.stdout.write('', written))
+  await new Promise((written) => process.stderr.write('', written))
+  process.exit(exitCode)
+}

@@ -1,0 +1,58 @@
+import { Client, type Connection } from '@temporalio/client'
+import { CountersignClient } from '../client/client.ts'
+import { connectClient } from './connect.ts'
+import { type CommonOptions, DEFAULT_STATE_DIR, type QueueOption } from './options.ts'
+import { findTemporal, type TemporalPlace } from './where.ts'
+
+/** An open connection to the Temporal that a command talks to. */
+export interface Session {
+  readonly place: TemporalPlace
+  readonly connection: Connection
+  readonly temporal: Client
+  readonly client: CountersignClient
+  readonly taskQueue: string
+  /** What has to follow a command that is shown to a person, so that it reaches the same servers. */
+  readonly flags: string
+}
+
+/** Opens a session on a Temporal that is known. */
+export async function openSession(
+  place: TemporalPlace,
+  options: CommonOptions & Partial<QueueOption>,
+): Promise<Session> {
+  const connection = await connectClient(place)
+  const temporal = new Client({ connection, namespace: place.namespace })
+  const { taskQueue = 'countersign' } = options
+  return {
+    place,
+    connection,
+    temporal,
+    client: new CountersignClient(temporal, { taskQueue }),
+    taskQueue,
+    flags: options.stateDir === DEFAULT_STATE_DIR ? '' : ` --state-dir ${shellWord(options.stateDir)}`,
+  }
+}
+
+/** Finds Temporal, does the work of a command, and closes the connection. */
+export async function withSession(
+  options: CommonOptions & Partial<QueueOption>,
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  const session = await openSession(await findTemporal(options.stateDir), options)
+  try {
+    await work(session)
+  } finally {
+    await session.connection.close()
+  }
+}
+
+/** The page of a run in the Temporal UI; `null` where no UI is known. */
+export function linkOf({ place }: Pick<Session, 'place'>, workflowId: string, runId?: string): string | null {
+  if (place.uiUrl === null) return null
+  const page = `${place.uiUrl}/namespaces/${place.namespace}/workflows/${encodeURIComponent(workflowId)}`
+  return runId === undefined ? page : `${page}/${runId}/history`
+}
+
+/** A word as a POSIX shell takes it. */
+export const shellWord = (text: string): string =>
+  /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`

@@ -1,0 +1,25 @@
+import { styleText } from 'node:util'
+
+/** Writes a line of data to stdout. */
+export const out = (line: string): void => void process.stdout.write(`${line}\n`)
+
+/** Writes a line for people to stderr. */
+export const say = (line = ''): void => void process.stderr.write(`${line}\n`)
+
+/** Writes a value to stdout as JSON. */
+export const outJson = (value: unknown): void => out(JSON.stringify(value, null, 2))
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Colours a text for stderr: not off a terminal, and not where NO_COLOR asks for none. */
+export const style = (how: Style, text: string): string => styleText(how, text, { stream: process.stderr })
+
+/**
+ * What a person, a model or a record wrote, on one line that cannot move the cursor, colour or reverse what an
+ * approver reads.
+ */
+export const plain = (text: string): string =>
+  text
+    .replace(/\p{Cf}/gu, '')
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim()

@@ -1,0 +1,87 @@
+import { execFile, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { freshDatabase } from '../support/world.ts'
+
+const run = promisify(execFile)
+const root = join(import.meta.dirname, '..', '..')
+const taskQueue = `own-${randomUUID()}`
+
+let project: string
+let env: NodeJS.ProcessEnv
+let stopWorker: () => Promise<number | null>
+let drop: () => Promise<void>
+
+/** What the commands print, with the exit code instead of a throw. */
+async function countersign(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  try {
+    const { stdout, stderr } = await run('npx', ['countersign', ...args], { cwd: project, env })
+    return { code: 0, stdout, stderr }
+  } catch (error) {
+    return error as { code: number; stdout: string; stderr: string }
+  }
+}
+
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'countersign-own-'))
+  await cp(join(import.meta.dirname, 'own-project'), project, { recursive: true })
+  await writeFile(join(project, 'package.json'), '{"name": "own", "private": true, "type": "module"}')
+  await run('npm', ['pack', '--silent', '--pack-destination', project], { cwd: root })
+  const tarball = (await readdir(project)).find((name) => name.endsWith('.tgz'))
+  await run('npm', ['install', '--silent', '--prefer-offline', `./${tarball}`, 'zod@4.6.7'], { cwd: project })
+  const database = await freshDatabase()
+  drop = database.drop
+  env = {
+    ...process.env,
+    PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
+    TEMPORAL_ADDRESS: inject('temporalAddress'),
+    DATABASE_URL: database.url,
+  }
+  await run('npx', ['countersign', 'setup'], { cwd: project, env })
+  const worker = spawn('npx', ['countersign', 'worker', '--task-queue', taskQueue], { cwd: project, env })
+  stopWorker = () =>
+    new Promise((resolve) => {
+      worker.once('exit', resolve)
+      worker.kill('SIGTERM')
+    })
+  await new Promise<void>((resolve, reject) => {
+    let said = ''
+    worker.stderr.on('data', (text) => {
+      said += String(text)
+      if (said.includes('ready')) resolve()
+    })
+    worker.once('exit', (code) => reject(new Error(`the worker left with ${code}: ${said}`)))
+  })
+}, 300_000)
+
+afterAll(async () => {
+  await stopWorker()
+  await drop()
+  await rm(project, { recursive: true, force: true })
+})
+
+const grow = (seats: number, ...more: readonly string[]) => {
+  const request = JSON.stringify({ team: 'red', seats })
+  return countersign('start', 'grow_team', '--request', request, '--by', 'ana', '--task-queue', taskQueue, ...more)
+}
+
+const effects = async () =>
+  (await readFile(join(project, 'seats.log'), 'utf8').catch(() => '')).split('\n').filter(Boolean)
+
+test('a playbook of twenty lines in an empty project is governed by its own policy', async () => {
+  expect(await countersign('policy', 'check')).toMatchObject({ code: 0 })
+
+  const allowed = await grow(2, '--wait', '--json')
+  expect(JSON.parse(allowed.stdout)).toMatchObject({ result: { state: 'completed', outcome: { seats: 7 } } })
+  expect(allowed.code).toBe(0)
+  expect(await effects()).toHaveLength(1)
+
+  const denied = await grow(500, '--wait', '--json')
+  expect(JSON.parse(denied.stdout)).toMatchObject({ result: { state: 'refused' } })
+  expect(denied.code).toBe(3)
+  expect(await effects()).toHaveLength(1)
+})

@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto'
+import type { SampleOrder } from '../../activities/records/sample.ts'
+import { query } from './world.ts'
+
+/** What an order of a test is like. Defaults: $20, a standard customer, one parcel, an open ticket. */
+export interface OrderOptions {
+  readonly amountCents?: number
+  readonly tier?: 'standard' | 'plus' | 'enterprise'
+  readonly parcels?: number
+  readonly ticket?: 'open' | 'closed'
+}
+
+/** A paid order that no other test knows, with its customer, payment, parcels and ticket. */
+export async function newOrder(url: string, options: OrderOptions = {}): Promise<SampleOrder> {
+  const { amountCents = 2_000, tier = 'standard', parcels = 1, ticket = 'open' } = options
+  const id = randomUUID().replaceAll('-', '')
+  const order: SampleOrder = {
+    orderId: `ord_${id}`,
+    ticketId: `tkt_${id}`,
+    customerId: `cus_${id}`,
+    paymentId: `pay_${id}`,
+    amountCents,
+  }
+  const { orderId, ticketId, customerId, paymentId } = order
+  const insert = (table: string, ...values: readonly unknown[]) =>
+    query(url, `INSERT INTO records.${table} VALUES (${values.map((_, at) => `$${at + 1}`).join(', ')})`, values)
+  await insert('customers', customerId, 'Ana', `${id}@acme.example`, tier)
+  await insert('orders', orderId, customerId, 'USD', amountCents, '2026-10-01T09:00:00Z', 'delivered')
+  await insert('order_lines', orderId, 1, 'GFT-00', 'Gift box', 1, amountCents)
+  await insert('payments', paymentId, orderId, 'USD', amountCents)
+  for (let parcel = 1; parcel <= parcels; parcel += 1) {
+    const number = `UPS-${id.slice(0, 20).toUpperCase()}-${parcel}`
+    await insert('parcels', number, orderId, 'UPS', 'lost', '2026-10-03T09:00:00Z')
+  }
+  await insert('tickets', ticketId, customerId, orderId, 'It arrived broken', ticket)
+  return order
+}
+
+/** What somebody else does to a payment while an action on it waits: gives a part of it back. */
+export const refundElsewhere = (url: string, paymentId: string, cents: number) =>
+  query(
+    url,
+    'UPDATE records.payments SET refunded_cents = refunded_cents + $2, version = version + 1 WHERE id = $1',
+    [paymentId, cents],
+  )
+
+/** Lets the refunds of a payment settle, so that they can be voided no more. */
+export const settleRefunds = (url: string, paymentId: string) =>
+  query(url, "UPDATE records.refunds SET settles_at = now() - interval '1 minute' WHERE payment_id = $1", [paymentId])
+
+/** Gives the refunds of a payment their two days back. */
+export const unsettleRefunds = (url: string, paymentId: string) =>
+  query(url, "UPDATE records.refunds SET settles_at = now() + interval '1 day' WHERE payment_id = $1", [paymentId])

@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto'
+import type { SampleOrder } from '../../activities/records/sample.ts'
+import type { PendingApproval, RunHandle } from '../../src/client/index.ts'
+import type { PrincipalClaim } from '../../src/contract/principal.ts'
+import { newOrder, type OrderOptions } from './orders.ts'
+import { until, type World } from './world.ts'
+
+/** A refund request under way, and the order that it is about. */
+export interface Refund {
+  readonly run: RunHandle
+  readonly order: SampleOrder
+}
+
+export const REQUESTER: PrincipalClaim = { subject: 'ana@acme.example', workspace: 'acme' }
+export const APPROVER = 'ben@acme.example'
+
+/** Starts a refund request of an order of its own. Default message: it is broken, all of it back. */
+export async function startRefund(
+  world: World,
+  options: OrderOptions & { readonly message?: string; readonly principal?: PrincipalClaim } = {},
+): Promise<Refund> {
+  const order = await newOrder(world.databaseUrl, options)
+  const { message = `It arrived broken, please refund $${(order.amountCents / 100).toFixed(2)}.` } = options
+  const run = await world.client.start(
+    'refund_request',
+    { orderId: order.orderId, ticketId: order.ticketId, message },
+    { principal: options.principal ?? REQUESTER, workflowId: `refund-${randomUUID()}` },
+  )
+  return { run, order }
+}
+
+/** The action that a run waits with; `except` is the digest of one that was shown before. */
+export const pendingOf = (run: RunHandle, except?: string): Promise<PendingApproval> =>
+  until(`an action of ${run.workflowId} that waits`, async () => {
+    const [pending] = (await run.status()).pending
+    return pending?.actionDigest === except ? undefined : pending
+  })
+
+/** What somebody else than the requester sends to approve. */
+export const approvalOf = ({ step, actionDigest }: PendingApproval, by = APPROVER) =>
+  ({ step, decision: 'approve', by, actionDigest }) as const
