@@ -35,7 +35,8 @@ export async function connectDatabase(place: DatabasePlace): Promise<LedgerDatab
     return db
   } catch (error) {
     await db.destroy()
-    const reason = failureOf(databaseFailure(error))?.message ?? (error instanceof Error ? error.message : String(error))
+    const reason =
+      failureOf(databaseFailure(error))?.message ?? (error instanceof Error ? error.message : String(error))
     throw new CliError(
       'database_unreachable',
       `The database ${withoutPassword(place.url)}, which ${place.from} names, cannot be used: ${reason}`,

@@ -99,7 +99,7 @@ export function printError(error: unknown, { verbose }: { readonly verbose: bool
   say(`  help  ${help}`)
   say(`  code  ${code}`)
   if (verbose && error instanceof Error) say(error.stack ?? '')
-  for (let cause: unknown = error; verbose && cause instanceof Error && cause.cause instanceof Error; ) {
+  for (let cause: unknown = error; verbose && cause instanceof Error && cause.cause instanceof Error;) {
     cause = cause.cause
     say(`caused by ${(cause as Error).stack ?? String(cause)}`)
   }

@@ -1,16 +1,15 @@
 import { DefaultLogger, type LogLevel, NativeConnection, Runtime } from '@temporalio/worker'
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Digest } from '../contract/digest.ts'
-import { fail } from '../contract/failures.ts'
 import { type HostKey, hostKeyFile, hostKeyOf } from '../identity/host-key.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
-import { formatProblem, loadPolicies } from '../policy/load/index.ts'
+import { loadPolicies } from '../policy/load/index.ts'
 import { loadModels } from '../tools/models/config.ts'
 import { createThinker } from '../tools/models/thinker.ts'
 import { bundlePlaybooks, type PlaybookBundle } from '../worker/bundle.ts'
 import type { Project } from '../worker/project.ts'
 import { createWorker } from '../worker/worker.ts'
-import { readFileSync } from 'node:fs'
 import { unreachable } from './connect.ts'
 import { CliError } from './errors.ts'
 import { plain, say } from './terminal.ts'
@@ -80,8 +79,6 @@ async function thinkerOf(project: Project) {
 export async function startHost({ temporal, db, project, taskQueue, key, bundle }: HostParts): Promise<Host> {
   const thinker = await thinkerOf(project)
   const workflows = await (bundle ?? bundlePlaybooks(project.workflows))
-  const loaded = await loadPolicies(project.policies, [...workflows.playbooks.values()])
-  if (!loaded.ok) throw fail('policy_invalid', loaded.problems.map(formatProblem).join('\n'))
   const { address, namespace, options } = temporal
   const connection = await NativeConnection.connect({ address, ...options }).catch((error: unknown) => {
     throw unreachable(temporal, error)
@@ -90,11 +87,13 @@ export async function startHost({ temporal, db, project, taskQueue, key, bundle 
     const { tools, policies } = project
     const parts = { connection, namespace, taskQueue, workflows, tools, thinker, policies, db, key }
     const worker = await createWorker(parts)
+    const loaded = await loadPolicies(policies, [...workflows.playbooks.values()])
+    const inForce = loaded.ok ? [...loaded.policies.values()] : []
     const ended = worker.run().finally(() => connection.close())
     // Whoever waits for it hears of a failure; before that it must not end the process.
     ended.catch(() => undefined)
     return {
-      policies: [...loaded.policies.values()].map(({ workflow, digest }) => ({ workflow, digest })),
+      policies: inForce.map(({ workflow, digest }) => ({ workflow, digest })),
       ended,
       stop: async () => {
         if (worker.getState() === 'RUNNING') worker.shutdown()

@@ -40,16 +40,17 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     .version(version)
     .addHelpText('after', AFTER_HELP)
     .exitOverride()
-  const named = args.filter((arg) => !arg.startsWith('-'))
-  for (const [name, summary, load] of COMMANDS) {
-    const command = program.command(name).description(summary)
-    if (named.slice(0, 2).includes(name)) (await load()).define(command)
-  }
-  await end(await run(program, args, named))
+  await end(await run(program, args))
 }
 
-async function run(program: Command, args: readonly string[], named: readonly string[]): Promise<number> {
+async function run(program: Command, args: readonly string[]): Promise<number> {
+  const named = args.filter((arg) => !arg.startsWith('-'))
   try {
+    for (const [name, summary, load] of COMMANDS) {
+      const command = program.command(name).description(summary)
+      // `countersign start` and `countersign help start`
+      if (named.slice(0, 2).includes(name)) (await load()).define(command)
+    }
     await program.parseAsync(args, { from: 'user' })
     return Number(process.exitCode ?? EXIT.yes)
   } catch (error) {

@@ -1,16 +1,16 @@
 import { type Connection, isGrpcServiceError } from '@temporalio/client'
-import { temporal } from '@temporalio/proto'
+import proto from '@temporalio/proto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SEARCH_ATTRIBUTES } from '../contract/wire.ts'
 import { CliError } from './errors.ts'
 
-const Type = temporal.api.enums.v1.IndexedValueType
+const Type = proto.temporal.api.enums.v1.IndexedValueType
 
 interface Wanted {
   readonly name: string
   /** As Temporal's own tools write it. */
   readonly word: 'Keyword' | 'Int'
-  readonly type: temporal.api.enums.v1.IndexedValueType
+  readonly type: proto.temporal.api.enums.v1.IndexedValueType
 }
 
 /** The search attributes of a run as Temporal registers them. */

@@ -16,8 +16,15 @@ export interface RunSummary {
   readonly closedAt: string | null
 }
 
+type Execution = Pick<
+  WorkflowExecutionInfo,
+  'workflowId' | 'runId' | 'type' | 'typedSearchAttributes' | 'startTime'
+> & {
+  readonly closeTime?: Date | undefined
+}
+
 /** Reads the search attributes of a workflow execution. */
-export function summaryOf(info: WorkflowExecutionInfo): RunSummary {
+export function summaryOf(info: Execution): RunSummary {
   const attributes = info.typedSearchAttributes
   const state = attributes.get(SEARCH_ATTRIBUTES.state)
   return {

@@ -16,9 +16,9 @@ const CHMOD_TIMEOUT_MS = 30_000
 
 /**
  * Executables that the user can start: the installed ones, or, when a directory above them is closed to the user, a
- * copy of the whole installation (60 MB) in `cache`. The copy is made once for all checkouts with
- * the same installation, is said through `progress`, and is made again when a file of it is missing or has another
- * size. Fails with `postgres_failed` when it cannot be made.
+ * copy of the whole installation (60 MB) in `cache`. The copy is made once for all checkouts with the same
+ * installation, is said through `progress`, and is made again when a file of it is missing or has another size.
+ * Fails with `postgres_failed` when it cannot be made.
  */
 export async function reachableBinaries(
   installed: PostgresBinaries,

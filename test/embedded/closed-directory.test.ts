@@ -4,7 +4,9 @@ import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { startPostgres } from '../../src/embedded/index.ts'
 import type { StackInfo } from '../../src/embedded/index.ts'
+import type { PostgresBinaries } from '../../src/embedded/postgres-binaries.ts'
 import { reachableBinaries } from '../../src/embedded/postgres-copy.ts'
+import type { RunAs } from '../../src/embedded/run-as.ts'
 import { ended, firstLine, startFixture } from './fixtures/child.ts'
 import { closedCheckout, closedDir } from './fixtures/closed.ts'
 import { failureOf } from './fixtures/failure.ts'
@@ -15,11 +17,9 @@ import { bare } from './fixtures/stacks.ts'
 
 const ourUid = process.getuid?.() ?? 0
 
-/** PostgreSQL runs only as the owner of its data directory, so the owner tells whom it runs as. */
-async function expectRightUser(dataDir: string): Promise<void> {
-  const owner = (await stat(join(dataDir, 'postmaster.pid'))).uid
-  if (ourUid === 0) expect(owner).not.toBe(0)
-  else expect(owner).toBe(ourUid)
+/** Whether it runs as we do. PostgreSQL runs only as the owner of its data directory, so the owner tells. */
+async function runsAsUs(dataDir: string): Promise<boolean> {
+  return (await stat(join(dataDir, 'postmaster.pid'))).uid === ourUid
 }
 
 async function permissions(path: string): Promise<number> {
@@ -48,7 +48,7 @@ test('a checkout in a closed directory runs, keeps its data there, and the direc
     // The server reads its files again by the name it was started with.
     await query(databaseUrl, 'select pg_reload_conf()')
     expect(await query(databaseUrl, 'select count(*) > 0 as ok from pg_hba_file_rules')).toEqual([{ ok: true }])
-    await expectRightUser(join(stateDir, 'postgres'))
+    expect(await runsAsUs(join(stateDir, 'postgres'))).toBe(ourUid !== 0)
   })
   await run(async ({ databaseUrl }) => {
     expect(await query(databaseUrl, 'select n from kept')).toEqual([{ n: 7 }])
@@ -64,12 +64,13 @@ test('a symbolic link that leads into a closed directory is seen through', async
   const server = await startPostgres({ dataDir: join(link, 'postgres'), progress: () => undefined })
   onTestFinished(() => server.stop())
   expect(await query(server.url, 'select 1 as n')).toEqual([{ n: 1 }])
-  await expectRightUser(join(closed, 'state', 'postgres'))
+  expect(await runsAsUs(join(closed, 'state', 'postgres'))).toBe(ourUid !== 0)
   expect(await permissions(closed)).toBe(0o700)
 })
 
-/** An installation under a strict umask in a closed directory, and a user who may not enter that. */
-async function installation(): Promise<Parameters<typeof reachableBinaries>> {
+/** An installation under a strict umask in a closed directory, a user who may not enter that, and an empty cache. */
+async function installation(): Promise<{ installed: PostgresBinaries; stranger: RunAs; cache: string }> {
+  const cache = join(await temporaryDir(), 'cache')
   const native = join(await closedDir(), 'native')
   const bin = join(native, 'bin')
   for (const folder of [bin, join(native, 'lib')]) await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -77,47 +78,50 @@ async function installation(): Promise<Parameters<typeof reachableBinaries>> {
   await writeFile(join(native, 'lib', 'libpq.so.5.18'), 'pq', { mode: 0o600 })
   await symlink('libpq.so.5.18', join(native, 'lib', 'libpq.so.5'))
   const installed = { postgres: join(bin, 'postgres'), initdb: join(bin, 'initdb') }
-  const user = { uid: ourUid + 1, gid: (process.getgid?.() ?? 0) + 1 }
-  return [installed, user, () => undefined, join(await temporaryDir(), 'cache')]
+  return { installed, stranger: { uid: ourUid + 1, gid: (process.getgid?.() ?? 0) + 1 }, cache }
 }
 
 test('executables in a closed directory are copied once, for everyone to run, and the copy is said', async () => {
-  const [installed, user, , cache] = await installation()
+  const { installed, stranger, cache } = await installation()
   const said: string[] = []
   const find = async (): Promise<string> =>
-    (await reachableBinaries(installed, user, (line) => said.push(line), cache)).postgres
-  const [one, two] = await Promise.all([find(), find()])
-  expect(two).toBe(one)
-  expect(await readFile(one, 'utf8')).toBe('postgres')
-  expect(await permissions(one)).toBe(0o755)
-  const library = join(dirname(one), '..', 'lib', 'libpq.so.5')
+    (await reachableBinaries(installed, stranger, (line) => said.push(line), cache)).postgres
+  const [copy, same] = await Promise.all([find(), find()])
+  expect(same).toBe(copy)
+  expect(await readFile(copy, 'utf8')).toBe('postgres')
+  expect(await permissions(copy)).toBe(0o755)
+  const library = join(dirname(copy), '..', 'lib', 'libpq.so.5')
   expect(await readFile(library, 'utf8')).toBe('pq')
   expect(await permissions(library)).toBe(0o644)
-  expect(said).toEqual([expect.stringContaining(dirname(dirname(one)))])
+  expect(said).toEqual([expect.stringContaining(dirname(dirname(copy)))])
+})
 
+test('a copy that lost a file is made again, and another version gets its own', async () => {
+  const { installed, stranger, cache } = await installation()
+  const find = async (): Promise<string> =>
+    (await reachableBinaries(installed, stranger, () => undefined, cache)).postgres
+  const copy = await find()
+  const library = join(dirname(copy), '..', 'lib', 'libpq.so.5')
   await rm(library)
-  expect(await find()).toBe(one)
+  expect(await find()).toBe(copy)
   expect(await readFile(library, 'utf8')).toBe('pq')
-
   await writeFile(installed.postgres, 'POSTGRES')
-  const upgraded = await find()
-  expect(upgraded).not.toBe(one)
-  expect(await readFile(upgraded, 'utf8')).toBe('POSTGRES')
-  expect(await readdir(String(cache))).toHaveLength(2)
+  expect(await readFile(await find(), 'utf8')).toBe('POSTGRES')
+  expect(await readFile(copy, 'utf8')).toBe('postgres')
+  expect(await readdir(cache)).toHaveLength(2)
 })
 
 test('executables that the user can reach are used where they are', async () => {
-  const [installed, user, progress, cache] = await installation()
-  const owner = { ...user, uid: ourUid }
-  await expect(reachableBinaries(installed, owner, progress, cache)).resolves.toEqual(installed)
+  const { installed, stranger, cache } = await installation()
+  const owner = { ...stranger, uid: ourUid }
+  await expect(reachableBinaries(installed, owner, () => undefined, cache)).resolves.toEqual(installed)
 })
 
 test('a copy that cannot be made is an error that names the closed directory', async () => {
-  const [installed, user, progress] = await installation()
-  const file = join(await temporaryDir(), 'file')
-  await writeFile(file, '')
-  const failure = await failureOf(reachableBinaries(installed, user, progress, join(file, 'cache')))
+  const { installed, stranger } = await installation()
+  const noFolder = join(installed.initdb, 'cache')
+  const failure = await failureOf(reachableBinaries(installed, stranger, () => undefined, noFolder))
   expect(failure.code).toBe('postgres_failed')
-  expect(failure.message).toContain(`user ${user.uid} may not pass through \`${dirname(installed.postgres)}\``)
+  expect(failure.message).toContain(`user ${stranger.uid} may not pass through \`${dirname(installed.postgres)}\``)
   expect(failure.message).toContain('ENOTDIR')
 })

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { RunHandle } from '../../src/client/index.ts'
-import type { Json } from '../../src/contract/json.ts'
+import type { JsonObject } from '../../src/contract/json.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import { useWorld, type WorldOptions } from '../support/world.ts'
 import { newBoxes } from './boxes.ts'
@@ -27,7 +27,7 @@ export function useBoxes(options: WorldOptions = {}) {
   return {
     world,
     boxes,
-    start: (playbook: string, request: Json, workflowId = `${playbook}-${randomUUID()}`): Promise<RunHandle> =>
+    start: (playbook: string, request: JsonObject, workflowId = `${playbook}-${randomUUID()}`): Promise<RunHandle> =>
       world().client.start(playbook, request, { principal: { subject: 'ana', workspace: 'boxes' }, workflowId }),
   }
 }

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { DecideMessage, PendingApproval, RunHandle } from '../../src/client/index.ts'
 import { actionDigestOf } from '../../src/contract/action.ts'
+import type { Digest } from '../../src/contract/digest.ts'
 import { eventsOf, typesOf } from '../support/history.ts'
-import { APPROVER, approvalOf, pendingOf, type Refund, startRefund } from '../support/refunds.ts'
+import { APPROVER, approvalOf, codeOfAnswer, pendingOf, type Refund, startRefund } from '../support/refunds.ts'
 import { newOrder } from '../support/orders.ts'
 import { useWorld } from '../support/world.ts'
 
@@ -35,7 +36,7 @@ async function expectRefused(code: string, twist: (pending: PendingApproval) => 
   expect((await run.status()).attempts).toHaveLength(2)
 }
 
-const OTHER_DIGEST = `sha256:${'0'.repeat(64)}`
+const OTHER_DIGEST: Digest = `sha256:${'0'.repeat(64)}`
 
 const REFUSED: readonly (readonly [what: string, code: string, twist: (pending: PendingApproval) => unknown])[] = [
   ['on another digest', 'decision_wrong_digest', (it) => ({ ...approvalOf(it), actionDigest: OTHER_DIGEST })],
@@ -144,11 +145,8 @@ test.concurrent('a decision on a run that was cancelled is refused, and no money
   const { run, order } = await startLarge()
   const pending = await pendingOf(run)
   await run.cancel()
-  const decided = run.decide(approvalOf(pending)).then(
-    (answer) => (answer.accepted ? 'accepted' : answer.code),
-    (error: { type?: string }) => error.type,
-  )
-  expect(['decision_unknown_step', 'run_not_found']).toContain(await decided)
+  const decided = await codeOfAnswer(run.decide(approvalOf(pending)))
+  expect(['decision_unknown_step', 'run_not_found']).toContain(decided)
   expect(await run.result()).toMatchObject({ state: 'reverted', because: { code: 'cancelled' }, effects: [] })
   expect(await world().refunded(order.paymentId)).toBe(0)
 })

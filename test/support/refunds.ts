@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { SampleOrder } from '../../activities/records/sample.ts'
-import type { PendingApproval, RunHandle } from '../../src/client/index.ts'
+import type { Answer, PendingApproval, RunHandle, RunResult } from '../../src/client/index.ts'
+import { codeOf } from '../../src/contract/failures.ts'
 import type { PrincipalClaim } from '../../src/contract/principal.ts'
 import { newOrder, type OrderOptions } from './orders.ts'
 import { until, type World } from './world.ts'
@@ -39,3 +40,11 @@ export const pendingOf = (run: RunHandle, except?: string): Promise<PendingAppro
 /** What somebody else than the requester sends to approve. */
 export const approvalOf = ({ step, actionDigest }: PendingApproval, by = APPROVER) =>
   ({ step, decision: 'approve', by, actionDigest }) as const
+
+/** The result of a run as soon as it shows one: it may still be open for its undo window. */
+export const shownResult = (run: RunHandle): Promise<RunResult> =>
+  until(`the result of ${run.workflowId}`, async () => (await run.status()).result ?? undefined)
+
+/** What a refused or failed call says: its code. */
+export const codeOfAnswer = (asked: Promise<Answer>): Promise<string | undefined> =>
+  asked.then((answer) => (answer.accepted ? 'accepted' : answer.code), codeOf)

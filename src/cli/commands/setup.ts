@@ -1,6 +1,13 @@
 import type { Command } from 'commander'
 import { connectClient, connectDatabase } from '../connect.ts'
-import { type CommonOptions, type JsonOption, type ProjectOption, withCommon, withJson, withProject } from '../options.ts'
+import {
+  type CommonOptions,
+  type JsonOption,
+  type ProjectOption,
+  withCommon,
+  withJson,
+  withProject,
+} from '../options.ts'
 import { prepare } from '../prepare.ts'
 import { loadProject } from '../project.ts'
 import { out, outJson, say } from '../terminal.ts'

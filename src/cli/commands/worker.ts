@@ -3,7 +3,14 @@ import { connectClient, connectDatabase } from '../connect.ts'
 import { CliError } from '../errors.ts'
 import { findHostKey, quietRuntime, startHost } from '../host.ts'
 import { assertLedger } from '../ledger-schema.ts'
-import { type CommonOptions, type ProjectOption, type QueueOption, withCommon, withProject, withQueue } from '../options.ts'
+import {
+  type CommonOptions,
+  type ProjectOption,
+  type QueueOption,
+  withCommon,
+  withProject,
+  withQueue,
+} from '../options.ts'
 import { loadProject } from '../project.ts'
 import { missingAttributes } from '../search-attributes.ts'
 import { Closing, listenForStop } from '../stopping.ts'

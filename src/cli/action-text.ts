@@ -1,0 +1,50 @@
+import type { Action, Match } from '../contract/action.ts'
+import type { Facts, FactValue } from '../contract/fact.ts'
+import { formatMoney, isMoney } from '../contract/money.ts'
+import type { PendingApproval } from '../contract/run.ts'
+import { changeText, citationText } from '../contract/text.ts'
+import { shellWord } from './session.ts'
+import { plain } from './terminal.ts'
+import { moment } from './time.ts'
+
+const factText = (value: FactValue): string =>
+  isMoney(value) ? formatMoney(value) : typeof value === 'string' ? `“${value}”` : String(value)
+
+const matchText = ({ rule, because }: Match): string => `${because}  (${rule})`
+
+/** A label before the first of several lines. */
+const labelled = (label: string, lines: readonly string[]): readonly string[] =>
+  lines.map((line, at) => `${(at === 0 ? label : '').padEnd(10)}${plain(line)}`)
+
+const factLines = (facts: Facts): readonly string[] =>
+  Object.entries(facts).map(([name, value]) => `${name} ${factText(value)}`)
+
+/** What an action rests on and would change. */
+export const actionLines = (action: Action, matches: readonly Match[]): readonly string[] => [
+  ...labelled('tool', [action.tool]),
+  ...labelled('input', [JSON.stringify(action.input)]),
+  ...labelled('facts', factLines(action.facts)),
+  ...labelled('because', matches.map(matchText)),
+  ...labelled('changes', action.changes.map(changeText)),
+  ...labelled('evidence', action.evidence.map(citationText)),
+]
+
+/** The command that answers a question about exactly this action. */
+export const answerCommand = (
+  verb: 'approve' | 'reject',
+  workflowId: string,
+  { step, actionDigest }: PendingApproval,
+  flags: string,
+): string => `countersign ${verb} ${shellWord(workflowId)} ${step} --digest ${actionDigest} --by <you>${flags}`
+
+/** An action that waits, as an approver has to see it. */
+export const pendingLines = (pending: PendingApproval): readonly string[] => [
+  plain(pending.describe),
+  ...[
+    `step      ${pending.step}`,
+    `waits     for a person other than the requester, until ${moment(pending.deadline)}`,
+    ...actionLines(pending.action, pending.decision.matches),
+    `policy    ${pending.action.policyDigest}`,
+    `digest    ${pending.actionDigest}`,
+  ].map((line) => `  ${line}`),
+]

@@ -1,0 +1,33 @@
+import type { Command } from 'commander'
+import { formatProblem } from '../../policy/load/index.ts'
+import { EXIT } from '../exit.ts'
+import { type JsonOption, type ProjectOption, withJson, withProject } from '../options.ts'
+import { checkPolicies } from '../policy-check.ts'
+import { loadProject } from '../project.ts'
+import { tableOf } from '../table.ts'
+import { out, outJson, say } from '../terminal.ts'
+
+type Options = JsonOption & ProjectOption
+
+/** `countersign policy check` */
+export function define(command: Command): void {
+  const check = command.command('check').description('check the policies of the project, or the given files')
+  withProject(withJson(check))
+    .argument('[file...]', 'policy files; default: what the worker reads')
+    .option('--verbose', 'show where an error comes from')
+    .action(run)
+}
+
+async function run(files: readonly string[], options: Options): Promise<void> {
+  const { project } = await loadProject(options.config)
+  const checked = await checkPolicies(project, files)
+  if (options.json) outJson({ files: checked })
+  else {
+    const good = checked.filter(({ ok }) => ok)
+    for (const line of tableOf(good.map(({ file, workflow, digest }) => ['ok', file, workflow ?? '', digest ?? '']))) {
+      out(line)
+    }
+  }
+  for (const { problems } of checked) for (const problem of problems) say(formatProblem(problem))
+  if (checked.some(({ ok }) => !ok)) process.exitCode = EXIT.no
+}

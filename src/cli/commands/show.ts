@@ -1,0 +1,38 @@
+import type { Command } from 'commander'
+import { type CommonOptions, type JsonOption, type QueueOption, withCommon, withJson, withQueue } from '../options.ts'
+import { askRun } from '../patience.ts'
+import { runPage, summaryPage } from '../run-text.ts'
+import { linkOf, withSession } from '../session.ts'
+import { out, outJson, say } from '../terminal.ts'
+
+type Options = CommonOptions & JsonOption & QueueOption
+
+/** `countersign show`: the run itself answers, open or closed; without a worker, what Temporal knows. */
+export function define(command: Command): void {
+  withQueue(withJson(withCommon(command.argument('<id>', 'the workflow id')))).action(show)
+}
+
+async function show(workflowId: string, options: Options): Promise<void> {
+  await withSession(options, async (session) => {
+    const run = session.client.run(workflowId)
+    const summary = await run.summary()
+    const status = await askRun(session, () => run.status())
+    const link = linkOf(session, workflowId, summary.runId)
+    if (status === undefined) {
+      say('No worker answered within 5 seconds, so this is only what Temporal itself knows of the run.')
+      say(`Start a worker (\`countersign worker\` or \`countersign dev\`) and ask again for the rest.`)
+    }
+    if (options.json) {
+      outJson({
+        workflowId,
+        answeredBy: status === undefined ? 'visibility' : 'run',
+        link,
+        summary,
+        status: status ?? null,
+      })
+      return
+    }
+    const page = status === undefined ? summaryPage(summary, link) : runPage(summary, status, { link, ...session })
+    for (const line of page) out(line)
+  })
+}

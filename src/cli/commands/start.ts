@@ -1,0 +1,106 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { UsageError } from '../errors.ts'
+import { EXIT } from '../exit.ts'
+import {
+  type CommonOptions,
+  filled,
+  type JsonOption,
+  type QueueOption,
+  withCommon,
+  withJson,
+  withQueue,
+} from '../options.ts'
+import { resultLines } from '../run-text.ts'
+import { linkOf, type Session, withSession } from '../session.ts'
+import { out, outJson, say } from '../terminal.ts'
+
+interface Options extends CommonOptions, JsonOption, QueueOption {
+  readonly by: string
+  readonly onBehalfOf?: string
+  readonly workspace?: string
+  readonly request?: string
+  readonly requestFile?: string
+  readonly id?: string
+  readonly wait?: true
+}
+
+/** `countersign start`: prints the workflow id, and with `--wait` what the run came to. */
+export function define(command: Command): void {
+  withQueue(withJson(withCommon(command)))
+    .argument('<playbook>', 'the playbook, such as refund_request', playbookName)
+    .requiredOption('--by <subject>', 'who asks', filled)
+    .option('--on-behalf-of <subject>', 'for whom, when it is not the one who asks', filled)
+    .option('--workspace <name>', 'the workspace (default: default)', filled)
+    .option('--request <json>', 'the request, or - to read it from stdin')
+    .option('--request-file <file>', 'a file with the request')
+    .option('--id <workflow id>', 'a business id: it is refused while a run with it is open', filled)
+    .option('--wait', 'wait for the outcome')
+    .action(start)
+}
+
+/** `refund-request`, the name of its files, is taken for the playbook too. */
+function playbookName(name: string): string {
+  const wire = name.replaceAll('-', '_')
+  if (/^[a-z][a-z0-9_]*$/.test(wire)) return wire
+  throw new InvalidArgumentError('A playbook is named like refund_request.')
+}
+
+async function start(playbook: string, options: Options): Promise<void> {
+  const request = await readRequest(options)
+  await withSession(options, async (session) => {
+    const { by: subject, onBehalfOf, workspace, id } = options
+    const principal = { subject, ...(onBehalfOf && { onBehalfOf }), ...(workspace && { workspace }) }
+    const run = await session.client.start(playbook, request, { principal, ...(id && { workflowId: id }) })
+    const { workflowId } = run
+    const link = linkOf(session, workflowId)
+    if (link !== null) say(`Temporal UI  ${link}`)
+    await warnWithoutWorker(session)
+    if (!options.json) out(workflowId)
+    if (!options.wait) {
+      if (options.json) outJson({ workflowId, link })
+      return
+    }
+    const result = await run.outcome()
+    if (options.json) outJson({ workflowId, link, result })
+    else for (const line of resultLines(result)) out(line)
+    if (result.state !== 'completed') process.exitCode = EXIT.no
+  })
+}
+
+async function readRequest({ request, requestFile }: Options): Promise<object> {
+  if ((request === undefined) === (requestFile === undefined)) {
+    throw new UsageError('give the request by --request or by --request-file', 'such as --request \'{"orderId": …}\'')
+  }
+  const where = requestFile === undefined ? '--request' : `\`${requestFile}\``
+  let json = request ?? ''
+  if (requestFile !== undefined) {
+    json = await readFile(requestFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      throw new UsageError(`${where} cannot be read: ${error.code ?? error.message}`, 'Name a file with JSON in it.')
+    })
+  } else if (request === '-') {
+    json = await text(process.stdin)
+  }
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(json)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new UsageError(`${where} is not JSON: ${reason}`, 'Quote it for your shell, or use --request-file.')
+  }
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed
+  throw new UsageError(`${where} is not a JSON object`, 'See the contract of the playbook for its keys.')
+}
+
+/** A run that nobody picks up looks like one that hangs. */
+async function warnWithoutWorker({ connection, place, taskQueue }: Session): Promise<void> {
+  const { pollers } = await connection.workflowService.describeTaskQueue({
+    namespace: place.namespace,
+    taskQueue: { name: taskQueue },
+    taskQueueType: 1,
+  })
+  if ((pollers ?? []).length === 0) {
+    say(`No worker listens on the task queue \`${taskQueue}\` now; the run waits until one does.`)
+  }
+}

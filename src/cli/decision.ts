@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto'
+import { createInterface } from 'node:readline/promises'
+import type { DecideMessage } from '../contract/action.ts'
+import { failureRule } from '../contract/failures.ts'
+import type { Answer, PendingApproval } from '../contract/run.ts'
+import { answerCommand, pendingLines } from './action-text.ts'
+import { CliError, printRefusal, UsageError } from './errors.ts'
+import { EXIT } from './exit.ts'
+import { askRun, sendUpdate } from './patience.ts'
+import type { Session } from './session.ts'
+import { out, outJson, say } from './terminal.ts'
+
+/** A decision as it was asked for on the command line. */
+export interface Wish {
+  readonly workflowId: string
+  readonly step: string | undefined
+  readonly decision: DecideMessage['decision']
+  readonly by: string
+  readonly comment: string | undefined
+  readonly digest: DecideMessage['actionDigest'] | undefined
+  /** Decide on what waits right now without being asked. */
+  readonly yes: boolean
+}
+
+const VERBS = { approve: 'approve', reject: 'reject' } as const
+
+/** Decides on an action: on the one of a digest, or, once shown and confirmed, on the one that waits now. */
+export async function decide(session: Session, wish: Wish): Promise<Answer & { readonly step: string | null }> {
+  const { workflowId, decision, by, comment = '' } = wish
+  let { step, digest: actionDigest } = wish
+  if (step === undefined || actionDigest === undefined) {
+    const pending = choose(await pendingOf(session, workflowId), wish)
+    if (!('action' in pending)) return pending
+    if (actionDigest === undefined) await confirm(session, pending, wish)
+    step = pending.step
+    actionDigest ??= pending.actionDigest
+  }
+  const message: DecideMessage = { step, decision, by, comment, actionDigest }
+  const updateId = randomUUID()
+  const answer = await sendUpdate(session, () => session.client.run(workflowId).decide(message, updateId))
+  return { ...answer, step }
+}
+
+async function pendingOf(session: Session, workflowId: string): Promise<readonly PendingApproval[]> {
+  const status = await askRun(session, () => session.client.run(workflowId).status())
+  if (status !== undefined) return status.pending
+  throw new CliError(
+    'no_answer',
+    'No worker answered within 5 seconds, so what waits cannot be shown.',
+    `Start a worker on the task queue of the run, then try again.`,
+  )
+}
+
+/** The action that is meant, or the refusal when nothing waits. Several waiting ones have to be told apart. */
+function choose(
+  pending: readonly PendingApproval[],
+  { workflowId, step, decision }: Wish,
+): PendingApproval | (Answer & { readonly accepted: false; readonly step: string | null }) {
+  const matching = step === undefined ? pending : pending.filter((one) => one.step === step)
+  const [first, ...others] = matching
+  if (first === undefined) {
+    const message = step === undefined ? 'no action of the run waits' : `no action waits under the step \`${step}\``
+    return { accepted: false, code: 'decision_unknown_step', message, step: step ?? null }
+  }
+  if (others.length === 0) return first
+  const steps = matching.map((one) => one.step).join(', ')
+  throw new UsageError(
+    `several actions wait: ${steps}`,
+    `Name the step: countersign ${VERBS[decision]} ${workflowId} <step> …`,
+  )
+}
+
+/** Shows what would be decided; on a terminal asks, elsewhere insists on `--yes`. */
+async function confirm(session: Session, pending: PendingApproval, wish: Wish): Promise<void> {
+  for (const line of pendingLines(pending)) say(line)
+  if (wish.yes) return
+  const verb = VERBS[wish.decision]
+  if (!process.stdin.isTTY) {
+    const exact = answerCommand(verb, wish.workflowId, pending, session.flags)
+    throw new UsageError(`say which action you ${verb}`, `Run \`${exact}\`, or add --yes for what waits right now.`)
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const answer = await terminal.question(`${verb} exactly this? (yes/no) `)
+  terminal.close()
+  if (!/^y(es)?$/i.test(answer.trim())) {
+    throw new UsageError('nothing was decided', `Answer yes to ${verb}.`)
+  }
+}
+
+/** Prints an answer of a run: exit code 3 when it is no. */
+export function printAnswer(
+  answer: Answer,
+  more: Readonly<Record<string, unknown>>,
+  { json }: { readonly json?: true | undefined },
+): void {
+  if (json) outJson({ ...more, ...answer })
+  else if (answer.accepted) out(answer.message)
+  if (answer.accepted) return
+  printRefusal(answer.message, failureRule(answer.code).help, answer.code)
+  process.exitCode = EXIT.no
+}

@@ -1,0 +1,60 @@
+import type { LogLevel } from '@temporalio/worker'
+import { type Stack, type StackOptions, startStack } from '../embedded/stack.ts'
+import type { LedgerDatabase } from '../ledger/database.ts'
+import { bundlePlaybooks } from '../worker/bundle.ts'
+import type { Project } from '../worker/project.ts'
+import { connectDatabase } from './connect.ts'
+import { findHostKey, type Host, quietRuntime, startHost } from './host.ts'
+import { prepare } from './prepare.ts'
+import { WANTED } from './search-attributes.ts'
+import { openSession, type Session } from './session.ts'
+import type { Closing } from './stopping.ts'
+import { say } from './terminal.ts'
+import { findTemporal, withoutPassword } from './where.ts'
+
+export interface DevelopmentOptions {
+  readonly stateDir: string
+  /** Default: `countersign` on a Temporal of our own. */
+  readonly taskQueue: (stack: Stack) => string
+  readonly project: Project
+  /** From which level on Temporal's own log is shown. */
+  readonly logLevel: LogLevel
+  readonly stack?: Pick<StackOptions, 'env' | 'postgres'>
+}
+
+/** Servers, sample and worker in this process. */
+export interface Development {
+  readonly session: Session
+  readonly db: LedgerDatabase
+  readonly host: Host
+}
+
+/**
+ * Starts whatever the environment does not name, prepares and fills it, and starts a worker. What was opened is
+ * added to `closing`, so that it is closed even when a later part fails.
+ */
+export async function startDevelopment(options: DevelopmentOptions, closing: Closing): Promise<Development> {
+  const { stateDir, project } = options
+  quietRuntime(options.logLevel)
+  const bundle = bundlePlaybooks(project.workflows)
+  bundle.catch(() => undefined) // heard of below, once the servers are up
+  const searchAttributes = WANTED.map(({ name, word }) => ({ name, type: word }))
+  const stack = await startStack({ ...options.stack, stateDir, temporal: { searchAttributes } })
+  closing.add(stack.stop)
+  const place = await findTemporal(stateDir)
+  const taskQueue = options.taskQueue(stack)
+  const session = await openSession(place, { stateDir, taskQueue })
+  closing.add(() => session.connection.close())
+  say(`Temporal  ${place.address}, namespace ${place.namespace} (${place.from})`)
+  const { postgresPid } = stack.servers
+  const from = postgresPid === undefined ? 'DATABASE_URL' : place.from
+  const db = await connectDatabase({ url: stack.databaseUrl, from })
+  closing.add(() => db.destroy())
+  say(`database  ${withoutPassword(stack.databaseUrl)} (${from})`)
+  await prepare(session.connection, place.namespace, db, project)
+  await project.seed?.(db)
+  const { key } = findHostKey(stateDir)
+  const host = await startHost({ temporal: place, db, project, taskQueue, key, bundle })
+  closing.add(host.stop)
+  return { session, db, host }
+}

@@ -1,0 +1,44 @@
+import { join, relative } from 'node:path'
+import { type PlaybookContract, slugOf } from '../contract/playbook.ts'
+import { loadPolicies, loadPolicy, type ParsedPolicy, type PolicyProblem } from '../policy/load/index.ts'
+import { readPlaybooks } from '../worker/bundle.ts'
+import type { Project } from '../worker/project.ts'
+
+/** What was found in one policy file. */
+export interface CheckedPolicy {
+  readonly file: string
+  readonly ok: boolean
+  readonly workflow: string | null
+  readonly digest: string | null
+  readonly problems: readonly PolicyProblem[]
+}
+
+const checkedOf = (file: string, parsed: ParsedPolicy): CheckedPolicy =>
+  parsed.ok
+    ? { file, ok: true, workflow: parsed.workflow, digest: parsed.digest, problems: [] }
+    : { file, ok: false, workflow: parsed.workflow, digest: null, problems: parsed.problems }
+
+/** Checks the given files, or all that a worker would read, against the contracts of the project's playbooks. */
+export async function checkPolicies(project: Project, files: readonly string[]): Promise<readonly CheckedPolicy[]> {
+  const contracts = [...(await readPlaybooks(project.workflows)).values()]
+  if (files.length === 0) return await checkFolder(project.policies, contracts)
+  return await Promise.all(files.map(async (file) => checkedOf(file, await loadPolicy(file, contracts))))
+}
+
+async function checkFolder(folder: string, contracts: readonly PlaybookContract[]): Promise<readonly CheckedPolicy[]> {
+  const dir = relative(process.cwd(), folder)
+  const checked: CheckedPolicy[] = []
+  for (const contract of contracts) {
+    const file = join(dir, `${slugOf(contract.name)}.yaml`)
+    checked.push(checkedOf(file, await loadPolicy(file, contracts, contract)))
+  }
+  // What lies there beside them: a file that no playbook reads.
+  const known = new Set(checked.map(({ file }) => file))
+  const loaded = await loadPolicies(dir, contracts)
+  const strays = loaded.ok ? [] : loaded.problems.filter(({ file }) => !known.has(file))
+  for (const file of new Set(strays.map((problem) => problem.file))) {
+    const problems = strays.filter((problem) => problem.file === file)
+    checked.push({ file, ok: false, workflow: null, digest: null, problems })
+  }
+  return checked
+}

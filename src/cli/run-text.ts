@@ -1,0 +1,119 @@
+import type { RunSummary } from '../client/summary.ts'
+import { failureRule } from '../contract/failures.ts'
+import { formatMicroUsd } from '../contract/money.ts'
+import type { Case, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
+import { actionLines, answerCommand, pendingLines } from './action-text.ts'
+import { shellWord } from './session.ts'
+import { plain } from './terminal.ts'
+import { clock, moment } from './time.ts'
+
+const indented = (lines: readonly string[]): readonly string[] => lines.map((line) => `  ${line}`)
+
+const section = (title: string, lines: readonly string[]): readonly string[] =>
+  lines.length === 0 ? [] : ['', title, ...indented(lines)]
+
+export const timelineLine = ({ at, kind, text }: TimelineEntry): string =>
+  `${clock(at)}  ${kind.padEnd(8)}  ${plain(text)}`
+
+const EFFECT_WORDS: Record<EffectStatus['state'], string> = {
+  running: 'under way',
+  done: 'done',
+  undone: 'undone',
+  stuck: 'stuck',
+  settled: 'settled',
+  not_done: 'not done',
+}
+
+const effectLine = ({ state, describe, step }: EffectStatus): string =>
+  `${EFFECT_WORDS[state].padEnd(9)}  ${plain(describe)}  (${step})`
+
+/** Why a run ended as it did. */
+const caseLines = ({ code, message, rules, action }: Case): readonly string[] => [
+  `${plain(message)}  (${code})`,
+  failureRule(code).help,
+  ...(action === null ? [] : actionLines(action, rules)),
+]
+
+const effectLines = (effects: readonly EffectStatus[]): readonly string[] => section('effects', effects.map(effectLine))
+
+/** What a run came to. */
+export function resultLines(result: RunResult): readonly string[] {
+  const { state, outcome, because, effects, undoUntil } = result
+  return [
+    `ended     ${state}`,
+    ...(outcome === null ? [] : [`outcome   ${plain(JSON.stringify(outcome))}`]),
+    ...(undoUntil === null ? [] : [`undo      until ${moment(undoUntil)}`]),
+    ...(because === null ? [] : section('why', caseLines(because))),
+    ...effectLines(effects),
+  ]
+}
+
+function asked(workflowId: string, status: RunStatus, flags: string): readonly string[] {
+  const lines: string[] = []
+  for (const pending of status.pending) {
+    lines.push(...section('asked of a person', pendingLines(pending)), '  answer with one of')
+    for (const verb of ['approve', 'reject'] as const) {
+      lines.push(`    ${answerCommand(verb, workflowId, pending, flags)}`)
+    }
+  }
+  for (const { step, code, message, since } of status.incidents) {
+    lines.push(
+      ...section('incident', [
+        `${plain(message)}  (${code}, since ${moment(since)})`,
+        'once it is looked at, answer with',
+        `  countersign resolve ${shellWord(workflowId)} ${step} --as retry|settled --by <you>${flags}`,
+      ]),
+    )
+  }
+  if (status.state === 'completed' && status.undoUntil !== null) {
+    lines.push(
+      ...section(`can be undone until ${moment(status.undoUntil)}`, [
+        `countersign undo ${shellWord(workflowId)} --by <you>${flags}`,
+      ]),
+    )
+  }
+  return lines
+}
+
+/** The page of a run, as the run itself tells it. */
+export function runPage(
+  summary: RunSummary,
+  status: RunStatus,
+  { link, flags }: { readonly link: string | null; readonly flags: string },
+): readonly string[] {
+  const { workflowId } = summary
+  const { principal, spend, waitingFor, auditExport, attempts } = status
+  const behalf = principal?.onBehalfOf === undefined ? '' : ` on behalf of ${principal.onBehalfOf}`
+  const tokens = `${spend.inputTokens + spend.outputTokens} tokens, ${spend.toolCalls} tool calls`
+  const refusals = attempts.flatMap(({ at, answer }) =>
+    answer.accepted ? [] : [`${clock(at)}  ${plain(answer.message)}  (${answer.code})`],
+  )
+  return [
+    `${status.playbook}  ${workflowId}`,
+    `state     ${status.state}${waitingFor === null ? '' : `, waiting for ${waitingFor}`}`,
+    ...(principal === null
+      ? []
+      : [`asked by  ${plain(principal.subject + behalf)}, ${principal.workspace} (${principal.proof})`]),
+    `request   ${plain(JSON.stringify(status.request))}`,
+    `started   ${moment(summary.startedAt)}${summary.closedAt === null ? '' : `, closed ${moment(summary.closedAt)}`}`,
+    `policy    ${status.policyDigest ?? 'none yet'}`,
+    `spend     ${formatMicroUsd(spend.modelMicroUsd)} of model, ${tokens}`,
+    ...(auditExport === null ? [] : [`audit export: ${plain(auditExport)}, not exported yet`]),
+    ...(link === null ? [] : [`link      ${link}`]),
+    ...asked(workflowId, status, flags),
+    ...(status.result?.because ? section('why', caseLines(status.result.because)) : []),
+    ...effectLines(status.effects),
+    ...section('refused decisions', refusals),
+    ...section('timeline (UTC)', status.timeline.map(timelineLine)),
+  ]
+}
+
+/** What Temporal itself knows of a run. */
+export const summaryPage = (summary: RunSummary, link: string | null): readonly string[] => [
+  `${summary.playbook}  ${summary.workflowId}`,
+  `state     ${summary.state}${summary.waitingFor === null ? '' : `, waiting for ${summary.waitingFor}`}`,
+  `workspace ${plain(summary.workspace ?? 'unknown')}`,
+  `started   ${moment(summary.startedAt)}${summary.closedAt === null ? '' : `, closed ${moment(summary.closedAt)}`}`,
+  `spend     ${formatMicroUsd(summary.spendMicroUsd)} of model`,
+  ...(link === null ? [] : [`link      ${link}`]),
+]
