@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { failureOf } from '../contract/failures.ts'
 import { databaseFailure, type LedgerDatabase, openDatabase } from '../ledger/database.ts'
 import { CliError } from './errors.ts'
+import { GRPC, grpcOf } from './grpc.ts'
 import { type DatabasePlace, type TemporalPlace, withoutPassword } from './where.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -23,6 +24,9 @@ export async function connectClient(place: TemporalPlace): Promise<Connection> {
     const { address, options } = place
     return await Connection.connect({ address, ...options, connectTimeout: CONNECT_TIMEOUT_MS })
   } catch (error) {
+    // It answered, and said no: to the API key, for example.
+    const said = grpcOf(error)
+    if (said !== undefined && said.code !== GRPC.unavailable) throw error
     throw unreachable(place, error)
   }
 }

@@ -1,5 +1,6 @@
 import { StackError } from '../embedded/stack-error.ts'
 import { failureOf, failureRule } from '../contract/failures.ts'
+import { GRPC, grpcOf } from './grpc.ts'
 import { plain, say, style } from './terminal.ts'
 
 /** What keeps a command from running and is no failure of a run. */
@@ -49,21 +50,6 @@ interface Explained {
   readonly code: string
 }
 
-/** gRPC's status codes that tell a person something. */
-const NOT_FOUND = 5
-const UNAVAILABLE = 14
-
-/** Reads an error of gRPC in an error and its causes, by shape. */
-function grpcOf(error: unknown): { readonly code: number; readonly details: string } | undefined {
-  let next = error
-  for (let depth = 0; depth < 5 && typeof next === 'object' && next !== null; depth++) {
-    const { code, details, cause } = next as { code?: unknown; details?: unknown; cause?: unknown }
-    if (typeof code === 'number' && typeof details === 'string') return { code, details }
-    next = cause
-  }
-  return undefined
-}
-
 function explain(error: unknown): Explained {
   if (error instanceof CliError || error instanceof StackError) return error
   if (error instanceof UsageError) return { message: error.message, help: error.help, code: 'usage' }
@@ -80,14 +66,25 @@ function explain(error: unknown): Explained {
     return { message, help, code: 'namespace_unknown' }
   }
   const grpc = grpcOf(error)
-  if (grpc?.code === UNAVAILABLE) {
+  if (grpc?.code === GRPC.unavailable) {
     return { message: `Temporal went away: ${grpc.details}`, help: 'Try again.', code: 'temporal_unreachable' }
   }
+  if (grpc?.code === GRPC.invalidArgument && grpc.details.includes('search attribute')) {
+    const lacking = `Temporal does not know a search attribute: ${grpc.details}`
+    return { message: lacking, help: 'Run `countersign setup`.', code: 'setup_needed' }
+  }
   if (grpc !== undefined) {
-    const help = grpc.code === NOT_FOUND ? 'Check the id and the namespace.' : 'See what Temporal said.'
+    const help = grpc.code === GRPC.notFound ? 'Check the id and the namespace.' : 'See what Temporal said.'
     return { message: `Temporal refused: ${grpc.details}`, help, code: 'temporal_failed' }
   }
   return { message, help: 'Run it again with --verbose to see where it comes from.', code: 'unexpected' }
+}
+
+/** An error and what caused it, outermost first. */
+function causesOf(error: unknown): readonly Error[] {
+  const causes: Error[] = []
+  for (let next = error; next instanceof Error && !causes.includes(next); next = next.cause) causes.push(next)
+  return causes
 }
 
 /** Tells a person on stderr what happened, what to do, and the code; the stack only when asked for. */
@@ -98,11 +95,7 @@ export function printError(error: unknown, { verbose }: { readonly verbose: bool
   for (const line of more) say(`  ${line}`)
   say(`  help  ${help}`)
   say(`  code  ${code}`)
-  if (verbose && error instanceof Error) say(error.stack ?? '')
-  for (let cause: unknown = error; verbose && cause instanceof Error && cause.cause instanceof Error;) {
-    cause = cause.cause
-    say(`caused by ${(cause as Error).stack ?? String(cause)}`)
-  }
+  if (verbose) for (const { stack = '' } of causesOf(error)) say(stack)
 }
 
 /** Tells a person that the answer is no: what was asked, why not, and what to do. */

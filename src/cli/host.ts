@@ -1,4 +1,4 @@
-import { DefaultLogger, type LogLevel, NativeConnection, Runtime } from '@temporalio/worker'
+import { DefaultLogger, type LogLevel, NativeConnection, Runtime, type Worker } from '@temporalio/worker'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Digest } from '../contract/digest.ts'
@@ -75,6 +75,14 @@ async function thinkerOf(project: Project) {
   return createThinker({ models: await loadModels(file), deterministic, env: process.env })
 }
 
+async function runToTheEnd(worker: Worker, connection: NativeConnection): Promise<void> {
+  try {
+    await worker.run()
+  } finally {
+    await connection.close()
+  }
+}
+
 /** Starts a worker on a prepared Temporal and database; returns once it polls. */
 export async function startHost({ temporal, db, project, taskQueue, key, bundle }: HostParts): Promise<Host> {
   const thinker = await thinkerOf(project)
@@ -89,7 +97,7 @@ export async function startHost({ temporal, db, project, taskQueue, key, bundle 
     const worker = await createWorker(parts)
     const loaded = await loadPolicies(policies, [...workflows.playbooks.values()])
     const inForce = loaded.ok ? [...loaded.policies.values()] : []
-    const ended = worker.run().finally(() => connection.close())
+    const ended = runToTheEnd(worker, connection)
     // Whoever waits for it hears of a failure; before that it must not end the process.
     ended.catch(() => undefined)
     return {

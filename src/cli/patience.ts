@@ -1,15 +1,12 @@
-import { isGrpcDeadlineError, isGrpcServiceError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client'
+import { isGrpcDeadlineError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CliError } from './errors.ts'
+import { GRPC, grpcOf } from './grpc.ts'
 import type { Session } from './session.ts'
 
 const UPDATE_TIMEOUT_MS = 30_000
 const QUERY_TIMEOUT_MS = 5_000
 const RETRY_AFTER_MS = 500
-/** gRPC: the server, or the way to it, went away for a moment. */
-const UNAVAILABLE = 14
-/** gRPC: among others, a query when no worker has polled lately. */
-const FAILED_PRECONDITION = 9
 
 /**
  * Sends an update until it is answered, for 30 seconds. A connection that breaks is tried again: the caller
@@ -21,7 +18,7 @@ export async function sendUpdate<T>({ connection, taskQueue }: Session, send: ()
     try {
       return await connection.withDeadline(deadline, send)
     } catch (error) {
-      const isTransient = isGrpcServiceError(error) && (error.code as number) === UNAVAILABLE
+      const isTransient = grpcOf(error)?.code === GRPC.unavailable
       if (isTransient && Date.now() + RETRY_AFTER_MS < deadline) {
         await delay(RETRY_AFTER_MS)
         continue
@@ -46,7 +43,8 @@ export async function askRun<T>({ connection }: Session, ask: () => Promise<T>):
     return await connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, ask)
   } catch (error) {
     if (isTimeout(error)) return undefined
-    if (isGrpcServiceError(error) && (error.code as number) === FAILED_PRECONDITION) return undefined
+    // So says the server when no worker has polled lately.
+    if (grpcOf(error)?.code === GRPC.failedPrecondition) return undefined
     throw error
   }
 }

@@ -26,7 +26,8 @@ export async function checkPolicies(project: Project, files: readonly string[]):
 }
 
 async function checkFolder(folder: string, contracts: readonly PlaybookContract[]): Promise<readonly CheckedPolicy[]> {
-  const dir = relative(process.cwd(), folder)
+  const near = relative(process.cwd(), folder)
+  const dir = near.startsWith('..') ? folder : near
   const checked: CheckedPolicy[] = []
   for (const contract of contracts) {
     const file = join(dir, `${slugOf(contract.name)}.yaml`)

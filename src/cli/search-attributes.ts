@@ -1,8 +1,9 @@
-import { type Connection, isGrpcServiceError } from '@temporalio/client'
+import type { Connection } from '@temporalio/client'
 import proto from '@temporalio/proto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SEARCH_ATTRIBUTES } from '../contract/wire.ts'
 import { CliError } from './errors.ts'
+import { GRPC, grpcOf } from './grpc.ts'
 
 const Type = proto.temporal.api.enums.v1.IndexedValueType
 
@@ -22,8 +23,6 @@ export const WANTED: readonly Wanted[] = Object.values(SEARCH_ATTRIBUTES).map(({
 
 const USABLE_TIMEOUT_MS = 60_000
 const POLL_MS = 250
-/** gRPC */
-const ALREADY_EXISTS = 6
 
 /**
  * The search attributes that a namespace lacks. Fails with `search_attribute_conflict` when one is registered
@@ -53,7 +52,7 @@ export async function registerAttributes(connection: Connection, namespace: stri
       await connection.operatorService.addSearchAttributes({ namespace, searchAttributes })
     } catch (error) {
       // Somebody else registered them at the same moment.
-      if (!isGrpcServiceError(error) || (error.code as number) !== ALREADY_EXISTS) throw error
+      if (grpcOf(error)?.code !== GRPC.alreadyExists) throw error
     }
   }
   await untilUsable(connection, namespace)

@@ -87,31 +87,30 @@ class Boxes {
 /** Boxes, and the tools that fill them. */
 export function newBoxes(): { readonly boxes: Boxes; readonly tools: readonly ToolImplementation[] } {
   const boxes = new Boxes()
-  const write = (contract: typeof put | typeof send | typeof drop | typeof burn | typeof pay): ToolImplementation => ({
-    contract: contract as unknown as WriteTool,
-    preview: async (input, call) => {
-      const { item } = input as { item: string }
-      boxes.calls.push({ verb: 'preview', tool: contract.name, item, key: call.idempotencyKey })
-      const shown = boxes.asked(item, 'preview').length
-      return {
-        changes: [{ record: `box/${item}`, field: 'count', from: String(shown), to: 'one more' }],
-        expect: { shown },
-      }
-    },
-    execute: (input, call) =>
-      boxes.execute(contract as unknown as WriteTool, (input as { item: string }).item, call.idempotencyKey),
-    ...(contract.idempotency === 'probe' && {
-      probe: async (input, call) =>
-        boxes.probe(contract as unknown as WriteTool, (input as { item: string }).item, call.idempotencyKey),
-    }),
-    ...(contract.undo !== null && {
-      undo: async (input, output, call) => {
-        const { number } = output as { number: number }
+  const write = (contract: typeof put | typeof send | typeof drop | typeof burn | typeof pay): ToolImplementation =>
+    ({
+      contract: contract as unknown as WriteTool,
+      preview: async (input, call) => {
         const { item } = input as { item: string }
-        return boxes.undo(contract as unknown as WriteTool, item, number, call.idempotencyKey)
+        boxes.calls.push({ verb: 'preview', tool: contract.name, item, key: call.idempotencyKey })
+        const shown = boxes.asked(item, 'preview').length
+        return {
+          changes: [{ record: `box/${item}`, field: 'count', from: String(shown), to: 'one more' }],
+          expect: { shown },
+        }
       },
-    }),
-  } satisfies WriteImplementation)
+      execute: (input, call) => boxes.execute(contract, (input as { item: string }).item, call.idempotencyKey),
+      ...(contract.idempotency === 'probe' && {
+        probe: async (input, call) => boxes.probe(contract, (input as { item: string }).item, call.idempotencyKey),
+      }),
+      ...(contract.undo !== null && {
+        undo: async (input, output, call) => {
+          const { number } = output as { number: number }
+          const { item } = input as { item: string }
+          return boxes.undo(contract, item, number, call.idempotencyKey)
+        },
+      }),
+    }) satisfies WriteImplementation
   return {
     boxes,
     tools: [

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { numberFact, textFact } from '../../src/contract/fact.ts'
-import { readTool, thought, writeTool } from '../../src/contract/tool.ts'
+import { type Idempotency, readTool, thought, writeTool } from '../../src/contract/tool.ts'
 
 /** A system of record that the tests own: boxes, looked at and filled. What it does on each attempt is scripted. */
 const retry = { maximumAttempts: 4, initialIntervalMs: 20, maximumIntervalMs: 100, backoffCoefficient: 2 }
@@ -29,7 +29,7 @@ export const look = readTool({
 /** Nobody lists it. */
 export const peek = readTool({ ...common, name: 'box.peek', title: 'peek', input: item, output: made, local: false })
 
-const writeOf = <const Name extends string, const I extends 'key' | 'probe' | 'none'>(name: Name, idempotency: I) =>
+const writeOf = <const Name extends string>(name: Name, idempotency: Idempotency) =>
   writeTool({
     ...common,
     name,

@@ -29,7 +29,12 @@ test.concurrent.for(['throw before', 'throw after'] as const)(
 
 test.concurrent('key: two steps of one run have two keys', async () => {
   const item = newItem()
-  const run = await start('chain', { acts: [{ tool: 'put', item }, { tool: 'put', item }] })
+  const run = await start('chain', {
+    acts: [
+      { tool: 'put', item },
+      { tool: 'put', item },
+    ],
+  })
   expect(await run.outcome()).toMatchObject({ state: 'completed' })
   expect(new Set(boxes.asked(item).map(({ key }) => key)).size).toBe(2)
   expect(boxes.held(item)).toBe(2)
@@ -55,8 +60,10 @@ test.concurrent('key: a refusal after an attempt of unknown outcome does not mak
     run.result().then(({ effects }) => effects[0]?.state),
     incidentOf(run).then(() => 'incident'),
   ])
-  expect(end).not.toBe('not_done')
-  if (end === 'undone') expect(boxes.held(item)).toBe(0)
+  expect([end, boxes.held(item)]).toBeOneOf([
+    ['undone', 0],
+    ['incident', 1],
+  ])
 })
 
 test.concurrent('probe: the system is asked, and what happened is not done again', async () => {
@@ -83,7 +90,12 @@ test.concurrent('probe: an unknown outcome is settled before it is undone', asyn
   const last = `${item}/last`
   boxes.script(item, 'throw after')
   boxes.script(last, 'refuse')
-  const run = await start('chain', { acts: [{ tool: 'send', item }, { tool: 'send', item: last }] })
+  const run = await start('chain', {
+    acts: [
+      { tool: 'send', item },
+      { tool: 'send', item: last },
+    ],
+  })
   expect(await run.result()).toMatchObject({
     state: 'reverted',
     because: { code: 'precondition_failed' },
@@ -99,7 +111,11 @@ test.concurrent.for(['throw before', 'throw after'] as const)(
     boxes.script(item, turn)
     const run = await one('drop', item)
     expect(await incidentOf(run)).toMatchObject({ step: 'box.drop-1', code: 'effect_unknown' })
-    expect(await run.status()).toMatchObject({ state: 'blocked', waitingFor: 'incident', effects: [{ state: 'stuck' }] })
+    expect(await run.status()).toMatchObject({
+      state: 'blocked',
+      waitingFor: 'incident',
+      effects: [{ state: 'stuck' }],
+    })
     expect(await settle(run, 'box.drop-1', 'settled')).toMatchObject({ accepted: true })
     expect(await run.result()).toMatchObject({
       state: 'reverted',
@@ -142,7 +158,13 @@ test.concurrent('none: a refusal for certain is a failure with nothing to settle
 test.concurrent('a write that the playbook got over is barred from happening late', async () => {
   const item = newItem()
   boxes.script(item, 'throw before', 'throw before', 'throw before', 'throw before')
-  const run = await start('chain', { acts: [{ tool: 'send', item }, { tool: 'put', item: `${item}/b` }], stubborn: true })
+  const run = await start('chain', {
+    acts: [
+      { tool: 'send', item },
+      { tool: 'put', item: `${item}/b` },
+    ],
+    stubborn: true,
+  })
   expect(await run.outcome()).toMatchObject({
     state: 'completed',
     effects: [{ state: 'not_done' }, { state: 'done' }],

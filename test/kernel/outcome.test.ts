@@ -69,11 +69,11 @@ test.concurrent('the outcome of a run that has closed is its result', async () =
 })
 
 test.concurrent('the outcome of a run that failed is answered, not thrown', async () => {
-  const open = await start('chain', { acts: [{ tool: 'put', item: `${newItem()}/ask` }], then: 'throw' })
+  const open = await start('chain', { acts: [{ tool: 'put', item: `${newItem()}/ask` }], finally: 'throw' })
   const waiting = open.outcome()
   await open.decide(approvalOf(await pendingOf(open), 'ben'))
   expect(await waiting).toMatchObject({ state: 'reverted', because: { code: 'playbook_failed' } })
-  const failed = await start('chain', { acts: [], then: 'throw' })
+  const failed = await start('chain', { acts: [], finally: 'throw' })
   await failed.result()
   expect(await failed.outcome()).toMatchObject({ state: 'failed', because: { code: 'playbook_failed' } })
 })
@@ -82,7 +82,9 @@ test.concurrent('a start of a run that is open fails with run_exists, and nothin
   const item = newItem()
   const run = await start('chain', { acts: [{ tool: 'put', item }] })
   await run.outcome()
-  const error = await start('chain', { acts: [{ tool: 'put', item }] }, run.workflowId).catch((thrown: unknown) => thrown)
+  const error = await start('chain', { acts: [{ tool: 'put', item }] }, run.workflowId).catch(
+    (thrown: unknown) => thrown,
+  )
   expect(codeOf(error)).toBe('run_exists')
   expect(boxes.held(item)).toBe(1)
 })
@@ -100,12 +102,12 @@ test.concurrent('a repeated call with the same workflow id after the run has clo
 
 test.concurrent('a run that does not exist is a typed failure of every call', async () => {
   const run = world().client.run(`none-${randomUUID()}`)
-  for (const call of [run.outcome(), run.result(), run.status(), run.undo({ by: 'olga' }), run.cancel()]) {
-    expect(await call.catch(codeOf)).toBe('run_not_found')
-  }
+  const calls = [run.outcome(), run.result(), run.status(), run.undo({ by: 'olga' }), run.cancel()]
+  const codes = await Promise.all(calls.map((call) => call.then(String, codeOf)))
+  expect(codes).toEqual(calls.map(() => 'run_not_found'))
 })
 
-const ENDS: readonly (readonly [state: RunState, acts: readonly string[], then: string])[] = [
+const ENDS: readonly (readonly [state: RunState, acts: readonly string[], end: string])[] = [
   ['blocked', ['ask'], 'return'],
   ['completed', ['fine'], 'return'],
   ['reverted', ['fine'], 'throw'],
@@ -114,9 +116,12 @@ const ENDS: readonly (readonly [state: RunState, acts: readonly string[], then: 
   ['failed', [], 'throw'],
 ]
 
-test.concurrent.for(ENDS)('a query for the state finds a run that is %s', async ([state, acts, then]) => {
+test.concurrent.for(ENDS)('a query for the state finds a run that is %s', async ([state, acts, end]) => {
   const item = newItem()
-  const run = await start('chain', { acts: acts.map((name) => ({ tool: 'put', item: `${item}/${name}` })), then })
+  const run = await start('chain', {
+    acts: acts.map((name) => ({ tool: 'put', item: `${item}/${name}` })),
+    finally: end,
+  })
   const query = `CountersignState = '${state}' AND CountersignPlaybook = 'chain' AND WorkflowId = '${run.workflowId}'`
   const found = await until(`the run among the ${state}`, async () => {
     for await (const info of world().temporal.workflow.list({ query })) return info

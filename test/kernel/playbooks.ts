@@ -12,14 +12,14 @@ export const chain = playbook(
     title: 'Chain',
     request: z.strictObject({
       acts: z.array(z.strictObject({ tool: z.enum(['put', 'send', 'drop', 'burn']), item })),
-      then: z.enum(['return', 'throw', 'refuse', 'escalate']).default('return'),
+      finally: z.enum(['return', 'throw', 'refuse', 'escalate']).default('return'),
       /** Goes on after a write that failed. */
       stubborn: z.boolean().default(false),
     }),
     tools,
     thoughts: [],
   },
-  async (run, { acts, then, stubborn }) => {
+  async (run, { acts, finally: end, stubborn }) => {
     for (const { tool, item: what } of acts) {
       try {
         await run.act(WRITES[tool], { item: what }, { because: [] })
@@ -27,9 +27,9 @@ export const chain = playbook(
         if (!stubborn) throw error
       }
     }
-    if (then === 'throw') throw new Error('boom')
-    if (then === 'refuse') run.refuse('not today')
-    if (then === 'escalate') run.escalate('over to you')
+    if (end === 'throw') throw new Error('boom')
+    if (end === 'refuse') run.refuse('not today')
+    if (end === 'escalate') run.escalate('over to you')
     return { done: acts.length }
   },
 )
@@ -110,7 +110,10 @@ export const cites = playbook(
   {
     name: 'cites',
     title: 'Cites',
-    request: z.strictObject({ item, what: z.enum(['box', 'nothing', 'copy', 'made up', 'model', 'two', 'other', 'undefined']) }),
+    request: z.strictObject({
+      item,
+      what: z.enum(['box', 'nothing', 'copy', 'made up', 'model', 'two', 'other', 'undefined']),
+    }),
     tools,
     thoughts: [guess],
   },

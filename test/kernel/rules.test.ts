@@ -21,15 +21,18 @@ test.concurrent('step ids are stable in loops, and side by side under the names 
   for (const name of ['1', '2', '3', 'a', 'b', 'c']) expect(boxes.held(`${item}/${name}`)).toBe(1)
 })
 
-test.concurrent.for(['a', '1'])('a step name %s that is taken is a typed failure, and what was done is undone', async (again) => {
-  const item = newItem()
-  const run = await start('loops', { item, again })
-  expect(await run.result()).toMatchObject({
-    state: 'reverted',
-    because: { code: 'input_invalid', message: expect.stringContaining('two steps of this run are named') },
-  })
-  for (const name of ['1', '2', '3', 'a', 'b']) expect(boxes.held(`${item}/${name}`)).toBe(0)
-})
+test.concurrent.for(['a', '1'])(
+  'a step name %s that is taken is a typed failure, and what was done is undone',
+  async (again) => {
+    const item = newItem()
+    const run = await start('loops', { item, again })
+    expect(await run.result()).toMatchObject({
+      state: 'reverted',
+      because: { code: 'input_invalid', message: expect.stringContaining('two steps of this run are named') },
+    })
+    for (const name of ['1', '2', '3', 'a', 'b']) expect(boxes.held(`${item}/${name}`)).toBe(0)
+  },
+)
 
 test.concurrent('a playbook that swallows its end cannot go on', async () => {
   const item = newItem()
@@ -45,7 +48,7 @@ test.concurrent('a playbook that swallows its end cannot go on', async () => {
 })
 
 test.concurrent('a plain throw ends the run as failed and typed, and never wedges it', async () => {
-  const run = await start('chain', { acts: [], then: 'throw' })
+  const run = await start('chain', { acts: [], finally: 'throw' })
   expect(await run.result()).toMatchObject({
     state: 'failed',
     because: { code: 'playbook_failed', message: 'Error: boom' },
@@ -59,7 +62,7 @@ test.concurrent('a plain throw ends the run as failed and typed, and never wedge
 
 test.concurrent('a plain throw after an effect reverts the run', async () => {
   const item = newItem()
-  const run = await start('chain', { acts: [{ tool: 'put', item }], then: 'throw' })
+  const run = await start('chain', { acts: [{ tool: 'put', item }], finally: 'throw' })
   expect(await run.result()).toMatchObject({
     state: 'reverted',
     because: { code: 'playbook_failed' },
@@ -71,9 +74,9 @@ test.concurrent('a plain throw after an effect reverts the run', async () => {
 test.concurrent.for([
   ['refuse', 'refused', 'refused_by_playbook'],
   ['escalate', 'escalated', 'escalated_by_playbook'],
-] as const)('a playbook that says %s ends as %s, and what was done is undone', async ([then, state, code]) => {
+] as const)('a playbook that says %s ends as %s, and what was done is undone', async ([end, state, code]) => {
   const item = newItem()
-  const run = await start('chain', { acts: [{ tool: 'put', item }], then })
+  const run = await start('chain', { acts: [{ tool: 'put', item }], finally: end })
   expect(await run.result()).toMatchObject({ state, because: { code }, effects: [{ state: 'undone' }] })
   expect(boxes.held(item)).toBe(0)
 })
@@ -94,15 +97,18 @@ test.concurrent.for(['text', 'bigint', 'cycle', 'function'] as const)(
   },
 )
 
-test.concurrent.for(['peek', 'steal', 'dream'] as const)('a call of `%s`, which is not listed, is refused', async (calls) => {
-  const item = newItem()
-  const run = await start('strays', { item, calls })
-  expect(await run.result()).toMatchObject({
-    state: 'refused',
-    because: { code: 'tool_not_listed', message: expect.stringContaining(`box.${calls}`) },
-  })
-  expect(await activities(run)).toEqual([])
-})
+test.concurrent.for(['peek', 'steal', 'dream'] as const)(
+  'a call of `%s`, which is not listed, is refused',
+  async (calls) => {
+    const item = newItem()
+    const run = await start('strays', { item, calls })
+    expect(await run.result()).toMatchObject({
+      state: 'refused',
+      because: { code: 'tool_not_listed', message: expect.stringContaining(`box.${calls}`) },
+    })
+    expect(await activities(run)).toEqual([])
+  },
+)
 
 test.concurrent.for([
   ['nothing', 'escalated', 'evidence_missing'],
@@ -174,10 +180,18 @@ const BAD_STARTS: readonly (readonly [what: string, code: string, start: unknown
   ['a text', 'request_invalid', 'please'],
   ['no principal', 'principal_invalid', { request: { acts: [] } }],
   ['a principal without a name', 'principal_invalid', { principal: { subject: ' ' }, request: { acts: [] } }],
-  ['a principal that claims a proof', 'principal_invalid', { principal: { subject: 'a', proof: 'signed' }, request: {} }],
+  [
+    'a principal that claims a proof',
+    'principal_invalid',
+    { principal: { subject: 'a', proof: 'signed' }, request: {} },
+  ],
   ['no request', 'request_invalid', { principal: { subject: 'ana' } }],
   ['a request of another type', 'request_invalid', { principal: { subject: 'ana' }, request: { acts: 'all' } }],
-  ['a request with a field too many', 'request_invalid', { principal: { subject: 'ana' }, request: { acts: [], x: 1 } }],
+  [
+    'a request with a field too many',
+    'request_invalid',
+    { principal: { subject: 'ana' }, request: { acts: [], x: 1 } },
+  ],
   ['a message with a field too many', 'request_invalid', { principal: { subject: 'a' }, request: { acts: [] }, x: 1 }],
 ]
 

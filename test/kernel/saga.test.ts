@@ -32,14 +32,20 @@ test.concurrent('a failure undoes what was done, the last first, one after the o
     expect(before === undefined ? 0 : Number(endOf(events, before)?.eventId)).toBeLessThan(next.eventId)
   }
   expect(undos[2]?.input).toMatchObject({
-    warrant: { kind: 'undo', undoes: 'box.put-1', why: 'precondition_failed', by: null, runKey: (await run.result()).runKey },
+    warrant: {
+      kind: 'undo',
+      undoes: 'box.put-1',
+      why: 'precondition_failed',
+      by: null,
+      runKey: (await run.result()).runKey,
+    },
   })
 })
 
 test.concurrent('an undo is tried again as its contract says, and undoes once', async () => {
   const item = newItem()
   boxes.scriptUndo(item, 'throw before', 'throw after')
-  const run = await start('chain', { acts: puts(item), then: 'throw' })
+  const run = await start('chain', { acts: puts(item), finally: 'throw' })
   expect(await run.result()).toMatchObject({ state: 'reverted', effects: [{ state: 'undone' }] })
   expect(boxes.asked(item, 'undo')).toHaveLength(3)
   expect(boxes.held(item)).toBe(0)
@@ -49,7 +55,7 @@ test.concurrent('a compensation that is stuck blocks the run, and the others are
   const item = newItem()
   const [a, b] = [`${item}/a`, `${item}/b`]
   boxes.scriptUndo(b, 'refuse')
-  const run = await start('chain', { acts: puts(a, b), then: 'throw' })
+  const run = await start('chain', { acts: puts(a, b), finally: 'throw' })
   expect(await incidentOf(run)).toMatchObject({
     step: 'box.put-2',
     code: 'precondition_failed',
@@ -63,7 +69,9 @@ test.concurrent('a compensation that is stuck blocks the run, and the others are
   expect(boxes.held(a)).toBe(0)
   expect(boxes.held(b)).toBe(1)
   const listed = await until('the run among the blocked', async () =>
-    (await world().client.list({ state: 'blocked', playbook: 'chain' })).find((one) => one.workflowId === run.workflowId),
+    (await world().client.list({ state: 'blocked', playbook: 'chain' })).find(
+      (one) => one.workflowId === run.workflowId,
+    ),
   )
   expect(listed).toMatchObject({ waitingFor: 'incident' })
 
@@ -84,7 +92,7 @@ test.concurrent('a compensation that is stuck blocks the run, and the others are
 test.concurrent('an incident can be settled by a signal, and the effect is then settled and not undone', async () => {
   const item = newItem()
   boxes.scriptUndo(item, 'refuse')
-  const run = await start('chain', { acts: puts(item), then: 'throw' })
+  const run = await start('chain', { acts: puts(item), finally: 'throw' })
   const { step } = await incidentOf(run)
   const handle = world().temporal.workflow.getHandle(run.workflowId)
   await handle.signal('resolve', { step, resolution: 'settled', by: 'olga', comment: 'took it out by hand' })
@@ -96,7 +104,7 @@ test.concurrent('an incident can be settled by a signal, and the effect is then 
 
 test.concurrent('an effect that cannot be undone is an incident when the run fails after it', async () => {
   const item = newItem()
-  const run = await start('chain', { acts: [{ tool: 'burn', item }], then: 'throw' })
+  const run = await start('chain', { acts: [{ tool: 'burn', item }], finally: 'throw' })
   expect(await incidentOf(run)).toMatchObject({ step: 'box.burn-1', code: 'effect_irreversible' })
   await run.resolve({ step: 'box.burn-1', resolution: 'settled', by: 'olga' })
   expect(await run.result()).toMatchObject({ state: 'reverted', effects: [{ state: 'settled', reversible: false }] })

@@ -9,6 +9,19 @@ import { freshDatabase } from '../support/world.ts'
 
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '..', '..')
+const strict = {
+  target: 'es2023',
+  module: 'nodenext',
+  types: ['node'],
+  noEmit: true,
+  strict: true,
+  noUncheckedIndexedAccess: true,
+  exactOptionalPropertyTypes: true,
+  verbatimModuleSyntax: true,
+  allowImportingTsExtensions: true,
+  // The Temporal SDK's own declarations do not stand `exactOptionalPropertyTypes`.
+  skipLibCheck: true,
+}
 const taskQueue = `own-${randomUUID()}`
 
 let project: string
@@ -71,6 +84,12 @@ const grow = (seats: number, ...more: readonly string[]) => {
 
 const effects = async () =>
   (await readFile(join(project, 'seats.log'), 'utf8').catch(() => '')).split('\n').filter(Boolean)
+
+test('the published types check a project as strict as our own', async () => {
+  const options = { ...strict, typeRoots: [join(root, 'node_modules', '@types')] }
+  await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, include: ['*.ts'] }))
+  await run(join(root, 'node_modules', '.bin', 'tsc'), ['-p', '.'], { cwd: project, env })
+})
 
 test('a playbook of twenty lines in an empty project is governed by its own policy', async () => {
   expect(await countersign('policy', 'check')).toMatchObject({ code: 0 })

@@ -44,7 +44,11 @@ const REFUSED: readonly (readonly [what: string, code: string, twist: (pending: 
   ['by the requester', 'decision_by_requester', (it) => approvalOf(it, 'ana@acme.example')],
   ['by the requester in capitals', 'decision_by_requester', (it) => approvalOf(it, ' ANA@Acme.example ')],
   ['by the requester in full width', 'decision_by_requester', (it) => approvalOf(it, 'ａｎａ@acme.example')],
-  ['by the requester with a zero-width space', 'decision_by_requester', (it) => approvalOf(it, 'ana\u200b@acme.example')],
+  [
+    'by the requester with a zero-width space',
+    'decision_by_requester',
+    (it) => approvalOf(it, 'ana\u200b@acme.example'),
+  ],
   ['without a digest', 'decision_malformed', ({ step }) => ({ step, decision: 'approve', by: APPROVER })],
   ['by nobody', 'decision_malformed', (it) => approvalOf(it, '  ')],
   ['with a key too many', 'decision_malformed', (it) => ({ ...approvalOf(it), amount: 1 })],

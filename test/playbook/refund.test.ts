@@ -11,7 +11,7 @@ const world = useWorld()
 
 const warrantOf = async (run: Parameters<typeof eventsOf>[1], type: string): Promise<Warrant> => {
   const scheduled = activitiesIn(await eventsOf(world().temporal, run)).find((activity) => activity.type === type)
-  return (scheduled?.input as { warrant: Warrant }).warrant
+  return (scheduled as { readonly input: { readonly warrant: Warrant } }).input.warrant
 }
 const repliesIn = async (ticketId: string) =>
   (await query(world().databaseUrl, 'SELECT * FROM records.replies WHERE ticket_id = $1 ORDER BY id', [ticketId])).rows
@@ -63,7 +63,13 @@ test.concurrent('the warrant of an effect stands in the history beside it and an
       matches: [{ rule: 'requires_approval_if.refund_amount_usd_gte', because: expect.stringContaining('$120.00') }],
     },
     approvals: [
-      { by: APPROVER, decision: 'approve', comment: 'seen', actionDigest: pending.actionDigest, proof: 'unauthenticated' },
+      {
+        by: APPROVER,
+        decision: 'approve',
+        comment: 'seen',
+        actionDigest: pending.actionDigest,
+        proof: 'unauthenticated',
+      },
     ],
     changes: [{ record: `payment/${order.paymentId}`, from: '$120.00', to: '$0.00' }, { record: 'refund/new' }],
     undo: { does: 'void the refund, as long as it has not settled' },

@@ -7,8 +7,7 @@ import { until, useWorld } from '../support/world.ts'
 const world = useWorld()
 
 const refundsOf = (paymentId: string) => world().count('refunds', `payment_id = '${paymentId}'`)
-const runIdOf = async (run: RunHandle) =>
-  (await world().temporal.workflow.getHandle(run.workflowId).describe()).runId
+const runIdOf = async (run: RunHandle) => (await world().temporal.workflow.getHandle(run.workflowId).describe()).runId
 
 /** Resets a run to a workflow task (0 is the first), and waits until another run of it has taken over. */
 async function resetTo(run: RunHandle, task: (tasks: readonly number[]) => number | undefined): Promise<void> {

@@ -20,12 +20,9 @@ test.concurrent('a signal undoes as an update does', async () => {
 test.concurrent('a second undo is refused, and the refund is voided once', async () => {
   const { run, order } = await startRefund(world())
   await run.outcome()
-  const codes = await Promise.all([
-    codeOfAnswer(run.undo({ by: 'olga' })),
-    codeOfAnswer(run.undo({ by: 'otto' })),
-  ])
-  expect(codes.toSorted()[0]).toBe('accepted')
-  expect(['undo_requested', 'run_not_found']).toContain(codes.toSorted()[1])
+  const codes = await Promise.all([codeOfAnswer(run.undo({ by: 'olga' })), codeOfAnswer(run.undo({ by: 'otto' }))])
+  expect(codes.filter((code) => code === 'accepted')).toHaveLength(1)
+  expect(['undo_requested', 'run_not_found']).toContain(codes.find((code) => code !== 'accepted'))
   expect(await run.result()).toMatchObject({ state: 'reverted' })
   expect(await codeOfAnswer(run.undo({ by: 'olga' }))).toBe('run_not_found')
   expect(await world().count('refunds', `payment_id = '${order.paymentId}' AND status = 'voided'`)).toBe(1)
@@ -119,7 +116,10 @@ test('a policy without rollback gives no window: the run closes at once and cann
     expect(await run.result()).toMatchObject({ state: 'completed', undoUntil: null })
     expect(await codeOfAnswer(run.undo({ by: 'olga' }))).toBe('run_not_found')
     expect(await strict.refunded(order.paymentId)).toBe(2_000)
-    expect(await shownResult(run)).toMatchObject({ state: 'completed', effects: [{ state: 'done' }, { state: 'done' }] })
+    expect(await shownResult(run)).toMatchObject({
+      state: 'completed',
+      effects: [{ state: 'done' }, { state: 'done' }],
+    })
   } finally {
     await strict.stop()
     await rm(policies, { recursive: true })

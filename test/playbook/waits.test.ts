@@ -1,24 +1,15 @@
-import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { timeSkippingServer } from '../../src/embedded/index.ts'
+import { expect, test } from 'vitest'
 import { codeOfAnswer, pendingOf, startRefund } from '../support/refunds.ts'
+import { useTimeSkipping } from '../support/time-skipping.ts'
 import { SHIPPED_POLICIES, startWorld, type World } from '../support/world.ts'
 
-let environment: TestWorkflowEnvironment
-beforeAll(async () => {
-  environment = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path: await timeSkippingServer() } },
-  })
-})
-afterAll(async () => {
-  await environment?.teardown()
-})
+const environment = useTimeSkipping()
 
 async function inWorld(policies: string, what: (world: World) => Promise<void>): Promise<void> {
-  const world = await startWorld({ environment, policies })
+  const world = await startWorld({ environment: environment(), policies })
   try {
     await what(world)
   } finally {
@@ -66,10 +57,10 @@ test('a run stays open for its undo window of thirty minutes and then closes: a 
   inWorld(SHIPPED_POLICIES, async (world) => {
     const { run, order } = await startRefund(world)
     const outcome = await run.outcome()
-    const before = await environment.currentTimeMs()
+    const before = await environment().currentTimeMs()
     expect(Date.parse(outcome.undoUntil ?? '') - before).toBeGreaterThan(25 * 60_000)
     expect(await run.result()).toMatchObject({ state: 'completed', undoUntil: null, outcome: outcome.outcome })
-    expect((await environment.currentTimeMs()) - before).toBeGreaterThanOrEqual(25 * 60_000)
+    expect((await environment().currentTimeMs()) - before).toBeGreaterThanOrEqual(25 * 60_000)
     expect(await codeOfAnswer(run.undo({ by: 'olga' }))).toBe('run_not_found')
     expect(await world.refunded(order.paymentId)).toBe(2_000)
   }))
@@ -78,7 +69,7 @@ test('an undo in the last minute of the window is in time', () =>
   inWorld(SHIPPED_POLICIES, async (world) => {
     const { run, order } = await startRefund(world)
     await run.outcome()
-    await environment.sleep('29 minutes')
+    await environment().sleep('29 minutes')
     expect(await codeOfAnswer(run.undo({ by: 'olga' }))).toBe('accepted')
     expect(await run.result()).toMatchObject({ state: 'reverted' })
     expect(await world.refunded(order.paymentId)).toBe(0)
@@ -88,7 +79,7 @@ test('a decision in the last hour of three days is in time', () =>
   inWorld(SHIPPED_POLICIES, async (world) => {
     const { run, order } = await startRefund(world, { amountCents: 12_000 })
     const { step, actionDigest } = await pendingOf(run)
-    await environment.sleep('71 hours')
+    await environment().sleep('71 hours')
     expect(await run.decide({ step, actionDigest, decision: 'approve', by: 'ben' })).toMatchObject({ accepted: true })
     expect(await run.outcome()).toMatchObject({ state: 'completed' })
     expect(await world.refunded(order.paymentId)).toBe(12_000)

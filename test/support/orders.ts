@@ -38,11 +38,10 @@ export async function newOrder(url: string, options: OrderOptions = {}): Promise
 
 /** What somebody else does to a payment while an action on it waits: gives a part of it back. */
 export const refundElsewhere = (url: string, paymentId: string, cents: number) =>
-  query(
-    url,
-    'UPDATE records.payments SET refunded_cents = refunded_cents + $2, version = version + 1 WHERE id = $1',
-    [paymentId, cents],
-  )
+  query(url, 'UPDATE records.payments SET refunded_cents = refunded_cents + $2, version = version + 1 WHERE id = $1', [
+    paymentId,
+    cents,
+  ])
 
 /** Lets the refunds of a payment settle, so that they can be voided no more. */
 export const settleRefunds = (url: string, paymentId: string) =>

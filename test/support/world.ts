@@ -115,10 +115,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       return Number(rows[0]?.cents)
     },
     async count(table, where = 'true') {
-      const { rows } = await query(
-        database.url,
-        `SELECT count(*) AS n FROM records.${table} WHERE ${where}`,
-      )
+      const { rows } = await query(database.url, `SELECT count(*) AS n FROM records.${table} WHERE ${where}`)
       return Number(rows[0]?.n)
     },
     async stop() {

@@ -6,7 +6,7 @@ import type { PendingApproval, RunStatus } from '../../src/contract/run.ts'
 const plain = (text: string): string =>
   text
     .replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
-    .replace(/[\\`*_[\]<>#|~]/g, '\\$&')
+    .replace(/[\\`*_[\]<>#|~$]/g, '\\$&')
     .slice(0, 400)
 
 const clock = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`

@@ -8,6 +8,7 @@ import { answersOf } from '../demo/answers.ts'
 import { playAll } from '../demo/play.ts'
 import { summaryJson, summaryLines } from '../demo/summary.ts'
 import { startDevelopment } from '../development.ts'
+import type { Stack } from '../../embedded/stack.ts'
 import { EXIT } from '../exit.ts'
 import { type JsonOption, withJson } from '../options.ts'
 import { sampleProject } from '../sample-project.ts'
@@ -38,14 +39,11 @@ async function demo(options: Options): Promise<void> {
   const closing = new Closing()
   try {
     const stateDir = options.stateDir ?? (await temporaryFolder(closing))
-    // Two thirds of what the demo does fails on purpose; only what should not happen is worth a line.
+    // Much of what the demo does fails on purpose; only what should not happen is worth a line.
     const logLevel = 'ERROR'
     const { DATABASE_URL: _, ...env } = process.env
     const stack = { env, postgres: { database: `demo_${randomUUID().replaceAll('-', '')}` } }
-    const taskQueue = ({ servers }: { servers: { temporalPid?: number | undefined } }): string =>
-      // On a Temporal that others use, their workers and ours must not take each other's work.
-      servers.temporalPid === undefined ? `countersign-demo-${randomUUID()}` : DEFAULT_TASK_QUEUE
-    const parts = { stateDir, taskQueue, project: sampleProject, logLevel, stack } as const
+    const parts = { stateDir, taskQueue: queueOn, project: sampleProject, logLevel, stack } as const
     const development = await startDevelopment(parts, closing)
     const { session, host } = development
 
@@ -78,6 +76,10 @@ async function demo(options: Options): Promise<void> {
     await closing.close()
   }
 }
+
+/** On a Temporal that others use, their workers and ours must not take each other's work. */
+const queueOn = ({ servers }: Stack): string =>
+  servers.temporalPid === undefined ? `countersign-demo-${randomUUID()}` : DEFAULT_TASK_QUEUE
 
 async function temporaryFolder(closing: Closing): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-demo-'))

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import proto from '@temporalio/proto'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { UsageError } from '../errors.ts'
@@ -98,7 +99,7 @@ async function warnWithoutWorker({ connection, place, taskQueue }: Session): Pro
   const { pollers } = await connection.workflowService.describeTaskQueue({
     namespace: place.namespace,
     taskQueue: { name: taskQueue },
-    taskQueueType: 1,
+    taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
   })
   if ((pollers ?? []).length === 0) {
     say(`No worker listens on the task queue \`${taskQueue}\` now; the run waits until one does.`)

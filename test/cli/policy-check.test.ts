@@ -1,0 +1,107 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { countersign, useFolder } from './cli.ts'
+
+const folder = useFolder()
+const shipped = join(import.meta.dirname, '..', '..', 'policies', 'refund-request.yaml')
+const DIGEST = /sha256:[0-9a-f]{64}/
+
+const check = (files: readonly string[]) => countersign(['policy', 'check', ...files], { cwd: folder() })
+
+test('the shipped policy is in order: its file, workflow and digest, exit code 0', async () => {
+  const { code, stdout, stderr } = await check([])
+  expect(stderr).toBe('')
+  expect(stdout).toMatch(new RegExp(`^ok  \\S*policies/refund-request\\.yaml  refund_request  ${DIGEST.source}\n$`))
+  expect(code).toBe(0)
+})
+
+/** What is wrong, the text, and what stands on stderr, exactly. */
+const BROKEN: readonly (readonly [string, string, string])[] = [
+  [
+    'an unknown workflow',
+    'workflow: refund_reqest\n',
+    'p.yaml:1:11 unknown workflow `refund_reqest`.\n  did you mean `refund_request`?\n',
+  ],
+  [
+    'an unknown fact',
+    'workflow: refund_request\ndeny_if:\n  refund_amout_usd_gte: 5\n',
+    'p.yaml:3:3 unknown fact `refund_amout_usd` in deny_if.\n  did you mean `refund_amount_usd`?\n',
+  ],
+  [
+    'a duplicate key',
+    'workflow: refund_request\nmax_tool_calls: 1\nmax_tool_calls: 2\n',
+    'p.yaml:3:1 duplicate key `max_tool_calls`.\n  keep one of the two.\n',
+  ],
+  [
+    'a negative budget',
+    'workflow: refund_request\nmodel_budget_usd: -1\n',
+    'p.yaml:2:19 `model_budget_usd` must be an amount of US dollars from 0 to 999999999 with at most six decimals, ' +
+      'got `-1`.\n  write it such as `0.20`.\n',
+  ],
+  [
+    'an empty needle',
+    'workflow: refund_request\ndeny_if:\n  reason_contains: [""]\n',
+    'p.yaml:3:21 `deny_if.reason_contains` looks for an empty text.\n  every text holds it; fill it in or take it out.\n',
+  ],
+  [
+    'two documents',
+    'workflow: refund_request\n---\nworkflow: refund_request\n',
+    'p.yaml:2:1 a second document.\n  a policy file holds one; take out the `---`.\n',
+  ],
+  [
+    'what is not YAML',
+    'workflow: [\n',
+    'p.yaml:2:1 not YAML: Flow sequence in block collection must be sufficiently indented and end with a ].\n' +
+      '  see docs/writing-a-policy.md for the form of a policy.\n',
+  ],
+]
+
+test.concurrent.each(BROKEN)('%s is told with its place and what to do, exit code 3', async (what, text, said) => {
+  const own = join(folder(), what.replaceAll(' ', '-'))
+  await mkdir(own)
+  await writeFile(join(own, 'p.yaml'), text)
+  const { code, stdout, stderr } = await countersign(['policy', 'check', 'p.yaml'], { cwd: own })
+  expect(stderr).toBe(said)
+  expect(stdout).toBe('')
+  expect(code).toBe(3)
+})
+
+test('every problem of every file is told, and the good file is still listed', async () => {
+  await writeFile(join(folder(), 'p.yaml'), 'workflow: refund_request\nmax_tool_calls: many\nrollbak: {}\n')
+  await writeFile(join(folder(), 'good.yaml'), await readFile(shipped))
+  const { code, stdout, stderr } = await check(['p.yaml', 'missing.yaml', 'good.yaml'])
+  expect(stderr).toContain('p.yaml:2:')
+  expect(stderr).toContain('p.yaml:3:')
+  expect(stderr).toContain('missing.yaml does not exist.')
+  expect(stdout).toMatch(/^ok {2}good\.yaml {2}refund_request {2}sha256:/)
+  expect(code).toBe(3)
+})
+
+test('--json lists each file with its digest or its problems', async () => {
+  await writeFile(join(folder(), 'p.yaml'), 'workflow: refund_reqest\n')
+  await writeFile(join(folder(), 'good.yaml'), await readFile(shipped))
+  const { code, stdout } = await countersign(['policy', 'check', '--json', 'p.yaml', 'good.yaml'], { cwd: folder() })
+  expect(JSON.parse(stdout)).toEqual({
+    files: [
+      {
+        file: 'p.yaml',
+        ok: false,
+        workflow: null,
+        digest: null,
+        problems: [
+          {
+            code: 'policy_invalid',
+            file: 'p.yaml',
+            line: 1,
+            column: 11,
+            message: 'unknown workflow `refund_reqest`.',
+            help: 'did you mean `refund_request`?',
+          },
+        ],
+      },
+      { file: 'good.yaml', ok: true, workflow: 'refund_request', digest: expect.stringMatching(DIGEST), problems: [] },
+    ],
+  })
+  expect(code).toBe(3)
+})

@@ -1,0 +1,243 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { RunStatus } from '../../src/client/index.ts'
+import { newOrder, type OrderOptions } from '../support/orders.ts'
+import { query, until } from '../support/world.ts'
+import { countersign, useFolder } from './cli.ts'
+import { useWorkerChild } from './worker-child.ts'
+
+const folder = useFolder()
+const child = useWorkerChild(folder)
+const run = (...args: readonly string[]) => child().run(args)
+
+interface Shown {
+  readonly answeredBy: string
+  readonly status: RunStatus
+  readonly summary: { readonly state: string }
+}
+
+/** A request on an order of its own. */
+async function requestFor(options: OrderOptions = {}, message = 'It arrived damaged. I want it all back.') {
+  const order = await newOrder(child().databaseUrl, options)
+  return { order, request: JSON.stringify({ orderId: order.orderId, ticketId: order.ticketId, message }) }
+}
+
+/** Starts a run that waits for approval, and waits until it does. */
+async function waiting(options: OrderOptions = { amountCents: 12_000 }) {
+  const { order, request } = await requestFor(options)
+  const workflowId = `cli-${order.orderId}`
+  const by = ['--by', 'ana@acme.example', '--workspace', 'acme', '--task-queue', child().taskQueue]
+  const started = await run('start', 'refund_request', '--id', workflowId, '--request', request, ...by)
+  expect(started).toMatchObject({ code: 0, stdout: `${workflowId}\n`, stderr: '' })
+  const pending = await until('an action that waits', async () => (await shown(workflowId)).status.pending[0])
+  return { workflowId, order, pending }
+}
+
+async function shown(workflowId: string): Promise<Shown> {
+  const { code, stdout, stderr } = await run('show', workflowId, '--json')
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return JSON.parse(stdout) as Shown
+}
+
+async function refunded(paymentId: string): Promise<number> {
+  const text = `SELECT coalesce(sum(amount_cents), 0) AS cents FROM records.refunds WHERE payment_id = $1 AND status <> 'voided'`
+  const { rows } = await query(child().databaseUrl, text, [paymentId])
+  return Number(rows[0]?.['cents'])
+}
+
+test('start --wait prints the id and the outcome; what completes is exit code 0', async () => {
+  const { order, request } = await requestFor()
+  const args = ['start', 'refund-request', '--by', 'ana@acme.example', '--request', '-', '--wait']
+  const { code, stdout } = await child().run([...args, '--task-queue', child().taskQueue], request)
+  expect(stdout).toMatch(/^refund-request-[0-9a-f-]{36}\nended {5}completed\noutcome {3}\{"refundId":"ref_\d+"/)
+  expect(stdout).toContain(`  done       refund $20.00 of payment ${order.paymentId}  (billing.refund-1)\n`)
+  expect(code).toBe(0)
+  expect(await refunded(order.paymentId)).toBe(2000)
+})
+
+test('start --wait of a run that is refused is exit code 3, and says which rule', async () => {
+  const { order, request } = await requestFor({}, 'This is fraud. Give it all back.')
+  await writeFile(join(folder(), 'request.json'), request)
+  const args = ['start', 'refund_request', '--by', 'ana@acme.example', '--task-queue', child().taskQueue, '--wait']
+  const plain = await run(...args, '--request-file', 'request.json')
+  expect(plain.stdout).toContain('ended     refused\n')
+  expect(plain.stdout).toContain('(deny_if.reason_contains)')
+  expect(plain.code).toBe(3)
+  const { code, stdout } = await run(...args, '--request-file', 'request.json', '--json')
+  expect(JSON.parse(stdout)).toMatchObject({
+    link: null,
+    result: { state: 'refused', because: { code: 'denied_by_policy' } },
+  })
+  expect(code).toBe(3)
+  expect(await refunded(order.paymentId)).toBe(0)
+})
+
+test('a second start under the same id is refused while the first is open', async () => {
+  const { workflowId } = await waiting()
+  const args = ['--by', 'b', '--request', '{}', '--task-queue', child().taskQueue]
+  const { code, stderr } = await run('start', 'refund_request', '--id', workflowId, ...args)
+  expect(stderr).toBe(
+    `error: a run \`${workflowId}\` is open\n` +
+      '  help  A run with this workflow id is open; attach to it or choose another id.\n' +
+      '  code  run_exists\n',
+  )
+  expect(code).toBe(1)
+})
+
+test('show tells what waits, for whom, until when, why, and the exact commands to answer', async () => {
+  const { workflowId, pending, order } = await waiting()
+  const { code, stdout } = await run('show', workflowId)
+  expect(code).toBe(0)
+  expect(stdout).toContain(`refund_request  ${workflowId}\nstate     blocked, waiting for approval\n`)
+  expect(stdout).toContain('asked by  ana@acme.example, acme (unauthenticated)\n')
+  expect(stdout).toContain('audit export: splunk, not exported yet\n')
+  expect(stdout).toMatch(/waits {5}for a person other than the requester, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n/)
+  expect(stdout).toContain(
+    'because   refund_amount_usd is $120.00, at least $50.00  (requires_approval_if.refund_amount_usd_gte)\n',
+  )
+  expect(stdout).toContain(`changes   payment/${order.paymentId} refundable: $120.00 → $0.00\n`)
+  for (const verb of ['approve', 'reject']) {
+    const command = `countersign ${verb} ${workflowId} billing.refund-1 --digest ${pending.actionDigest} --by <you>`
+    expect(stdout).toContain(command)
+  }
+})
+
+test('the requester is refused with exit code 3; somebody else approves, and the money moves once', async () => {
+  const { workflowId, pending, order } = await waiting()
+  const by = (subject: string) => ['approve', workflowId, '--digest', pending.actionDigest, '--by', subject]
+  const own = await run(...by('Ana@acme.example'))
+  expect(own).toMatchObject({ code: 3, stdout: '' })
+  expect(own.stderr).toBe(
+    'refused: Ana@acme.example asked for this and cannot decide it\n' +
+      '  help  Somebody other than the requester has to decide.\n' +
+      '  code  decision_by_requester\n',
+  )
+  expect(await refunded(order.paymentId)).toBe(0)
+
+  const { code, stdout } = await run(...by('ben@acme.example'), '--comment', 'photos seen', '--json')
+  expect(JSON.parse(stdout)).toEqual({
+    workflowId,
+    step: 'billing.refund-1',
+    decision: 'approve',
+    accepted: true,
+    message: 'ben@acme.example approves `billing.refund-1`',
+  })
+  expect(code).toBe(0)
+  await until('the refund', async () => ((await refunded(order.paymentId)) === 12_000 ? true : undefined))
+  const again = await run(...by('ben@acme.example'), 'billing.refund-1')
+  expect(again).toMatchObject({ code: 3, stderr: expect.stringContaining('code  decision_already_made') })
+})
+
+test('a decision on another digest is refused with exit code 3, in JSON too', async () => {
+  const { workflowId, order } = await waiting()
+  const digest = `sha256:${'0'.repeat(64)}`
+  const { code, stdout } = await run('approve', workflowId, '--digest', digest, '--by', 'ben@acme.example', '--json')
+  expect(JSON.parse(stdout)).toMatchObject({ accepted: false, code: 'decision_wrong_digest' })
+  expect(code).toBe(3)
+  expect(await refunded(order.paymentId)).toBe(0)
+})
+
+test('without a digest the action is shown; off a terminal nothing is decided without --yes', async () => {
+  const { workflowId, pending, order } = await waiting()
+  const asked = await run('reject', workflowId, '--by', 'ben@acme.example')
+  expect(asked).toMatchObject({ code: 2, stdout: '' })
+  expect(asked.stderr).toContain(`refund $120.00 of payment ${order.paymentId}\n`)
+  expect(asked.stderr).toContain(`digest    ${pending.actionDigest}\n`)
+  expect(asked.stderr).toContain('error: say which action you reject\n')
+  expect((await shown(workflowId)).status.state).toBe('blocked')
+
+  const yes = await run('reject', workflowId, '--by', 'ben@acme.example', '--comment', 'not ours', '--yes')
+  expect(yes).toMatchObject({ code: 0, stdout: 'ben@acme.example rejects `billing.refund-1`\n' })
+  expect(yes.stderr).toContain(`digest    ${pending.actionDigest}\n`)
+  const ended = await until('the end', async () => {
+    const { status } = await shown(workflowId)
+    return status.result ?? undefined
+  })
+  expect(ended).toMatchObject({ state: 'refused', because: { code: 'approval_rejected', by: 'ben@acme.example' } })
+  const late = await run('approve', workflowId, '--by', 'ben@acme.example', '--yes')
+  expect(late).toMatchObject({ code: 3, stderr: expect.stringContaining('refused: no action of the run waits\n') })
+})
+
+test('a completed run is not cancelled but undone, and a closed run is still shown', async () => {
+  const { workflowId, pending, order } = await waiting()
+  const undo = ['undo', workflowId, '--by', 'olga@acme.example', '--comment', 'wrong customer']
+  const early = await run(...undo)
+  expect(early).toMatchObject({ code: 3, stderr: expect.stringContaining('code  undo_not_completed') })
+  await run('approve', workflowId, '--digest', pending.actionDigest, '--by', 'ben@acme.example')
+  await until('completion', async () => ((await shown(workflowId)).status.state === 'completed' ? true : undefined))
+
+  const cancel = await run('cancel', workflowId)
+  expect(cancel).toMatchObject({ code: 3, stdout: '' })
+  expect(cancel.stderr).toContain(`help  Undo it: countersign undo ${workflowId} --by <you>\n`)
+  const undone = await run(...undo, '--wait')
+  expect(undone.stdout).toContain('ended     reverted\n')
+  expect(undone.code).toBe(0)
+  expect(await refunded(order.paymentId)).toBe(0)
+  const page = await run('show', workflowId)
+  expect(page.stdout).toContain('state     reverted\n')
+  expect(page.stdout).toMatch(/timeline \(UTC\)\n(?: {2}.*\n)+/)
+  const closed = await run(...undo)
+  expect(closed).toMatchObject({ code: 1, stderr: expect.stringContaining('code  run_not_found') })
+})
+
+test('cancel ends a run that waits, and nothing is left of it', async () => {
+  const { workflowId, order } = await waiting()
+  const { code, stdout } = await run('cancel', workflowId, '--json')
+  expect(JSON.parse(stdout)).toMatchObject({ workflowId, accepted: true })
+  expect(code).toBe(0)
+  const result = await until('the end', async () => (await shown(workflowId)).status.result ?? undefined)
+  expect(result).toMatchObject({ state: 'reverted', because: { code: 'cancelled' } })
+  expect(await refunded(order.paymentId)).toBe(0)
+})
+
+test('resolve of a step without an incident is refused with exit code 3', async () => {
+  const { workflowId } = await waiting()
+  const args = ['resolve', workflowId, 'billing.refund-1', '--as', 'settled', '--by', 'olga@acme.example']
+  const { code, stdout } = await run(...args, '--json')
+  expect(JSON.parse(stdout)).toMatchObject({ accepted: false, code: 'resolve_unknown_step' })
+  expect(code).toBe(3)
+})
+
+test('list finds runs by state, and says so on stderr when there is none', async () => {
+  const { workflowId } = await waiting()
+  const filter = ['--state', 'blocked', '--workspace', 'acme', '--limit', '1000']
+  const found = await until('the run in the list', async () => {
+    const { stdout } = await run('list', ...filter, '--json')
+    const { runs } = JSON.parse(stdout) as { runs: readonly { workflowId: string }[] }
+    return runs.find((one) => one.workflowId === workflowId)
+  })
+  expect(found).toMatchObject({
+    state: 'blocked',
+    waitingFor: 'approval',
+    playbook: 'refund_request',
+    workspace: 'acme',
+  })
+  const table = await run('list', ...filter)
+  expect(table.stdout).toMatch(/^STATE +WAITS FOR +PLAYBOOK +WORKSPACE +STARTED +SPEND +WORKFLOW ID\n/)
+  expect(table.stdout).toContain(workflowId)
+  const none = await run('list', '--workspace', 'nobody')
+  expect(none).toEqual({ code: 0, stdout: '', stderr: 'No run matches.\n' })
+})
+
+test.each(['show', 'cancel', 'approve', 'undo'])('%s of an unknown run is exit code 1', async (command) => {
+  const more = command === 'approve' || command === 'undo' ? ['--by', 'ben'] : []
+  const { code, stdout, stderr } = await run(command, 'nothing-here', ...more)
+  expect(stderr).toBe(
+    'error: no open run `nothing-here`\n  help  Check the workflow id and the namespace.\n  code  run_not_found\n',
+  )
+  expect(stdout).toBe('')
+  expect(code).toBe(1)
+})
+
+test('without a worker, start warns and show says so and falls back to what Temporal knows', async () => {
+  const { env } = child()
+  const args = ['start', 'refund_request', '--by', 'ana', '--request', '{}', '--task-queue', 'nobody-listens', '--json']
+  const { stdout, stderr } = await countersign(args, { env, cwd: folder() })
+  expect(stderr).toBe('No worker listens on the task queue `nobody-listens` now; the run waits until one does.\n')
+  const { workflowId } = JSON.parse(stdout) as { workflowId: string }
+  const page = await countersign(['show', workflowId, '--json'], { env, cwd: folder() })
+  expect(page.stderr).toContain('No worker answered within 5 seconds')
+  expect(JSON.parse(page.stdout)).toMatchObject({ answeredBy: 'visibility', status: null, summary: { workflowId } })
+  expect(page.code).toBe(0)
+})
