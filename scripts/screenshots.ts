@@ -79,7 +79,7 @@ try {
   await until('the worker', async () => {
     const connection = await Connection.connect({ address: stack.temporalAddress }).catch(() => undefined)
     const found = await connection?.workflowService
-      .describeTaskQueue({ namespace: 'default', taskQueue: { name: 'countersign' }, taskQueueType: 1 })
+      .describeTaskQueue({ namespace: 'default', taskQueue: { name: 'countersign' } })
       .catch(() => undefined)
     await connection?.close()
     return found?.pollers?.length ? found : undefined

@@ -1,6 +1,7 @@
 /** gRPC's status codes that tell a person something. */
 export const GRPC = {
   invalidArgument: 3,
+  deadlineExceeded: 4,
   notFound: 5,
   alreadyExists: 6,
   failedPrecondition: 9,

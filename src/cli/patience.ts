@@ -1,4 +1,3 @@
-import { isGrpcDeadlineError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CliError } from './errors.ts'
 import { GRPC, grpcOf } from './grpc.ts'
@@ -34,8 +33,10 @@ export async function sendUpdate<T>({ connection, taskQueue }: Session, send: ()
   }
 }
 
+/** By name, since the class is in a module that is slow to load. */
 const isTimeout = (error: unknown): boolean =>
-  error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isGrpcDeadlineError(error)
+  (error instanceof Error && error.name === 'WorkflowUpdateRPCTimeoutOrCancelledError') ||
+  grpcOf(error)?.code === GRPC.deadlineExceeded
 
 /** Asks a run something that its worker has to answer; `undefined` when none does within five seconds. */
 export async function askRun<T>({ connection }: Session, ask: () => Promise<T>): Promise<T | undefined> {

@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path'
 import { type PlaybookContract, slugOf } from '../contract/playbook.ts'
 import { loadPolicies, loadPolicy, type ParsedPolicy, type PolicyProblem } from '../policy/load/index.ts'
-import { readPlaybooks } from '../worker/bundle.ts'
+import { readPlaybooks } from '../worker/registry.ts'
 import type { Project } from '../worker/project.ts'
 
 /** What was found in one policy file. */

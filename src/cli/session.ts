@@ -1,8 +1,7 @@
-import { Client, type Connection } from '@temporalio/client'
-import { CountersignClient } from '../client/client.ts'
-import { connectClient } from './connect.ts'
-import { type CommonOptions, DEFAULT_STATE_DIR, type QueueOption } from './options.ts'
-import { findTemporal, type TemporalPlace } from './where.ts'
+import type { Client, Connection } from '@temporalio/client'
+import type { CountersignClient } from '../client/client.ts'
+import type { CommonOptions, QueueOption } from './options.ts'
+import type { TemporalPlace } from './where.ts'
 
 /** An open connection to the Temporal that a command talks to. */
 export interface Session {
@@ -15,29 +14,13 @@ export interface Session {
   readonly flags: string
 }
 
-/** Opens a session on a Temporal that is known. */
-export async function openSession(
-  place: TemporalPlace,
-  options: CommonOptions & Partial<QueueOption>,
-): Promise<Session> {
-  const connection = await connectClient(place)
-  const temporal = new Client({ connection, namespace: place.namespace })
-  const { taskQueue = 'countersign' } = options
-  return {
-    place,
-    connection,
-    temporal,
-    client: new CountersignClient(temporal, { taskQueue }),
-    taskQueue,
-    flags: options.stateDir === DEFAULT_STATE_DIR ? '' : ` --state-dir ${shellWord(options.stateDir)}`,
-  }
-}
-
 /** Finds Temporal, does the work of a command, and closes the connection. */
 export async function withSession(
   options: CommonOptions & Partial<QueueOption>,
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
+  // Here and not above: a usage error has no need of the client, which takes half a second to load.
+  const [{ findTemporal }, { openSession }] = await Promise.all([import('./where.ts'), import('./open-session.ts')])
   const session = await openSession(await findTemporal(options.stateDir), options)
   try {
     await work(session)

@@ -42,7 +42,7 @@ export class CountersignClient {
 
   /**
    * Starts a run. `start<typeof refundRequest>('refund_request', …)`, with the playbook imported as a type, types
-   * the request. Fails with `run_exists` when a run with this workflow id is open.
+   * the request. Fails with `run_exists` when there is a run with this workflow id, open or closed and still kept.
    */
   async start<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions): Promise<RunHandle> {
     const workflowId = idOf(playbook, options)
@@ -50,7 +50,7 @@ export class CountersignClient {
       await this.#client.workflow.start(playbook, this.#startOptions(playbook, request, options, workflowId))
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) {
-        throw fail('run_exists', `a run \`${workflowId}\` is open`, {}, error)
+        throw fail('run_exists', `there is a run \`${workflowId}\` already`, {}, error)
       }
       throw error
     }
@@ -67,11 +67,16 @@ export class CountersignClient {
       ...this.#startOptions(playbook, request, options, workflowId),
       workflowIdConflictPolicy: 'USE_EXISTING',
     })
-    return await this.#client.workflow.executeUpdateWithStart<PlaybookFunction, RunResult, []>(WIRE.updates.outcome, {
-      args: [],
-      startWorkflowOperation: operation,
-      updateId: OUTCOME_UPDATE_ID,
-    })
+    try {
+      return await this.#client.workflow.executeUpdateWithStart<PlaybookFunction, RunResult, []>(WIRE.updates.outcome, {
+        args: [],
+        startWorkflowOperation: operation,
+        updateId: OUTCOME_UPDATE_ID,
+      })
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return await this.run(workflowId).outcome()
+      throw error
+    }
   }
 
   /** The run with a workflow id; whether it exists shows at the first call. */
@@ -95,6 +100,8 @@ export class CountersignClient {
     return {
       workflowId,
       taskQueue: this.#taskQueue,
+      // A start that is sent again, even after the run has closed, must not become a second run.
+      workflowIdReusePolicy: 'REJECT_DUPLICATE' as const,
       args: [start] as [StartMessage],
       staticSummary: `${playbook}, governed by Countersign`,
       staticDetails:

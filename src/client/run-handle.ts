@@ -19,13 +19,18 @@ export class RunHandle {
 
   /**
    * Answers as soon as the business outcome is known; the run stays open for its undo window. All callers share
-   * one update, so any number may wait.
+   * one update, so any number may wait. Once the run has closed it answers as `result` does: it may have been
+   * undone since.
    */
   async outcome(): Promise<RunResult> {
     try {
-      return await this.#ask(() =>
+      const first = await this.#ask(() =>
         this.#handle().executeUpdate<RunResult, []>(WIRE.updates.outcome, { updateId: OUTCOME_UPDATE_ID }),
       )
+      // The server keeps the first answer of an update for ever.
+      if (first.undoUntil === null) return first
+      const { status } = await this.#ask(() => this.#handle().describe())
+      return status.name === 'RUNNING' ? first : await this.result()
     } catch (error) {
       // A run that has closed takes no update any more; its result is the outcome, or what became of it.
       if (failureOf(error)?.code === 'run_not_found') return await this.result()

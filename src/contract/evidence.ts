@@ -44,4 +44,9 @@ export interface Evidence {
 export interface StepResult {
   readonly output: Json
   readonly receipt: Receipt
+  /**
+   * Set when the run is not the first of its chain: it was reset, and the ledger may know effects that this
+   * history does not.
+   */
+  readonly resumed?: true
 }

@@ -22,7 +22,7 @@ export const FAILURES = {
   // What a caller sent.
   request_invalid: final('caller', 'Send a request that matches the playbook contract.'),
   principal_invalid: final('caller', 'Name who starts the run: principal.subject and principal.workspace.'),
-  run_exists: final('caller', 'A run with this workflow id is open; attach to it or choose another id.'),
+  run_exists: final('caller', 'There is a run with this workflow id; attach to it or choose another id.'),
   run_not_found: final('caller', 'Check the workflow id and the namespace.'),
   // What the policy said.
   denied_by_policy: final('policy', 'Read the rule that matched; change the request or the policy.'),

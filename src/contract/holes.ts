@@ -111,6 +111,8 @@ export function playbookHoles(contract: PlaybookContract): readonly string[] {
   if (!PLAYBOOK_NAME.test(contract.name)) holes.push('name (`lower_case_words`)')
   if (!isText(contract.title)) holes.push('title')
   if (!isSchema(contract.request)) holes.push('request')
+  if (!Array.isArray(contract.tools)) return [...holes, 'tools']
+  if (!Array.isArray(contract.thoughts)) return [...holes, 'thoughts']
   const types = new Map<string, string>()
   for (const tool of contract.tools) {
     holes.push(...toolHoles(tool).map((hole) => `${tool.name}: ${hole}`))

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { normaliseText } from './plain-text.ts'
 
 /**
  * Who acts, for whom, in which workspace. `proof` says how that is known; until statements are signed it is
@@ -23,8 +24,6 @@ export const principalClaim = z.strictObject({
 })
 export type PrincipalClaim = z.input<typeof principalClaim>
 
-const folded = (subject: string): string => subject.normalize('NFKC').trim().toLowerCase()
-
 /** Whether somebody is the principal or the one it acts for: neither may approve what the principal asked. */
 export const samePerson = (principal: Principal, by: string): boolean =>
-  [principal.subject, principal.onBehalfOf].some((one) => one !== undefined && folded(one) === folded(by))
+  [principal.subject, principal.onBehalfOf].some((one) => one !== undefined && normaliseText(one) === normaliseText(by))

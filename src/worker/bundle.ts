@@ -1,9 +1,8 @@
 import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
 import { createHash } from 'node:crypto'
-import { pathToFileURL } from 'node:url'
 import { fail } from '../contract/failures.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
-import { playbooksOf } from './registry.ts'
+import { readPlaybooks } from './registry.ts'
 
 /** A workflows file as the worker runs it: bundled for the sandbox, and read for its contracts. */
 export interface PlaybookBundle {
@@ -13,25 +12,26 @@ export interface PlaybookBundle {
   readonly buildId: string
 }
 
-/**
- * Reads the contracts of the playbooks that a workflows file exports, by workflow type. Fails with
- * `contract_incomplete`, naming the hole.
- */
-export async function readPlaybooks(workflowsPath: string): Promise<PlaybookBundle['playbooks']> {
-  let exports: Record<string, unknown>
-  try {
-    exports = (await import(pathToFileURL(workflowsPath).href)) as Record<string, unknown>
-  } catch (error) {
-    throw fail('contract_incomplete', `the workflows file \`${workflowsPath}\` cannot be loaded: ${String(error)}`)
-  }
-  return playbooksOf(exports)
-}
-
 /** Bundles a workflows file, once `readPlaybooks` finds nothing wrong with it. */
 export async function bundlePlaybooks(workflowsPath: string): Promise<PlaybookBundle> {
   const playbooks = await readPlaybooks(workflowsPath)
-  const bundle = await bundleWorkflowCode({ workflowsPath, logger: silent })
+  const bundle = await bundled(workflowsPath)
   return { bundle, playbooks, buildId: buildIdOf(bundle.code) }
+}
+
+const quiet = (): void => {}
+
+/** Fails with `contract_incomplete` and with what the bundler complained of. */
+async function bundled(workflowsPath: string): Promise<WorkflowBundleWithSourceMap> {
+  const complaints: string[] = []
+  const error = (message: string): void => void complaints.push(message)
+  const logger = { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: quiet, error }
+  try {
+    return await bundleWorkflowCode({ workflowsPath, logger })
+  } catch (cause) {
+    const why = [String(cause), ...complaints].join('\n').slice(0, 4_000)
+    throw fail('contract_incomplete', `the workflows file \`${workflowsPath}\` cannot be bundled: ${why}`)
+  }
 }
 
 /** The source map at the end of the code holds paths of the machine that bundled it; they are no part of it. */
@@ -40,6 +40,3 @@ const buildIdOf = (code: string): string =>
     .update(code.replace(/\n\/\/# sourceMappingURL=.*$/s, ''))
     .digest('hex')
     .slice(0, 16)
-
-const quiet = (): void => {}
-const silent = { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet }

@@ -17,6 +17,7 @@ import { fail, failureOf } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
 import type { Principal } from '../contract/principal.ts'
+import type { Tool } from '../contract/tool.ts'
 import { startMessage } from '../contract/run.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
 import type { HostKey } from '../identity/host-key.ts'
@@ -141,31 +142,24 @@ class Host {
   }
 
   async recall({ runKey }: RecallCall): Promise<readonly LedgerEntry[]> {
-    await this.#checkRead(runKey)
+    await this.#checkCaller(runKey)
     return await effectsOf(this.#options.db, runKey)
   }
 
   async read(how: ReadImplementation, { runKey, step, input: raw }: ReadCall): Promise<StepResult> {
     const { contract } = how
-    await this.#checkRead(runKey)
+    const mark = await this.#checkCaller(runKey, contract)
     const input = parseInput(contract, raw)
     const output = parseOutput(contract, await how.execute(input, this.#call(runKey, step)))
     const { kind } = contract.evidence
     const reference = contract.evidence.reference(input, output)
-    return attested(this.#options.key, {
-      runKey,
-      step,
-      tool: contract.name,
-      input: raw,
-      output,
-      kind,
-      reference,
-    })
+    const said = { runKey, step, tool: contract.name, input: raw, output, kind, reference }
+    return { ...attested(this.#options.key, said), ...mark }
   }
 
   async think(call: ThinkCall): Promise<ThinkResult> {
     const { runKey, step, remainingMicroUsd } = call
-    await this.#checkRead(runKey)
+    const mark = await this.#checkCaller(runKey)
     const thought = this.#options.registry.thoughts.get(call.thought)
     if (thought === undefined) throw fail('activity_unknown', `this worker has no thought \`${call.thought}\``)
     const input = parseInput(thought, call.input)
@@ -192,11 +186,11 @@ class Host {
       kind: 'model',
       reference: `${thought.name} by ${usage.model}`,
     })
-    return { ...result, ...usage }
+    return { ...result, ...usage, ...mark }
   }
 
   async preview(how: WriteImplementation, { runKey, step, input: raw }: ReadCall): Promise<PreviewResult> {
-    await this.#checkRead(runKey)
+    await this.#checkCaller(runKey, how.contract)
     const known = await findEffect(this.#options.db, { runKey, step })
     if (known !== undefined) return { known }
     const input = parseInput(how.contract, raw)
@@ -208,7 +202,7 @@ class Host {
     const run = await this.#checkPlace(warrant)
     parseInput(how.contract, message.input)
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores)
-    return await executeOnce(this.#options, how, message.input, warrant)
+    return { ...(await executeOnce(this.#options, how, message.input, warrant)), ...markOf(warrant.runKey) }
   }
 
   async undo(how: WriteImplementation, message: UndoCall): Promise<UndoResult> {
@@ -226,10 +220,17 @@ class Host {
     return checkPlace(info, warrant, this.#options.registry.playbooks, this.#stores)
   }
 
-  /** A read is bound to the workflow that asks, so that no other run's receipts can be had by asking. */
-  async #checkRead(runKey: RunKey): Promise<void> {
+  /**
+   * A read is bound to the workflow that asks, so that no other run's receipts can be had by asking, and to what
+   * its playbook lists.
+   */
+  async #checkCaller(runKey: RunKey, tool?: Tool): Promise<Mark> {
     const at = playbookAt(Context.current().info, this.#options.registry.playbooks)
+    if (tool !== undefined && !at.contract.tools.includes(tool)) {
+      throw fail('tool_not_listed', `\`${at.type}\` does not list \`${tool.name}\``)
+    }
     await checkChain(runKey, at, this.#stores)
+    return markOf(runKey)
   }
 
   #call(runKey: RunKey, step: string) {
@@ -256,6 +257,12 @@ class Host {
     return found
   }
 }
+
+type Mark = Pick<StepResult, 'resumed'>
+
+/** Tells a run that is not the first of its chain that the ledger may know more than its history. */
+const markOf = (runKey: RunKey): Mark =>
+  runKey.endsWith(`/${Context.current().info.workflowExecution?.runId}`) ? {} : { resumed: true }
 
 /** Temporal's server knows which chain a run id belongs to; asked only for a run that is not the first of its chain. */
 async function firstRunIdOf(workflowId: string, runId: string): Promise<string | undefined> {

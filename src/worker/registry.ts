@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url'
 import { playbookHoles } from '../contract/holes.ts'
 import { fail } from '../contract/failures.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
@@ -40,6 +41,20 @@ export function playbooksOf(exports: Readonly<Record<string, unknown>>): Readonl
   }
   if (playbooks.size === 0) throw fail('contract_incomplete', 'the workflows file exports no playbook')
   return playbooks
+}
+
+/**
+ * Reads the contracts of the playbooks that a workflows file exports, by workflow type. Fails with
+ * `contract_incomplete`, naming the hole.
+ */
+export async function readPlaybooks(workflowsPath: string): Promise<ReadonlyMap<string, PlaybookContract>> {
+  let exports: Record<string, unknown>
+  try {
+    exports = (await import(pathToFileURL(workflowsPath).href)) as Record<string, unknown>
+  } catch (error) {
+    throw fail('contract_incomplete', `the workflows file \`${workflowsPath}\` cannot be loaded: ${String(error)}`)
+  }
+  return playbooksOf(exports)
 }
 
 function checkImplementation(how: ToolImplementation): void {

@@ -101,8 +101,14 @@ export function attested(
  */
 export function typed(error: unknown): unknown {
   const known = databaseFailure(error)
-  if (failureOf(known) !== undefined) return known
+  if (failureOf(known) !== undefined) return withoutStack(known)
   if (Context.current().cancellationSignal.aborted) return error
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return fail('tool_threw', message.slice(0, 1000))
+  return withoutStack(fail('tool_threw', message.slice(0, 1000)))
+}
+
+/** A typed failure says what it is; its stack would only put paths of this machine into the history. */
+function withoutStack(failure: unknown): unknown {
+  if (failure instanceof Error) failure.stack = ''
+  return failure
 }

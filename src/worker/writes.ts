@@ -122,7 +122,10 @@ async function acrossSystems(
     output = await how.execute(input, call)
   } catch (error) {
     const code = failureOf(error)?.code
-    if (code !== undefined && NOTHING_HAPPENED.has(code)) await release(host.db, claimed, mine)
+    // Said of this attempt; of an earlier one that no probe has settled, it says nothing.
+    const firstTry = 'fence' in first || how.contract.idempotency === 'probe'
+    const nothingHappened = firstTry && code !== undefined && NOTHING_HAPPENED.has(code)
+    if (nothingHappened) await release(host.db, claimed, mine)
     else await markUnknown(host.db, claimed, mine)
     throw error
   }
@@ -218,7 +221,7 @@ export async function undoOnce(
     case 'claimed':
     case 'unknown':
       await settle(host, how, known, runKey, principal)
-      throw fail('effect_in_flight', `${undoes} was settled just now and is undone next`)
+      return await undoOnce(host, how, warrant, principal)
   }
 }
 

@@ -52,6 +52,7 @@ function streamOf<T>(stream: T | null): T {
 export interface Background {
   /** Waits until stderr holds a text; fails with what it said when it ends without. */
   readonly says: (text: string) => Promise<void>
+  readonly stderr: () => string
   readonly signal: (signal: NodeJS.Signals) => void
   /** Waits until it has ended. */
   readonly ended: Promise<Ran>
@@ -71,6 +72,7 @@ export function inBackground(args: readonly string[], options: RunOptions = {}):
   const ended = once(child, 'close').then(([code]) => ({ code: Number(code ?? -1), stdout, stderr }))
   return {
     ended,
+    stderr: () => stderr,
     signal: (signal) => void child.kill(signal),
     says: (wanted) =>
       new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { RunStatus } from '../../src/client/index.ts'
+import type { RunHandle } from '../../src/client/index.ts'
 import { newOrder, type OrderOptions } from '../support/orders.ts'
 import { query, until } from '../support/world.ts'
 import { countersign, useFolder } from './cli.ts'
@@ -11,34 +11,24 @@ const folder = useFolder()
 const child = useWorkerChild(folder)
 const run = (...args: readonly string[]) => child().run(args)
 
-interface Shown {
-  readonly answeredBy: string
-  readonly status: RunStatus
-  readonly summary: { readonly state: string }
-}
+const ANA = { subject: 'ana@acme.example', workspace: 'acme' }
 
 /** A request on an order of its own. */
 async function requestFor(options: OrderOptions = {}, message = 'It arrived damaged. I want it all back.') {
   const order = await newOrder(child().databaseUrl, options)
-  return { order, request: JSON.stringify({ orderId: order.orderId, ticketId: order.ticketId, message }) }
+  return { order, request: { orderId: order.orderId, ticketId: order.ticketId, message } }
 }
 
-/** Starts a run that waits for approval, and waits until it does. */
-async function waiting(options: OrderOptions = { amountCents: 12_000 }) {
-  const { order, request } = await requestFor(options)
+/** A run that waits for approval. */
+async function waiting() {
+  const { order, request } = await requestFor({ amountCents: 12_000 })
   const workflowId = `cli-${order.orderId}`
-  const by = ['--by', 'ana@acme.example', '--workspace', 'acme', '--task-queue', child().taskQueue]
-  const started = await run('start', 'refund_request', '--id', workflowId, '--request', request, ...by)
-  expect(started).toMatchObject({ code: 0, stdout: `${workflowId}\n`, stderr: '' })
-  const pending = await until('an action that waits', async () => (await shown(workflowId)).status.pending[0])
-  return { workflowId, order, pending }
+  const handle = await child().client.start('refund_request', request, { principal: ANA, workflowId })
+  const pending = await until('an action that waits', async () => (await handle.status()).pending[0])
+  return { workflowId, order, pending, handle }
 }
 
-async function shown(workflowId: string): Promise<Shown> {
-  const { code, stdout, stderr } = await run('show', workflowId, '--json')
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  return JSON.parse(stdout) as Shown
-}
+const resultOf = (handle: RunHandle) => until('the end', async () => (await handle.status()).result ?? undefined)
 
 async function refunded(paymentId: string): Promise<number> {
   const text = `SELECT coalesce(sum(amount_cents), 0) AS cents FROM records.refunds WHERE payment_id = $1 AND status <> 'voided'`
@@ -49,7 +39,7 @@ async function refunded(paymentId: string): Promise<number> {
 test('start --wait prints the id and the outcome; what completes is exit code 0', async () => {
   const { order, request } = await requestFor()
   const args = ['start', 'refund-request', '--by', 'ana@acme.example', '--request', '-', '--wait']
-  const { code, stdout } = await child().run([...args, '--task-queue', child().taskQueue], request)
+  const { code, stdout } = await child().run([...args, '--task-queue', child().taskQueue], JSON.stringify(request))
   expect(stdout).toMatch(/^refund-request-[0-9a-f-]{36}\nended {5}completed\noutcome {3}\{"refundId":"ref_\d+"/)
   expect(stdout).toContain(`  done       refund $20.00 of payment ${order.paymentId}  (billing.refund-1)\n`)
   expect(code).toBe(0)
@@ -58,7 +48,7 @@ test('start --wait prints the id and the outcome; what completes is exit code 0'
 
 test('start --wait of a run that is refused is exit code 3, and says which rule', async () => {
   const { order, request } = await requestFor({}, 'This is fraud. Give it all back.')
-  await writeFile(join(folder(), 'request.json'), request)
+  await writeFile(join(folder(), 'request.json'), JSON.stringify(request))
   const args = ['start', 'refund_request', '--by', 'ana@acme.example', '--task-queue', child().taskQueue, '--wait']
   const plain = await run(...args, '--request-file', 'request.json')
   expect(plain.stdout).toContain('ended     refused\n')
@@ -139,33 +129,32 @@ test('a decision on another digest is refused with exit code 3, in JSON too', as
 })
 
 test('without a digest the action is shown; off a terminal nothing is decided without --yes', async () => {
-  const { workflowId, pending, order } = await waiting()
+  const { workflowId, pending, order, handle } = await waiting()
   const asked = await run('reject', workflowId, '--by', 'ben@acme.example')
   expect(asked).toMatchObject({ code: 2, stdout: '' })
   expect(asked.stderr).toContain(`refund $120.00 of payment ${order.paymentId}\n`)
   expect(asked.stderr).toContain(`digest    ${pending.actionDigest}\n`)
   expect(asked.stderr).toContain('error: say which action you reject\n')
-  expect((await shown(workflowId)).status.state).toBe('blocked')
+  expect((await handle.status()).state).toBe('blocked')
 
   const yes = await run('reject', workflowId, '--by', 'ben@acme.example', '--comment', 'not ours', '--yes')
   expect(yes).toMatchObject({ code: 0, stdout: 'ben@acme.example rejects `billing.refund-1`\n' })
   expect(yes.stderr).toContain(`digest    ${pending.actionDigest}\n`)
-  const ended = await until('the end', async () => {
-    const { status } = await shown(workflowId)
-    return status.result ?? undefined
+  expect(await resultOf(handle)).toMatchObject({
+    state: 'refused',
+    because: { code: 'approval_rejected', by: 'ben@acme.example' },
   })
-  expect(ended).toMatchObject({ state: 'refused', because: { code: 'approval_rejected', by: 'ben@acme.example' } })
   const late = await run('approve', workflowId, '--by', 'ben@acme.example', '--yes')
   expect(late).toMatchObject({ code: 3, stderr: expect.stringContaining('refused: no action of the run waits\n') })
 })
 
 test('a completed run is not cancelled but undone, and a closed run is still shown', async () => {
-  const { workflowId, pending, order } = await waiting()
+  const { workflowId, pending, order, handle } = await waiting()
   const undo = ['undo', workflowId, '--by', 'olga@acme.example', '--comment', 'wrong customer']
   const early = await run(...undo)
   expect(early).toMatchObject({ code: 3, stderr: expect.stringContaining('code  undo_not_completed') })
   await run('approve', workflowId, '--digest', pending.actionDigest, '--by', 'ben@acme.example')
-  await until('completion', async () => ((await shown(workflowId)).status.state === 'completed' ? true : undefined))
+  expect(await resultOf(handle)).toMatchObject({ state: 'completed' })
 
   const cancel = await run('cancel', workflowId)
   expect(cancel).toMatchObject({ code: 3, stdout: '' })
@@ -182,12 +171,11 @@ test('a completed run is not cancelled but undone, and a closed run is still sho
 })
 
 test('cancel ends a run that waits, and nothing is left of it', async () => {
-  const { workflowId, order } = await waiting()
+  const { workflowId, order, handle } = await waiting()
   const { code, stdout } = await run('cancel', workflowId, '--json')
   expect(JSON.parse(stdout)).toMatchObject({ workflowId, accepted: true })
   expect(code).toBe(0)
-  const result = await until('the end', async () => (await shown(workflowId)).status.result ?? undefined)
-  expect(result).toMatchObject({ state: 'reverted', because: { code: 'cancelled' } })
+  expect(await resultOf(handle)).toMatchObject({ state: 'reverted', because: { code: 'cancelled' } })
   expect(await refunded(order.paymentId)).toBe(0)
 })
 

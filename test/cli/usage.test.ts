@@ -103,7 +103,7 @@ test('--verbose adds the stack and what caused the error', async () => {
 
 test('there is no colour off a terminal, unless FORCE_COLOR asks for it', async () => {
   expect((await run(['list'])).stderr).toMatch(/^error: /)
-  expect((await run(['list'], { FORCE_COLOR: '1' })).stderr).toMatch(/^\u001B\[31merror:/)
+  expect((await run(['list'], { FORCE_COLOR: '1' })).stderr).toContain('\u001B[31merror:')
 })
 
 test('a Node older than 22.18 is refused with what to do, a later one is not', () => {

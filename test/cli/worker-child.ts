@@ -1,7 +1,9 @@
+import { Client, Connection } from '@temporalio/client'
 import { randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, inject } from 'vitest'
 import { seedRecords } from '../../activities/records/seed.ts'
+import { CountersignClient } from '../../src/client/index.ts'
 import { openDatabase } from '../../src/ledger/database.ts'
 import { freshDatabase } from '../support/world.ts'
 import { type Background, countersign, inBackground, type Ran } from './cli.ts'
@@ -11,7 +13,7 @@ export interface WorkerChild {
   readonly worker: Background
   readonly databaseUrl: string
   readonly taskQueue: string
-  readonly folder: string
+  readonly client: CountersignClient
   readonly env: Readonly<Record<string, string>>
   /** Runs a command against the same servers. */
   readonly run: (args: readonly string[], stdin?: string) => Promise<Ran>
@@ -23,10 +25,10 @@ export function useWorkerChild(
   more: { readonly args?: readonly string[]; readonly env?: () => Readonly<Record<string, string>> } = {},
 ): () => WorkerChild {
   let child: WorkerChild | undefined
-  let drop: (() => Promise<void>) | undefined
+  const closing: (() => Promise<void>)[] = []
   beforeAll(async () => {
     const database = await freshDatabase()
-    drop = database.drop
+    closing.push(database.drop)
     const env = { TEMPORAL_ADDRESS: inject('temporalAddress'), DATABASE_URL: database.url, ...more.env?.() }
     const cwd = folder()
     const setup = await countersign(['setup'], { env, cwd })
@@ -37,13 +39,16 @@ export function useWorkerChild(
     const taskQueue = `cli-${randomUUID()}`
     const worker = inBackground(['worker', '--task-queue', taskQueue, ...(more.args ?? [])], { env, cwd })
     await worker.says('ready')
+    const connection = await Connection.connect({ address: env.TEMPORAL_ADDRESS })
+    closing.push(() => connection.close())
+    const client = new CountersignClient(new Client({ connection }), { taskQueue })
     const run = (args: readonly string[], stdin = '') => countersign(args, { env, cwd, stdin })
-    child = { worker, databaseUrl: database.url, taskQueue, folder: cwd, env, run }
+    child = { worker, databaseUrl: database.url, taskQueue, client, env, run }
   })
   afterAll(async () => {
     child?.worker.signal('SIGTERM')
     await child?.worker.ended
-    await drop?.()
+    for (const close of closing.toReversed()) await close()
   })
   return () => {
     if (child === undefined) throw new Error('the worker was not started')

@@ -1,9 +1,9 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { join, relative } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { failureOf } from '../../src/contract/failures.ts'
+import type { Tool } from '../../src/contract/tool.ts'
 import type { ToolImplementation } from '../../src/tools/implementation.ts'
 import { createWorker } from '../../src/worker/worker.ts'
 import { bundlePlaybooks, type PlaybookBundle } from '../../src/worker/bundle.ts'
@@ -13,7 +13,7 @@ import { newBoxes } from './boxes.ts'
 let folder = ''
 let bundle: PlaybookBundle
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'countersign-holes-'))
+  folder = await mkdtemp(join(await realpath(tmpdir()), 'countersign-holes-'))
   bundle = await bundlePlaybooks(BOX_WORKFLOWS)
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -48,16 +48,17 @@ async function refusalOf(settings: {
   return failureOf(error) ?? { code: 'untyped', message: String(error) }
 }
 
-const urlOf = (...path: readonly string[]) => pathToFileURL(join(import.meta.dirname, '..', '..', ...path)).href
+/** Where a file of the project is, as seen from the folder of the tests. */
+const from = (path: string) => relative(folder, join(import.meta.dirname, '..', '..', path))
 
 /** A workflows file with one playbook, whose tool or contract is twisted by an expression. */
 async function workflowsWith(name: string, twist: string): Promise<string> {
   const file = join(folder, `${name.replaceAll(/[^a-z]/gi, '-')}.ts`)
   await writeFile(
     file,
-    `import { playbook } from '${urlOf('workflows', 'kernel', 'index.ts')}'
-import { look, pay, guess } from '${urlOf('test', 'kernel', 'contracts.ts')}'
-import { chain } from '${urlOf('test', 'kernel', 'playbooks.ts')}'
+    `import { playbook } from '${from('workflows/kernel/index.ts')}'
+import { look, pay, guess } from '${from('test/kernel/contracts.ts')}'
+import { chain } from '${from('test/kernel/playbooks.ts')}'
 const plain = { ...chain.contract, name: 'holes', tools: [look, pay], thoughts: [guess] }
 const without = (object, key) => Object.fromEntries(Object.entries(object).filter(([name]) => name !== key))
 const body = async () => {}
@@ -121,6 +122,11 @@ test.for([
   ['a playbook without thoughts', 'thoughts', contractWith("without(plain, 'thoughts')")],
   ['a playbook under another name', 'exported as `other`', 'export const other = playbook(plain, body)'],
   ['a workflow of its own making', 'was not made with', 'export async function holes() {}'],
+  [
+    'a file that reads files',
+    'a-file-that-reads-files.ts',
+    `import { readFileSync } from 'node:fs'\nexport const holes = playbook(plain, () => readFileSync('x'))`,
+  ],
   ['a file without a playbook', 'exports no playbook', 'export const nothing = 1'],
   [
     'retries without a cap',
@@ -138,10 +144,19 @@ test.for([
     'undo',
     contractWith("{ ...plain, tools: [look, { ...pay, reversibility: 'irreversible' }] }"),
   ],
-  ['two tools of one name', 'box.pay', contractWith('{ ...plain, tools: [look, pay, { ...pay }] }')],
 ] as const)('%s stops the worker', async ([name, said, twist]) => {
   const refusal = await refusalOf({ workflows: await workflowsWith(name, twist) })
   expect(refusal).toMatchObject({ code: 'contract_incomplete', message: expect.stringContaining(said) })
+})
+
+test('two tools of one name in a playbook stop the worker', async () => {
+  const chain = bundle.playbooks.get('chain')
+  if (chain === undefined) throw new Error('there is no chain')
+  const twice = { ...chain, tools: [...chain.tools, { ...chain.tools[0] } as Tool] }
+  expect(await refusalOf({ workflows: { ...bundle, playbooks: new Map([['chain', twice]]) } })).toMatchObject({
+    code: 'contract_incomplete',
+    message: expect.stringContaining('box.look'),
+  })
 })
 
 const { tools } = newBoxes()

@@ -162,3 +162,17 @@ export const odd = playbook(
     return { bigint: 1n, cycle, function: { call: quietly }, nothing: undefined }[gives]
   },
 )
+
+/** Fills boxes side by side, under the names that it is given. */
+export const pairs = playbook(
+  {
+    name: 'pairs',
+    title: 'Pairs',
+    request: z.strictObject({ acts: z.array(z.strictObject({ as: z.string(), item })) }),
+    tools,
+    thoughts: [],
+  },
+  async (run, { acts }) => {
+    await Promise.all(acts.map(({ as, item: what }) => run.act(put, { item: what }, { because: [], as })))
+  },
+)

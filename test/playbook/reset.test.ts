@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import type { RunHandle } from '../../src/client/index.ts'
 import { activitiesIn, eventsOf, reset, workflowTasksIn } from '../support/history.ts'
+import { addParcels } from '../support/orders.ts'
 import { approvalOf, pendingOf, shownResult, startRefund } from '../support/refunds.ts'
-import { until, useWorld } from '../support/world.ts'
+import { query, until, useWorld } from '../support/world.ts'
 
 const world = useWorld()
 
@@ -104,12 +105,31 @@ test.concurrent.for([
   expect(await world().refunded(order.paymentId)).toBe(0)
 })
 
-test.concurrent('a reset that leads past an effect of the history before compensates it when the run ends otherwise', async () => {
-  const { run, order } = await startRefund(world(), { ticket: 'open' })
-  await run.outcome()
+test.concurrent('a reset into a world in which approval is needed does not ask for what was done without', async () => {
+  const { run, order } = await startRefund(world())
+  const before = await run.outcome()
+  const text = "UPDATE records.customers SET tier = 'enterprise' WHERE id = $1"
+  await query(world().databaseUrl, text, [order.customerId])
   await resetTo(run, first)
-  const scheduled = async () => activitiesIn(await eventsOf(world().temporal, run)).map(({ type }) => type)
-  await shownResult(run)
-  expect(await scheduled()).not.toContain('billing.refund.undo')
+  expect(await shownResult(run)).toMatchObject({ state: 'completed', outcome: before.outcome })
+  expect(await refundsOf(order.paymentId)).toBe(1)
   expect(await world().refunded(order.paymentId)).toBe(2_000)
+})
+
+test.concurrent('what was done before a reset is undone when the run now ends before it', async () => {
+  const { run, order } = await startRefund(world(), { message: 'It never arrived. I want $20.00 back.' })
+  expect(await run.outcome()).toMatchObject({ state: 'completed', spend: { toolCalls: 5 } })
+  await addParcels(world().databaseUrl, order.orderId, 5)
+  await resetTo(run, first)
+  expect(await run.result()).toMatchObject({
+    state: 'escalated',
+    because: { code: 'tool_budget_exceeded' },
+    effects: [
+      { step: 'billing.refund-1', state: 'undone' },
+      { step: 'helpdesk.reply-1', state: 'undone' },
+    ],
+  })
+  const undos = activitiesIn(await eventsOf(world().temporal, run)).filter(({ type }) => type.endsWith('.undo'))
+  expect(undos.map(({ type }) => type)).toEqual(['helpdesk.reply.undo', 'billing.refund.undo'])
+  expect(await world().refunded(order.paymentId)).toBe(0)
 })

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { INVISIBLE, normaliseText } from '../../src/policy/decide/text.ts'
+import { INVISIBLE, normaliseText } from '../../src/contract/plain-text.ts'
 
 /** The planes in which letters have case or compatibility forms, or characters are invisible. */
 const codePoints = [

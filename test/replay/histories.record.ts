@@ -1,4 +1,4 @@
-import { historyToJSON } from '@temporalio/common/lib/proto-utils'
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -114,7 +114,9 @@ test('an incident, retried and then settled by hand', async () => {
     'It arrived damaged, please refund $10.00.',
   )
   expect(await run.outcome()).toMatchObject({ state: 'completed' })
-  await query(world().databaseUrl, `UPDATE records.refunds SET settles_at = now() WHERE payment_id = $1`, [row?.['payment']])
+  await query(world().databaseUrl, `UPDATE records.refunds SET settles_at = now() WHERE payment_id = $1`, [
+    row?.['payment'],
+  ])
   await run.undo({ by: 'olga@acme.example' })
   const incident = () => until('an incident', async () => (await run.status()).incidents[0])
   const { step } = await incident()

@@ -1,4 +1,4 @@
-import { historyFromJSON } from '@temporalio/common/lib/proto-utils'
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js'
 import { Worker } from '@temporalio/worker'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ describe('the kept histories replay on the code of today', async () => {
 test('a playbook that does its steps in another order does not replay', async () => {
   const { bundle } = await bundlePlaybooks(join(import.meta.dirname, 'changed-playbook.ts'))
   const completed = recorded.find((name) => name.endsWith('refund_request.completed.json'))
-  await expect(
-    Worker.runReplayHistory({ workflowBundle: bundle }, historyOf(completed ?? '')),
-  ).rejects.toThrow('TMPRL1100')
+  await expect(Worker.runReplayHistory({ workflowBundle: bundle }, historyOf(completed ?? ''))).rejects.toThrow(
+    'TMPRL1100',
+  )
 })

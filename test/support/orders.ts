@@ -28,12 +28,17 @@ export async function newOrder(url: string, options: OrderOptions = {}): Promise
   await insert('orders', orderId, customerId, 'USD', amountCents, '2026-10-01T09:00:00Z', 'delivered')
   await insert('order_lines', orderId, 1, 'GFT-00', 'Gift box', 1, amountCents)
   await insert('payments', paymentId, orderId, 'USD', amountCents)
-  for (let parcel = 1; parcel <= parcels; parcel += 1) {
-    const number = `UPS-${id.slice(0, 20).toUpperCase()}-${parcel}`
-    await insert('parcels', number, orderId, 'UPS', 'lost', '2026-10-03T09:00:00Z')
-  }
+  await addParcels(url, orderId, parcels)
   await insert('tickets', ticketId, customerId, orderId, 'It arrived broken', ticket)
   return order
+}
+
+/** Adds lost parcels to an order. */
+export async function addParcels(url: string, orderId: string, count: number): Promise<void> {
+  const text = "INSERT INTO records.parcels VALUES ($1, $2, 'UPS', 'lost', now())"
+  for (let parcel = 1; parcel <= count; parcel += 1) {
+    await query(url, text, [`UPS-${randomUUID().slice(0, 23).toUpperCase()}`, orderId])
+  }
 }
 
 /** What somebody else does to a payment while an action on it waits: gives a part of it back. */

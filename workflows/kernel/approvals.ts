@@ -47,7 +47,7 @@ export class Approvals {
     }
     this.#asks.set(action.step, ask)
     this.#board.pending.push(ask.pending)
-    this.#board.enter('blocked', 'approval')
+    this.#board.reflectWaiting()
     this.#board.note('ask', `asks for approval: ${describe}`, action.step)
     this.#board.flush()
     try {
@@ -57,8 +57,7 @@ export class Approvals {
     } finally {
       ask.open = false
       this.#board.pending.splice(this.#board.pending.indexOf(ask.pending), 1)
-      if (this.#board.pending.length === 0) this.#board.enter('in_progress')
-      else this.#board.enter('blocked', 'approval')
+      this.#board.reflectWaiting()
     }
     return ask.approval
   }

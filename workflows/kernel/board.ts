@@ -45,6 +45,7 @@ export class Board {
   readonly effects: EffectStatus[] = []
   readonly timeline: TimelineEntry[] = []
   spend: Spend = { modelMicroUsd: 0, inputTokens: 0, outputTokens: 0, toolCalls: 0 }
+  #before: RunState = 'in_progress'
   #upserted = new Map<string, string | number | null>()
 
   constructor(runKey: RunKey, playbook: string) {
@@ -61,6 +62,14 @@ export class Board {
   enter(state: RunState, waitingFor: WaitingFor | null = null): void {
     if (state !== this.state) this.state = transition(this.state, state)
     this.waitingFor = waitingFor
+  }
+
+  /** Blocked while something waits for a person, an incident before an approval; then again what it was before. */
+  reflectWaiting(): void {
+    if (this.state !== 'blocked') this.#before = this.state
+    if (this.incidents.length > 0) this.enter('blocked', 'incident')
+    else if (this.pending.length > 0) this.enter('blocked', 'approval')
+    else this.enter(this.#before)
   }
 
   setEffect(step: string, state: EffectStatus['state']): void {

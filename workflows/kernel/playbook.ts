@@ -1,5 +1,6 @@
 import {
   allHandlersFinished,
+  CancelledFailure,
   CancellationScope,
   condition,
   defineQuery,
@@ -10,6 +11,7 @@ import {
 } from '@temporalio/workflow'
 import type { z } from 'zod'
 import type { OpenRunCall } from '../../src/contract/calls.ts'
+import { canonicalJson } from '../../src/contract/digest.ts'
 import { runKeyOf } from '../../src/contract/evidence.ts'
 import { fail, type FailureCode } from '../../src/contract/failures.ts'
 import type { Json } from '../../src/contract/json.ts'
@@ -57,6 +59,22 @@ export function playbook<R extends z.ZodType>(
 
 type Body = (run: Run, request: unknown) => Promise<unknown>
 
+const MAX_OUTCOME_CHARACTERS = 200_000
+
+/** An outcome as the history can hold it; fails with `playbook_failed` on what JSON cannot say. */
+function plainJson(outcome: unknown): Json {
+  let text: string
+  try {
+    text = canonicalJson(outcome ?? null)
+  } catch (error) {
+    throw fail('playbook_failed', `the outcome is not plain JSON: ${String(error)}`)
+  }
+  if (text.length > MAX_OUTCOME_CHARACTERS) {
+    throw fail('playbook_failed', `the outcome has ${text.length} characters, at most ${MAX_OUTCOME_CHARACTERS}`)
+  }
+  return JSON.parse(text) as Json
+}
+
 /** The life of a run: opened, carried out, ended, undoable for a while, closed. */
 class Execution {
   readonly #contract: PlaybookContract
@@ -98,7 +116,8 @@ class Execution {
     setHandler(resolveUpdate, resolve, { description: 'Settles an incident: retry or settled.' })
     setHandler(resolveSignal, (message) => void resolve(message))
     setHandler(outcomeUpdate, async () => {
-      await condition(() => this.#board.result !== null)
+      // Whoever waits hears of a cancelled run too.
+      await CancellationScope.nonCancellable(() => condition(() => this.#board.result !== null))
       return this.#board.result as RunResult
     })
     setHandler(statusQuery, () => this.#board.status())
@@ -130,7 +149,9 @@ class Execution {
     const scope = new CancellationScope()
     let ended: { readonly outcome: Json } | End
     try {
-      ended = { outcome: ((await scope.run(() => this.#body(run, opened.request))) ?? null) as Json }
+      const outcome = plainJson(await scope.run(() => this.#body(run, opened.request)))
+      // The last write may have gone through although the run was cancelled, or the playbook caught it.
+      ended = scope.consideredCancelled ? endOf(new CancelledFailure('the run was cancelled')) : { outcome }
     } catch (error) {
       ended = endOf(error)
       scope.cancel()
@@ -138,17 +159,10 @@ class Execution {
     return await CancellationScope.nonCancellable(async () => {
       await run.settle()
       const end = run.end ?? ended
-      if ('outcome' in end) {
-        // A write that failed and that the playbook got over must not happen late.
-        await this.#saga.unwind({ why: 'not_done', by: null }, opened.policyDigest, ['running'])
-        return end
-      }
-      // A reset may have led this history past effects that an earlier one had.
-      if (this.#board.state !== 'pending') {
-        for (const entry of await run.recall()) {
-          if (entry.state === 'done' && !this.#saga.isRegistered(entry.step)) run.adopt(entry)
-        }
-      }
+      const completes = 'outcome' in end
+      await run.adoptStrays(completes)
+      // A write that failed and that the playbook got over must not happen late.
+      if (completes) await this.#saga.unwind({ why: 'not_done', by: null }, opened.policyDigest, ['running'])
       return end
     })
   }
@@ -237,7 +251,10 @@ class Execution {
       await condition(allHandlersFinished)
       const result = this.#board.result as RunResult
       if (result.state === 'failed' && result.because !== null) {
-        throw fail(result.because.code, result.because.message, { ...result })
+        const failure = fail(result.because.code, result.because.message, { ...result })
+        // The code says where to look; a stack would only put paths of the bundle into the history.
+        failure.stack = ''
+        throw failure
       }
       return result
     })

@@ -32,7 +32,7 @@ import type { Saga } from './saga.ts'
 export interface StepName {
   /**
    * Part of the step id instead of a running number. Give it where steps of one tool run side by side and
-   * each goes on by itself, since their order is then not fixed. 1 to 64 characters of `[A-Za-z0-9._-]`.
+   * each goes on by itself, since their order is then not fixed. 1 to 64 characters of `[A-Za-z0-9_-]`.
    */
   readonly as?: string
 }
@@ -60,7 +60,7 @@ export interface Run {
 
 /** How often an action is shown again when the world moved under it. */
 const MAX_ROUNDS = 3
-const STEP_NAME = /^[A-Za-z0-9._-]{1,64}$/
+const STEP_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 /** What the policy, the budget and the evidence say of one action. */
 type Verdict =
@@ -91,6 +91,7 @@ export class KernelRun implements Run {
   readonly #steps = new Set<string>()
   readonly #inFlight = new Set<Promise<unknown>>()
   #plan: string | null = null
+  #resumed = false
   #end: End | undefined
 
   constructor(
@@ -225,7 +226,10 @@ export class KernelRun implements Run {
         if (failure?.code !== 'world_moved' || shown === undefined) throw error
         this.#board.note('note', `the record changed after it was shown: ${failure.message}`, attempt.step)
         if (round === MAX_ROUNDS) {
-          throw this.#ends('escalated', 'world_moved', `the record changed ${MAX_ROUNDS} times: ${failure.message}`)
+          const { facts, decision } = verdict
+          const message = `the record changed ${MAX_ROUNDS} times: ${failure.message}`
+          const why = { facts, rules: decision.matches, action: this.#actionOf(attempt, facts, shown.preview) }
+          throw this.#decided(this.#no('escalated', 'world_moved', message, why).end)
         }
       }
     }
@@ -354,7 +358,7 @@ export class KernelRun implements Run {
 
   /** What the ledger has of a step. */
   async #recall(step: string): Promise<StepResult | undefined> {
-    const entries = await this.recall()
+    const entries = await this.#recallAll()
     const entry = entries.find((one) => one.step === step)
     return entry === undefined ? undefined : await this.#adopted(entry)
   }
@@ -362,7 +366,7 @@ export class KernelRun implements Run {
   /** The result of a step that was done before this history began; done and since undone is an incident. */
   async #adopted(entry: LedgerEntry): Promise<StepResult | undefined> {
     if (entry.state === 'done' && entry.result !== null) {
-      this.adopt(entry)
+      this.#adopt(entry)
       return entry.result
     }
     if (entry.state === 'undone' || entry.state === 'barred') {
@@ -374,7 +378,7 @@ export class KernelRun implements Run {
   }
 
   /** Everything the ledger has of this run. */
-  recall(): Promise<readonly LedgerEntry[]> {
+  #recallAll(): Promise<readonly LedgerEntry[]> {
     return localActivity<readonly LedgerEntry[]>(
       WIRE.activities.recall,
       { runKey: this.key },
@@ -382,15 +386,24 @@ export class KernelRun implements Run {
     )
   }
 
-  /** Takes an effect over that the ledger has as done and this history does not know. */
-  adopt(entry: LedgerEntry): void {
+  /**
+   * Takes over what the ledger knows and this history does not: a reset may have led it past effects that an
+   * earlier one had. Asked for when a run does not complete, and when a step said that the run was reset.
+   */
+  async adoptStrays(completes: boolean): Promise<void> {
+    if (completes && !this.#resumed) return
+    for (const entry of await this.#recallAll()) {
+      if (!this.#saga.isRegistered(entry.step) && entry.state !== 'undone' && entry.state !== 'barred') {
+        this.#adopt(entry)
+      }
+    }
+  }
+
+  #adopt(entry: LedgerEntry): void {
     const tool = this.#contract.tools.find((one) => one.name === entry.tool)
     if (tool?.kind !== 'write') throw fail('effect_conflict', `the ledger has \`${entry.step}\` of no known tool`)
-    if (this.#saga.isRegistered(entry.step)) {
-      this.#board.setEffect(entry.step, 'done')
-    } else {
-      this.#saga.adopt(entry.step, tool, entry.input)
-    }
+    this.#saga.register(entry.step, tool, entry.input)
+    if (entry.state === 'done') this.#board.setEffect(entry.step, 'done')
     this.#board.note('note', 'adopted from the ledger: it was done before', entry.step)
   }
 
@@ -501,7 +514,8 @@ export class KernelRun implements Run {
     }
   }
 
-  #keep({ output, receipt }: StepResult): unknown {
+  #keep({ output, receipt, resumed }: StepResult): unknown {
+    if (resumed === true) this.#resumed = true
     const frozen = deepFreeze(output)
     if (typeof frozen === 'object' && frozen !== null) {
       this.#evidence.set(frozen, { receipt, output: frozen })

@@ -5,7 +5,6 @@ import type { Digest } from '../../src/contract/digest.ts'
 import { type FailureCode, failureOf } from '../../src/contract/failures.ts'
 import type { Json } from '../../src/contract/json.ts'
 import { type Answer, type EffectStatus, resolveMessage } from '../../src/contract/run.ts'
-import type { RunState } from '../../src/contract/states.ts'
 import type { WriteTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import { type Board, now } from './board.ts'
@@ -38,8 +37,6 @@ export class Saga {
   readonly #workflowType: string
   readonly #registered: Registered[] = []
   readonly #resolutions = new Map<string, Resolution>()
-  /** The state to go back to once nothing is stuck any more. */
-  #before: RunState = 'in_progress'
 
   constructor(board: Board, workflowType: string) {
     this.#board = board
@@ -56,12 +53,6 @@ export class Saga {
       state: 'running',
       reversible: tool.undo !== null,
     })
-  }
-
-  /** A step whose effect the ledger knows and this history does not: after a reset it is adopted, not repeated. */
-  adopt(step: string, tool: WriteTool, input: Json): void {
-    this.register(step, tool, input)
-    this.#board.setEffect(step, 'done')
   }
 
   isRegistered = (step: string): boolean => this.#registered.some((effect) => effect.step === step)
@@ -97,9 +88,8 @@ export class Saga {
 
   /** Blocks the run on an incident until somebody resolves it. */
   async park(step: string, code: FailureCode, message: string): Promise<Resolution> {
-    if (this.#board.incidents.length === 0) this.#before = this.#board.state
     this.#board.incidents.push({ step, code, message, since: now() })
-    this.#board.enter('blocked', 'incident')
+    this.#board.reflectWaiting()
     this.#board.note('incident', message, step)
     this.#board.flush()
     await condition(() => this.#resolutions.has(step))
@@ -109,7 +99,7 @@ export class Saga {
       this.#board.incidents.findIndex((incident) => incident.step === step),
       1,
     )
-    if (this.#board.incidents.length === 0) this.#board.enter(this.#before)
+    this.#board.reflectWaiting()
     return resolution
   }
 
@@ -125,7 +115,7 @@ export class Saga {
     }
     this.#resolutions.set(step, resolution)
     const said = comment === '' ? '' : `: ${comment}`
-    this.#board.note('decide', `${by} resolves the incident as ${resolution}${said}`, step)
+    this.#board.note('decide', `${by} (unauthenticated) resolves the incident as ${resolution}${said}`, step)
     return { accepted: true, message: `the incident at \`${step}\` is resolved as ${resolution}` }
   }
 

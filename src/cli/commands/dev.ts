@@ -1,57 +1,11 @@
 import type { Command } from 'commander'
-import { SAMPLE } from '../../../activities/records/sample.ts'
-import { startDevelopment } from '../development.ts'
-import {
-  type CommonOptions,
-  type ProjectOption,
-  type QueueOption,
-  withCommon,
-  withProject,
-  withQueue,
-} from '../options.ts'
-import { loadProject } from '../project.ts'
-import type { Session } from '../session.ts'
-import { Closing, listenForStop } from '../stopping.ts'
-import { say } from '../terminal.ts'
-
-type Options = CommonOptions & QueueOption & ProjectOption
+import { withCommon, withProject, withQueue } from '../options.ts'
+import type { DevOptions } from '../servers/dev.ts'
 
 /** `countersign dev`: everything in the foreground until Ctrl-C. */
 export function define(command: Command): void {
-  withProject(withQueue(withCommon(command))).action(dev)
-}
-
-async function dev({ stateDir, taskQueue, config }: Options): Promise<void> {
-  const stopping = listenForStop('everything that was started here stops')
-  const { project, file } = await loadProject(config)
-  const closing = new Closing()
-  try {
-    const options = { stateDir, taskQueue: () => taskQueue, project, logLevel: 'WARN' } as const
-    const { session, host } = await startDevelopment(options, closing)
-    if (session.place.uiUrl !== null) say(`UI        ${session.place.uiUrl}`)
-    for (const { workflow, digest } of host.policies) say(`playbook  ${workflow}, policy ${digest}`)
-    say(`ready     task queue ${taskQueue}`)
-    if (file === null) for (const line of examples(session)) say(line)
-    say('Ctrl-C stops everything that was started here.')
-    await Promise.race([stopping.asked, host.ended])
-  } finally {
-    await closing.close()
-  }
-}
-
-/** What to type in another terminal, on the shipped sample. */
-function examples({ flags, taskQueue }: Session): readonly string[] {
-  const { orderId, ticketId } = SAMPLE.large
-  const request = JSON.stringify({ orderId, ticketId, message: 'It arrived damaged. I want my $120.00 back.' })
-  const queue = taskQueue === 'countersign' ? '' : ` --task-queue ${taskQueue}`
-  return [
-    '',
-    'In another terminal, in this folder:',
-    `  countersign start refund_request --id refund-1 --by ana@acme.example --request '${request}'${queue}${flags}`,
-    `  countersign show refund-1${flags}`,
-    `  countersign approve refund-1 --by ben@acme.example${flags}`,
-    `  countersign undo refund-1 --by olga@acme.example --comment 'it was the wrong customer'${flags}`,
-    `  countersign list${flags}`,
-    '',
-  ]
+  withProject(withQueue(withCommon(command))).action(async (options: DevOptions) => {
+    const { dev } = await import('../servers/dev.ts')
+    await dev(options)
+  })
 }

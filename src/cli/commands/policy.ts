@@ -1,9 +1,6 @@
 import type { Command } from 'commander'
-import { formatProblem } from '../../policy/load/index.ts'
 import { EXIT } from '../exit.ts'
 import { type JsonOption, type ProjectOption, withJson, withProject } from '../options.ts'
-import { checkPolicies } from '../policy-check.ts'
-import { loadProject } from '../project.ts'
 import { tableOf } from '../table.ts'
 import { out, outJson, say } from '../terminal.ts'
 
@@ -19,6 +16,9 @@ export function define(command: Command): void {
 }
 
 async function run(files: readonly string[], options: Options): Promise<void> {
+  const { loadProject } = await import('../project.ts')
+  const { checkPolicies } = await import('../policy-check.ts')
+  const { formatProblem } = await import('../../policy/load/index.ts')
   const { project } = await loadProject(options.config)
   const checked = await checkPolicies(project, files)
   if (options.json) outJson({ files: checked })

@@ -1,50 +1,11 @@
 import type { Command } from 'commander'
-import { connectClient, connectDatabase } from '../connect.ts'
-import {
-  type CommonOptions,
-  type JsonOption,
-  type ProjectOption,
-  withCommon,
-  withJson,
-  withProject,
-} from '../options.ts'
-import { prepare } from '../prepare.ts'
-import { loadProject } from '../project.ts'
-import { out, outJson, say } from '../terminal.ts'
-import { findDatabase, findTemporal, withoutPassword } from '../where.ts'
-
-type Options = CommonOptions & JsonOption & ProjectOption
+import { withCommon, withJson, withProject } from '../options.ts'
+import type { SetupOptions } from '../servers/setup.ts'
 
 /** `countersign setup`: once for a namespace and a database, and again after an upgrade. */
 export function define(command: Command): void {
-  withProject(withJson(withCommon(command))).action(setup)
-}
-
-async function setup(options: Options): Promise<void> {
-  const { project } = await loadProject(options.config)
-  const temporal = await findTemporal(options.stateDir)
-  const database = await findDatabase(options.stateDir)
-  say(`Temporal ${temporal.address}, namespace ${temporal.namespace} (${temporal.from})`)
-  say(`database ${withoutPassword(database.url)} (${database.from})`)
-  const connection = await connectClient(temporal)
-  try {
-    const db = await connectDatabase(database)
-    try {
-      const done = await prepare(connection, temporal.namespace, db, project)
-      if (options.json) {
-        outJson({ temporal: { address: temporal.address, namespace: temporal.namespace }, ...done })
-        return
-      }
-      for (const { name, type, state } of done.searchAttributes) {
-        out(`search attribute  ${name} (${type})  ${state === 'added' ? 'added' : 'was there'}`)
-      }
-      for (const name of done.ledgerMigrations) out(`ledger  ${name}  applied`)
-      if (done.ledgerMigrations.length === 0) out('ledger  was up to date')
-      if (done.projectTables) out('tables of the project  up to date')
-    } finally {
-      await db.destroy()
-    }
-  } finally {
-    await connection.close()
-  }
+  withProject(withJson(withCommon(command))).action(async (options: SetupOptions) => {
+    const { setup } = await import('../servers/setup.ts')
+    await setup(options)
+  })
 }

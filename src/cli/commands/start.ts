@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import proto from '@temporalio/proto'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { UsageError } from '../errors.ts'
@@ -14,7 +13,7 @@ import {
   withQueue,
 } from '../options.ts'
 import { resultLines } from '../run-text.ts'
-import { linkOf, type Session, withSession } from '../session.ts'
+import { linkOf, withSession } from '../session.ts'
 import { out, outJson, say } from '../terminal.ts'
 
 interface Options extends CommonOptions, JsonOption, QueueOption {
@@ -57,7 +56,11 @@ async function start(playbook: string, options: Options): Promise<void> {
     const { workflowId } = run
     const link = linkOf(session, workflowId)
     if (link !== null) say(`Temporal UI  ${link}`)
-    await warnWithoutWorker(session)
+    const { isPolled } = await import('../task-queue.ts')
+    if (!(await isPolled(session))) {
+      // A run that nobody picks up looks like one that hangs.
+      say(`No worker listens on the task queue \`${session.taskQueue}\` now; the run waits until one does.`)
+    }
     if (!options.json) out(workflowId)
     if (!options.wait) {
       if (options.json) outJson({ workflowId, link })
@@ -92,16 +95,4 @@ async function readRequest({ request, requestFile }: Options): Promise<object> {
   }
   if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed
   throw new UsageError(`${where} is not a JSON object`, 'See the contract of the playbook for its keys.')
-}
-
-/** A run that nobody picks up looks like one that hangs. */
-async function warnWithoutWorker({ connection, place, taskQueue }: Session): Promise<void> {
-  const { pollers } = await connection.workflowService.describeTaskQueue({
-    namespace: place.namespace,
-    taskQueue: { name: taskQueue },
-    taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-  })
-  if ((pollers ?? []).length === 0) {
-    say(`No worker listens on the task queue \`${taskQueue}\` now; the run waits until one does.`)
-  }
 }

@@ -3,7 +3,7 @@ import type { FactDeclaration, FactValue } from '../../contract/fact.ts'
 import type { Json } from '../../contract/json.ts'
 import type { Operand, Trigger } from '../types.ts'
 import { type Comparable, OPERATOR_RULES } from './operators.ts'
-import { normaliseText } from './text.ts'
+import { normaliseText } from '../../contract/plain-text.ts'
 import { reason } from './words.ts'
 
 const jsonOf = (operand: Operand): Json => (typeof operand === 'object' ? { ...operand } : operand)

@@ -2,7 +2,7 @@ import type { FactDeclaration, FactValue } from '../../contract/fact.ts'
 import { formatMoney } from '../../contract/money.ts'
 import type { Operand, Operator } from '../types.ts'
 import type { Comparable } from './operators.ts'
-import { INVISIBLE } from './text.ts'
+import { INVISIBLE } from '../../contract/plain-text.ts'
 
 const LONGEST_QUOTE = 80
 const MOST_LISTED = 5

@@ -1,0 +1,25 @@
+import { Client } from '@temporalio/client'
+import { CountersignClient } from '../client/client.ts'
+import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
+import { connectClient } from './connect.ts'
+import { type CommonOptions, DEFAULT_STATE_DIR, type QueueOption } from './options.ts'
+import { type Session, shellWord } from './session.ts'
+import type { TemporalPlace } from './where.ts'
+
+/** Opens a session on a Temporal that is known. */
+export async function openSession(
+  place: TemporalPlace,
+  options: CommonOptions & Partial<QueueOption>,
+): Promise<Session> {
+  const connection = await connectClient(place)
+  const temporal = new Client({ connection, namespace: place.namespace })
+  const { taskQueue = DEFAULT_TASK_QUEUE } = options
+  return {
+    place,
+    connection,
+    temporal,
+    client: new CountersignClient(temporal, { taskQueue }),
+    taskQueue,
+    flags: options.stateDir === DEFAULT_STATE_DIR ? '' : ` --state-dir ${shellWord(options.stateDir)}`,
+  }
+}

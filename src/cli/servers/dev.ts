@@ -1,0 +1,46 @@
+import { SAMPLE } from '../../../activities/records/sample.ts'
+import { DEFAULT_TASK_QUEUE } from '../../contract/wire.ts'
+import { startDevelopment } from '../development.ts'
+import type { CommonOptions, ProjectOption, QueueOption } from '../options.ts'
+import { loadProject } from '../project.ts'
+import type { Session } from '../session.ts'
+import { Closing, listenForStop } from '../stopping.ts'
+import { say } from '../terminal.ts'
+
+export type DevOptions = CommonOptions & QueueOption & ProjectOption
+
+/** Runs servers, sample and worker until SIGINT or SIGTERM, and tells what to type meanwhile. */
+export async function dev({ stateDir, taskQueue, config }: DevOptions): Promise<void> {
+  const stopping = listenForStop('everything that was started here stops')
+  const { project, file } = await loadProject(config)
+  const closing = new Closing()
+  try {
+    const options = { stateDir, taskQueue: () => taskQueue, project, logLevel: 'WARN' } as const
+    const { session, host } = await startDevelopment(options, closing)
+    if (session.place.uiUrl !== null) say(`UI        ${session.place.uiUrl}`)
+    for (const { workflow, digest } of host.policies) say(`playbook  ${workflow}, policy ${digest}`)
+    say(`ready     task queue ${taskQueue}`)
+    if (file === null) for (const line of examples(session)) say(line)
+    say('Ctrl-C stops everything that was started here.')
+    await Promise.race([stopping.asked, host.ended])
+  } finally {
+    await closing.close()
+  }
+}
+
+/** What to type in another terminal, on the shipped sample. */
+function examples({ flags, taskQueue }: Session): readonly string[] {
+  const { orderId, ticketId } = SAMPLE.large
+  const request = JSON.stringify({ orderId, ticketId, message: 'It arrived damaged. I want my $120.00 back.' })
+  const queue = taskQueue === DEFAULT_TASK_QUEUE ? '' : ` --task-queue ${taskQueue}`
+  return [
+    '',
+    'In another terminal, in this folder:',
+    `  countersign start refund_request --id refund-1 --by ana@acme.example --request '${request}'${queue}${flags}`,
+    `  countersign show refund-1${flags}`,
+    `  countersign approve refund-1 --by ben@acme.example${flags}`,
+    `  countersign undo refund-1 --by olga@acme.example --comment 'it was the wrong customer'${flags}`,
+    `  countersign list${flags}`,
+    '',
+  ]
+}
