@@ -11,7 +11,7 @@ export type OrderStatus = (typeof ORDER_STATUSES)[number]
 /** `ord_1001` */
 export const orderId = z.string().regex(/^ord_[a-z0-9]{1,40}$/, 'must look like `ord_1001`')
 /** `pay_1001` */
-export const paymentId = z.string().regex(/^pay_[a-z0-9]{1,40}$/, 'must look like `pay_1001`')
+const paymentId = z.string().regex(/^pay_[a-z0-9]{1,40}$/, 'must look like `pay_1001`')
 /** `ref_100001` */
 const refundId = z.string().regex(/^ref_[a-z0-9]{1,40}$/, 'must look like `ref_100001`')
 

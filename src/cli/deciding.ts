@@ -1,8 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type Digest, isDigest } from '../contract/digest.ts'
 import { decide, printAnswer, type Wish } from './decision.ts'
+import { EXIT } from './exit.ts'
 import { type CommonOptions, filled, type JsonOption, withCommon, withJson } from './options.ts'
 import { withSession } from './session.ts'
+import { say } from './terminal.ts'
 
 interface Options extends CommonOptions, JsonOption {
   readonly by: string
@@ -24,8 +26,14 @@ export function defineDecision(command: Command, decision: Wish['decision']): vo
       const { by, comment, json, yes = false } = options
       await withSession(options, async (session) => {
         const wish = { workflowId, step, decision, by, comment, digest: options.digest, yes }
-        const { step: decided, ...answer } = await decide(session, wish)
-        printAnswer(answer, { workflowId, step: decided, decision }, { json })
+        const decided = await decide(session, wish)
+        if (decided === undefined) {
+          say('Nothing was decided.')
+          process.exitCode = EXIT.no
+          return
+        }
+        const { step: named, ...answer } = decided
+        printAnswer(answer, { workflowId, step: named, decision }, { json })
       })
     })
 }

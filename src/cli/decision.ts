@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import type { DecideMessage } from '../contract/action.ts'
 import { failureRule } from '../contract/failures.ts'
@@ -24,14 +25,20 @@ export interface Wish {
 
 const VERBS = { approve: 'approve', reject: 'reject' } as const
 
-/** Decides on an action: on the one of a digest, or, once shown and confirmed, on the one that waits now. */
-export async function decide(session: Session, wish: Wish): Promise<Answer & { readonly step: string | null }> {
+/**
+ * Decides on an action: on the one of a digest, or, once shown and confirmed, on the one that waits now. `undefined`:
+ * the person at the terminal did not confirm.
+ */
+export async function decide(
+  session: Session,
+  wish: Wish,
+): Promise<(Answer & { readonly step: string | null }) | undefined> {
   const { workflowId, decision, by, comment = '' } = wish
   let { step, digest: actionDigest } = wish
   if (step === undefined || actionDigest === undefined) {
     const pending = choose(await pendingOf(session, workflowId), wish)
     if (!('action' in pending)) return pending
-    if (actionDigest === undefined) await confirm(session, pending, wish)
+    if (actionDigest === undefined && !(await confirmed(session, pending, wish))) return undefined
     step = pending.step
     actionDigest ??= pending.actionDigest
   }
@@ -71,20 +78,20 @@ function choose(
 }
 
 /** Shows what would be decided; on a terminal asks, elsewhere insists on `--yes`. */
-async function confirm(session: Session, pending: PendingApproval, wish: Wish): Promise<void> {
+async function confirmed(session: Session, pending: PendingApproval, wish: Wish): Promise<boolean> {
   for (const line of pendingLines(pending)) say(line)
-  if (wish.yes) return
+  if (wish.yes) return true
   const verb = VERBS[wish.decision]
   if (!process.stdin.isTTY) {
     const exact = answerCommand(verb, wish.workflowId, pending, session.flags)
     throw new UsageError(`say which action you ${verb}`, `Run \`${exact}\`, or add --yes for what waits right now.`)
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  const answer = await terminal.question(`${verb} exactly this? (yes/no) `)
+  // Ctrl-D closes it without an answer.
+  const closed = once(terminal, 'close').then(() => '')
+  const answer = await Promise.race([terminal.question(`${verb} exactly this? (yes/no) `), closed])
   terminal.close()
-  if (!/^y(es)?$/i.test(answer.trim())) {
-    throw new UsageError('nothing was decided', `Answer yes to ${verb}.`)
-  }
+  return /^y(es)?$/i.test(answer.trim())
 }
 
 /** Prints an answer of a run: exit code 3 when it is no. */

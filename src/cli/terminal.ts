@@ -6,8 +6,20 @@ export const out = (line: string): void => void process.stdout.write(`${line}\n`
 /** Writes a line for people to stderr. */
 export const say = (line = ''): void => void process.stderr.write(`${line}\n`)
 
+/** What a terminal acts on or hides and `JSON.stringify` leaves as it is. */
+const UNPRINTABLE = /[\u007F-\u009F\p{Cf}\p{Zl}\p{Zp}]/gu
+
+const escaped = (character: string): string =>
+  Array.from(
+    { length: character.length },
+    (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
+  ).join('')
+
 /** Writes a value to stdout as JSON. */
-export const outJson = (value: unknown): void => out(JSON.stringify(value, null, 2))
+export const outJson = (value: unknown): void => out(jsonOf(value))
+
+/** JSON that is safe to look at in a terminal, too. */
+export const jsonOf = (value: unknown): string => JSON.stringify(value, null, 2).replace(UNPRINTABLE, escaped)
 
 type Style = Parameters<typeof styleText>[0]
 

@@ -119,7 +119,7 @@ const idOf = (playbook: string, { workflowId }: StartOptions): string =>
 const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`
 
 /** The visibility query of a list, as one would type it into the Temporal UI. */
-export function queryOf({ state, playbook, workspace }: ListOptions): string {
+function queryOf({ state, playbook, workspace }: ListOptions): string {
   const { state: stateKey, playbook: playbookKey, workspace: workspaceKey } = SEARCH_ATTRIBUTES
   const terms = [`${playbookKey.name} IS NOT NULL`]
   if (state !== undefined) terms.push(`${stateKey.name} = ${quoted(state)}`)

@@ -15,7 +15,7 @@ export interface CitedEvidence {
  * Matches evidence to what a tool needs. Two receipts for one need are a contradiction, never a choice, and
  * count as missing.
  */
-export function citedFor(tool: WriteTool, evidence: readonly Evidence[]): CitedEvidence {
+function citedFor(tool: WriteTool, evidence: readonly Evidence[]): CitedEvidence {
   const cited: Record<string, unknown> = {}
   const missing: string[] = []
   for (const [name, source] of Object.entries(tool.needs)) {

@@ -71,7 +71,7 @@ function writeHoles(tool: WriteTool): string[] {
 }
 
 /** What a tool contract lacks, by the name of the field; empty when it is whole. */
-export function toolHoles(tool: ReadTool | WriteTool): readonly string[] {
+function toolHoles(tool: ReadTool | WriteTool): readonly string[] {
   const holes: string[] = []
   if (!TOOL_NAME.test(tool.name)) holes.push('name (`system.verb`)')
   if (!isText(tool.title)) holes.push('title')
@@ -92,7 +92,7 @@ export function toolHoles(tool: ReadTool | WriteTool): readonly string[] {
 }
 
 /** What a thought lacks. */
-export function thoughtHoles(thought: Thought): readonly string[] {
+function thoughtHoles(thought: Thought): readonly string[] {
   const holes: string[] = []
   if (!TOOL_NAME.test(thought.name)) holes.push('name (`playbook.verb`)')
   if (!isText(thought.title)) holes.push('title')

@@ -5,6 +5,7 @@ import { isListening } from './ports.ts'
 import { commandOf, isAlive } from './processes.ts'
 import { StackError } from './stack-error.ts'
 
+/** The servers that the stack started itself; those that the environment names have no entry. */
 const serversSchema = z.object({
   temporalPid: z.int().optional(),
   temporalPort: z.int().optional(),
@@ -21,9 +22,6 @@ const stackSchema = z.object({
   startedAt: z.string(),
   servers: serversSchema,
 })
-
-/** The servers that the stack started itself; those that the environment names have no entry. */
-export type StackServers = z.infer<typeof serversSchema>
 
 /**
  * What `<stateDir>/stack.json` says of a running stack (mode 0600: `databaseUrl` holds a password). `uiUrl` is absent

@@ -44,7 +44,7 @@ export function playbookAt(
 }
 
 /** The parts of a run key; fails with `warrant_mismatch` unless it is one of this workflow id. */
-export function firstRunIdIn(runKey: RunKey, workflowId: string): string {
+function firstRunIdIn(runKey: RunKey, workflowId: string): string {
   const at = runKey.lastIndexOf('/')
   if (at < 1 || runKey.slice(0, at) !== workflowId) {
     throw refuse('warrant_mismatch', `the run key is not of the workflow \`${workflowId}\``)

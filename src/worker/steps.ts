@@ -4,15 +4,12 @@ import { canonicalJson, digestOf } from '../contract/digest.ts'
 import type { EvidenceKind, Receipt, RunKey, StepResult } from '../contract/evidence.ts'
 import { fail, type FailureCode, failureOf } from '../contract/failures.ts'
 import { inputDigestOf } from '../contract/action.ts'
+import { MAX_LOCAL_RESULT_BYTES, MAX_RESULT_BYTES } from '../contract/limits.ts'
 import type { Json } from '../contract/json.ts'
 import type { Thought, Tool } from '../contract/tool.ts'
 import { type HostKey } from '../identity/host-key.ts'
 import { signReceipt } from '../identity/receipts.ts'
 import { databaseFailure } from '../ledger/database.ts'
-
-/** Results above this are refused before anything is sent to Temporal: an oversized one is retried, effect and all. */
-const MAX_RESULT_BYTES = 1_000_000
-const MAX_LOCAL_RESULT_BYTES = 64_000
 
 /** Parses an input on the host: what the kernel parsed is not believed. */
 export function parseInput(contract: Tool | Thought, input: unknown): unknown {

@@ -30,7 +30,7 @@ export interface WriteHost {
 }
 
 /** The same on every attempt of a step and no other step's; 64 hex digits. */
-export const idempotencyKeyOf = (runKey: RunKey, step: string): string =>
+const idempotencyKeyOf = (runKey: RunKey, step: string): string =>
   digestOf({ effect: { runKey, step } }).slice('sha256:'.length)
 
 /** What a tool is handed, on a database or a transaction. */

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { until } from '../support/world.ts'
 import { countersign, inBackground, useFolder } from './cli.ts'
 import { useWorkerChild } from './worker-child.ts'
 
-const config = join(import.meta.dirname, 'fixtures', 'workshop', 'countersign.config.ts')
+const config = fileURLToPath(new URL('./fixtures/workshop/countersign.config.ts', import.meta.url))
 const folder = useFolder()
 const book = () => join(folder(), 'book.log')
 const child = useWorkerChild(folder, { args: ['--config', config], env: () => ({ WORKSHOP_BOOK: book() }) })

@@ -50,7 +50,7 @@ export const pay = write('shop.pay', {
 /** Declares a fact of its own. */
 export const note = write('shop.note', { note_body: textFact('request') })
 
-export const look = readTool({ ...common, name: 'shop.look', title: 'look', local: true })
+const look = readTool({ ...common, name: 'shop.look', title: 'look', local: true })
 
 const contract = (name: string, tools: PlaybookContract['tools']): PlaybookContract => ({
   name,

@@ -68,7 +68,7 @@ export async function everything(db: Kysely<unknown>): Promise<Record<string, re
 let calls = 0
 
 /** What the host hands a tool: a step of its own each time. */
-export function callIn(db: Kysely<unknown>, shown: JsonObject = {}): WriteCall {
+function callIn(db: Kysely<unknown>, shown: JsonObject = {}): WriteCall {
   calls += 1
   return {
     runKey: 'refund-1/0001',

@@ -7,6 +7,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import { failureOf, failureRule } from '../../src/contract/failures.ts'
+import { MAX_LOCAL_RESULT_BYTES } from '../../src/contract/limits.ts'
 import type { ReadTool, Retry, Thought, WriteTool } from '../../src/contract/tool.ts'
 
 /** Calls an activity type with one argument, and types its answer. */
@@ -73,8 +74,6 @@ const LOCAL_READ: LocalActivityOptions = {
 
 /** Three results of 1.5 MB in one workflow task terminate a run (measured on server 1.32); one MB is far below. */
 const MAX_LOCAL_BYTES_PER_TASK = 1_000_000
-/** The host refuses a larger result of a local read, and the read is done as an ordinary activity. */
-export const MAX_LOCAL_RESULT_BYTES = 64_000
 
 /**
  * Runs reads whose contract allows it as local activities, within their limits, and every other one, or one

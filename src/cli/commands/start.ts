@@ -57,8 +57,8 @@ async function start(playbook: string, options: Options): Promise<void> {
     const link = linkOf(session, workflowId)
     if (link !== null) say(`Temporal UI  ${link}`)
     const { isPolled } = await import('../task-queue.ts')
-    if (!(await isPolled(session))) {
-      // A run that nobody picks up looks like one that hangs.
+    // A run that nobody picks up looks like one that hangs. Whoever may not ask is not told.
+    if (!(await isPolled(session).catch(() => true))) {
       say(`No worker listens on the task queue \`${session.taskQueue}\` now; the run waits until one does.`)
     }
     if (!options.json) out(workflowId)

@@ -1,4 +1,4 @@
 /** The Node side of policies: from files and texts to a `Policy`, or to every problem that was found. */
-export { type LoadedPolicies, loadPolicies, loadPolicy } from './files.ts'
-export { type LoadedPolicy, type ParsedPolicy, parsePolicy } from './parse.ts'
+export { loadPolicies, loadPolicy } from './files.ts'
+export { type ParsedPolicy, parsePolicy } from './parse.ts'
 export { formatProblem, type PolicyProblem } from './problem.ts'

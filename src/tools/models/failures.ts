@@ -18,7 +18,7 @@ export interface FailedCall {
  * How long the endpoint asks us to wait, in milliseconds: `retry-after-ms`, or `retry-after` in seconds or as a date.
  * `undefined` when it does not say, or names a time that is over.
  */
-export function retryAfterMs(headers: Readonly<Record<string, string>>, nowMs: number): number | undefined {
+function retryAfterMs(headers: Readonly<Record<string, string>>, nowMs: number): number | undefined {
   const exact = headers['retry-after-ms']
   const value = headers['retry-after']
   let wait = Number.NaN
