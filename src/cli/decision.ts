@@ -87,9 +87,10 @@ async function confirmed(session: Session, pending: PendingApproval, wish: Wish)
     throw new UsageError(`say which action you ${verb}`, `Run \`${exact}\`, or add --yes for what waits right now.`)
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  // Ctrl-D closes it without an answer.
+  // Ctrl-D and Ctrl-C end it without an answer, by an error or, on an older Node, by closing alone.
   const closed = once(terminal, 'close').then(() => '')
-  const answer = await Promise.race([terminal.question(`${verb} exactly this? (yes/no) `), closed])
+  const asked = terminal.question(`${verb} exactly this? (yes/no) `).catch(() => '')
+  const answer = await Promise.race([asked, closed])
   terminal.close()
   return /^y(es)?$/i.test(answer.trim())
 }

@@ -48,7 +48,7 @@ export async function startDevelopment(options: DevelopmentOptions, closing: Clo
   closing.add(() => session.connection.close())
   say(`Temporal  ${place.address}, namespace ${place.namespace} (${place.from})`)
   const { postgresPid } = stack.servers
-  const from = postgresPid === undefined ? 'DATABASE_URL' : place.from
+  const from = postgresPid === undefined ? 'DATABASE_URL' : `the stack in \`${stateDir}\``
   const db = await connectDatabase({ url: stack.databaseUrl, from })
   closing.add(() => db.destroy())
   say(`database  ${withoutPassword(stack.databaseUrl)} (${from})`)

@@ -1,5 +1,6 @@
 /** gRPC's status codes that tell a person something. */
 export const GRPC = {
+  cancelled: 1,
   invalidArgument: 3,
   deadlineExceeded: 4,
   notFound: 5,

@@ -33,10 +33,15 @@ export async function sendUpdate<T>({ connection, taskQueue }: Session, send: ()
   }
 }
 
-/** By name, since the class is in a module that is slow to load. */
-const isTimeout = (error: unknown): boolean =>
-  (error instanceof Error && error.name === 'WorkflowUpdateRPCTimeoutOrCancelledError') ||
-  grpcOf(error)?.code === GRPC.deadlineExceeded
+/**
+ * The update's error by name, since its class is in a module that is slow to load. At the deadline it depends on who
+ * is first whether the call has run out of time or is cancelled.
+ */
+const isTimeout = (error: unknown): boolean => {
+  if (error instanceof Error && error.name === 'WorkflowUpdateRPCTimeoutOrCancelledError') return true
+  const code = grpcOf(error)?.code
+  return code === GRPC.deadlineExceeded || code === GRPC.cancelled
+}
 
 /** Asks a run something that its worker has to answer; `undefined` when none does within five seconds. */
 export async function askRun<T>({ connection }: Session, ask: () => Promise<T>): Promise<T | undefined> {

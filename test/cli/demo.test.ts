@@ -1,6 +1,7 @@
+import { Client, Connection } from '@temporalio/client'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { countersign, inBackground, useFolder } from './cli.ts'
 
 const folder = useFolder()
@@ -67,6 +68,12 @@ test('--keep leaves it running for other terminals until SIGINT, and the printed
   expect(list.stdout).toContain('-small\n')
   expect(list.stdout).toContain('-large\n')
   expect(list.code).toBe(0)
+  const [, workflowId = ''] = /(demo-\S+-large)\n/.exec(list.stdout) ?? []
+  const undo = await countersign(['undo', workflowId, '--by', 'olga', '--wait', '--state-dir', stateDir], {
+    cwd: folder(),
+  })
+  expect(undo.stdout).toContain('ended     reverted\n')
+  expect(undo.code).toBe(0)
   demo.signal('SIGINT')
   const { code, stdout } = await demo.ended
   expect(stdout).toMatch(
@@ -76,4 +83,19 @@ test('--keep leaves it running for other terminals until SIGINT, and the printed
   expect(code).toBe(0)
   const after = await countersign(['list', '--state-dir', stateDir], { cwd: folder() })
   expect(after.stderr).toContain('  code  temporal_not_configured\n')
+})
+
+test('on a Temporal that is configured, the demo takes its own task queue and leaves no run open', async () => {
+  const env = { TMPDIR: folder(), TEMPORAL_ADDRESS: inject('temporalAddress') }
+  const { code, stdout, stderr } = await countersign(['demo', '--json'], { cwd: folder(), env })
+  expect(stderr).toContain(`Temporal  ${inject('temporalAddress')}, namespace default (TEMPORAL_ADDRESS)\n`)
+  const { ok, runs } = JSON.parse(stdout) as DemoOutput
+  expect(ok).toBe(true)
+  expect(code).toBe(0)
+  const connection = await Connection.connect({ address: inject('temporalAddress') })
+  const { workflow } = new Client({ connection })
+  for (const { workflowId } of runs) {
+    expect((await workflow.getHandle(workflowId).describe()).status.name).not.toBe('RUNNING')
+  }
+  await connection.close()
 })

@@ -104,6 +104,16 @@ test('an unknown namespace is named', async () => {
   expect(code).toBe(1)
 })
 
+test.each(['show', 'cancel', 'approve', 'undo'])('%s of an unknown run is exit code 1', async (command) => {
+  const more = command === 'approve' || command === 'undo' ? ['--by', 'ben'] : []
+  const { code, stdout, stderr } = await run([command, 'nothing-here', ...more], 'default')
+  expect(stderr).toBe(
+    'error: no open run `nothing-here`\n  help  Check the workflow id and the namespace.\n  code  run_not_found\n',
+  )
+  expect(stdout).toBe('')
+  expect(code).toBe(1)
+})
+
 test('a database that does not answer is named without its password', async () => {
   const url = 'postgres://ana:hunter2@127.0.0.1:1/ledger'
   const { code, stderr } = await run(['setup'], 'default', { DATABASE_URL: url })

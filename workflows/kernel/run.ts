@@ -350,7 +350,13 @@ export class KernelRun implements Run {
     }
     this.#saga.register(step, tool, input)
     this.#board.flush()
-    const result = await activity<StepResult>(tool.name, { input, warrant }, stepOptions(tool, step, describe))
+    let result: StepResult
+    try {
+      result = await activity<StepResult>(tool.name, { input, warrant }, stepOptions(tool, step, describe))
+    } catch (error) {
+      this.#board.note('act', `${describe}: ${failureOf(error)?.message ?? 'not done'}`, step)
+      throw error
+    }
     this.#board.setEffect(step, 'done')
     this.#board.note('act', describe, step)
     return result

@@ -35,7 +35,7 @@ export function define(command: Command): void {
     .option('--workspace <name>', 'the workspace (default: default)', filled)
     .option('--request <json>', 'the request, or - to read it from stdin')
     .option('--request-file <file>', 'a file with the request')
-    .option('--id <workflow id>', 'a business id: it is refused while a run with it is open', filled)
+    .option('--id <workflow id>', 'a business id: a second run with it is refused', filled)
     .option('--wait', 'wait for the outcome')
     .action(start)
 }

@@ -36,7 +36,7 @@ function answersIn(warrant: Warrant, workflowId: string, undoUntil: string | nul
   const cited = evidence.map(({ receipt: { kind, reference, at } }) => `${kind} ${reference}, read ${clock(at)}`)
   const rules = decision.matches.map(({ rule, because }) => `${because} (${rule})`)
   const people = approvals.map(({ by, at, comment }) => `approved by ${by} at ${clock(at)}, “${comment}”`)
-  const until = undoUntil === null ? '' : `: countersign undo ${workflowId}, until ${moment(undoUntil)}`
+  const until = undoUntil === null ? '' : `: countersign undo ${workflowId} --by <you>, until ${moment(undoUntil)}`
   return {
     evidence: plain(cited.join('; ')),
     rule: plain([...rules, ...people].join('; ')),

@@ -34,9 +34,14 @@ export async function demo(options: DemoOptions): Promise<void> {
     const parts = { stateDir, taskQueue: queueOn, project: sampleProject, logLevel, stack } as const
     const development = await startDevelopment(parts, closing)
     const { session, host } = development
+    const started: string[] = []
+    if (session.taskQueue !== DEFAULT_TASK_QUEUE) closing.add(() => endRuns(session, started))
 
     const played = await Promise.race([
-      playAll(development, stopping.isAsked),
+      playAll(development, (workflowId) => {
+        started.push(workflowId)
+        return !stopping.isAsked()
+      }),
       stopping.asked.then(() => []),
       host.ended.then(() => []),
     ])
@@ -58,7 +63,7 @@ export async function demo(options: DemoOptions): Promise<void> {
       say('The servers stop now, and the links with them; `countersign demo --keep` leaves them running.')
       return
     }
-    for (const line of kept(session)) say(line)
+    for (const line of kept(session, large.workflowId)) say(line)
     await Promise.race([stopping.asked, host.ended])
   } finally {
     await closing.close()
@@ -69,15 +74,26 @@ export async function demo(options: DemoOptions): Promise<void> {
 const queueOn = ({ servers }: Stack): string =>
   servers.temporalPid === undefined ? `countersign-demo-${randomUUID()}` : DEFAULT_TASK_QUEUE
 
+/** On a Temporal that goes on without us: nobody would ever close the undo windows that are still open. */
+async function endRuns({ temporal }: Session, workflowIds: readonly string[]): Promise<void> {
+  for (const workflowId of workflowIds) {
+    const run = temporal.workflow.getHandle(workflowId)
+    await run.terminate('the demo is over').catch(() => undefined) // most of them are closed
+  }
+}
+
 async function temporaryFolder(closing: Closing): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-demo-'))
   closing.add(() => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
-const kept = ({ place, flags }: Session): readonly string[] => [
+const kept = ({ place, flags }: Session, workflowId: string): readonly string[] => [
   '',
   style('bold', 'Everything stays up until Ctrl-C.'),
   ...(place.uiUrl === null ? [] : [`  Temporal UI  ${place.uiUrl}`]),
-  `  In another terminal: countersign list${flags}`,
+  '  In another terminal:',
+  `    countersign list${flags}`,
+  `    countersign show ${workflowId}${flags}`,
+  `    countersign undo ${workflowId} --by <you>${flags}`,
 ]

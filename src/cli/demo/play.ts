@@ -20,18 +20,22 @@ export interface Played {
   readonly asExpected: boolean
 }
 
-/** Plays all scenes, one after the other; `isStopped` is asked before each. */
-export async function playAll(development: Development, isStopped: () => boolean): Promise<readonly Played[]> {
+/** Plays all scenes, one after the other; `goOn` hears the workflow id of each before it starts, and may say no. */
+export async function playAll(
+  development: Development,
+  goOn: (workflowId: string) => boolean,
+): Promise<readonly Played[]> {
   // On a shared Temporal, two demos must not meet.
   const tag = randomUUID().slice(0, 6)
   const played: Played[] = []
   say()
   say(`${SCENES.length} refund requests, one after the other, under policies/refund-request.yaml. Times are UTC.`)
   for (const [at, scene] of SCENES.entries()) {
-    if (isStopped()) break
+    const workflowId = `demo-${tag}-${scene.name}`
+    if (!goOn(workflowId)) break
     say()
     say(style('bold', `${at + 1}/${SCENES.length}  ${scene.request}: ${scene.story}`))
-    played.push(await play(development, scene, `demo-${tag}-${scene.name}`))
+    played.push(await play(development, scene, workflowId))
   }
   return played
 }
