@@ -2,15 +2,13 @@ import type { Action, Match } from '../contract/action.ts'
 import type { Facts, FactValue } from '../contract/fact.ts'
 import { formatMoney, isMoney } from '../contract/money.ts'
 import type { PendingApproval } from '../contract/run.ts'
-import { changeText, citationText } from '../contract/text.ts'
+import { changeText, citationText, matchText } from '../contract/text.ts'
 import { shellWord } from './session.ts'
 import { plain } from './terminal.ts'
 import { moment } from './time.ts'
 
 const factText = (value: FactValue): string =>
   isMoney(value) ? formatMoney(value) : typeof value === 'string' ? `“${value}”` : String(value)
-
-const matchText = ({ rule, because }: Match): string => `${because}  (${rule})`
 
 /** A label before the first of several lines. */
 const labelled = (label: string, lines: readonly string[]): readonly string[] =>

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { type Digest, digestOf, isDigest } from './digest.ts'
 import type { Evidence, EvidenceKind, RunKey, StepResult } from './evidence.ts'
-import type { Facts, FactValue } from './fact.ts'
+import type { Facts, FactValue, Trust } from './fact.ts'
+import type { FailureCode } from './failures.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Principal } from './principal.ts'
+import type { WriteTool } from './tool.ts'
 
 /** One field of a record that an action would change, as a person reads it. */
 export interface Change {
@@ -65,6 +67,8 @@ export interface Match {
   readonly rule: string
   readonly effect: Effect
   readonly fact?: string
+  /** How far the fact is trusted: a rule that matched on a model's word is advisory. */
+  readonly trust?: Trust
   readonly value?: FactValue
   /** What it was compared with. */
   readonly threshold?: Json
@@ -103,7 +107,16 @@ export interface Approval {
 /** How the effect can be undone, as it was known when the warrant was issued. */
 export interface UndoPath {
   readonly does: string
+  /** How long after completion an operator may have it undone; `null`: only the run itself undoes it. */
+  readonly windowMinutes: number | null
 }
+
+/** How an effect of a tool can be undone under a policy; `null`: it cannot. */
+export const undoPathOf = (
+  { undo }: Pick<WriteTool, 'undo'>,
+  rollback: { readonly enabled: boolean; readonly windowMinutes: number },
+): UndoPath | null =>
+  undo === null ? null : { does: undo.does, windowMinutes: rollback.enabled ? rollback.windowMinutes : null }
 
 /** What lets one action run once: issued by the kernel, believed by nobody, checked by the host. */
 export interface Warrant {
@@ -142,8 +155,8 @@ export interface UndoWarrant {
   readonly tool: string
   readonly policyDigest: Digest
   readonly inputDigest: Digest
-  /** Why: the failure code, `cancelled` or `undo_requested`. */
-  readonly why: string
+  /** Why: what ended the run, `undo_requested`, or `effect_abandoned` for a write that the playbook gave up. */
+  readonly why: FailureCode
   readonly by: string | null
   readonly issuedAt: string
 }
@@ -156,5 +169,4 @@ export interface LedgerEntry {
   readonly input: Json
   readonly inputDigest: Digest
   readonly result: StepResult | null
-  readonly undo: UndoPath | null
 }

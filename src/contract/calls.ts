@@ -55,4 +55,6 @@ export interface UndoResult {
 /** The argument of the local activity `countersign.recall`. */
 export interface RecallCall {
   readonly runKey: RunKey
+  /** One step, with its result; `null`: all steps of the run, without results. */
+  readonly step: string | null
 }

@@ -26,6 +26,7 @@ export const FAILURES = {
   run_not_found: final('caller', 'Check the workflow id and the namespace.'),
   // What the policy said.
   denied_by_policy: final('policy', 'Read the rule that matched; change the request or the policy.'),
+  escalated_by_policy: final('policy', 'A rule hands the case to a person; take it over by hand.'),
   tool_not_listed: final('policy', 'List the tool in the playbook contract, or do not call it.'),
   decision_failed: final(
     'policy',
@@ -54,7 +55,8 @@ export const FAILURES = {
   undo_disabled: final('policy', 'The policy of this run has rollback disabled.'),
   undo_window_closed: final('approver', 'The undo window is over; correct the records by hand.'),
   undo_not_completed: final('approver', 'Only a completed run can be undone; cancel a run that is still going.'),
-  undo_requested: final('approver', 'The run is being undone.'),
+  undo_requested: final('approver', 'Somebody had the completed run undone.'),
+  undo_under_way: final('approver', 'The run is being undone already.'),
   cancelled: final('approver', 'Somebody cancelled the run.'),
   resolve_malformed: final('approver', 'Send {step, resolution: retry | settled, by, comment}.'),
   resolve_unknown_step: final('approver', 'No incident waits under that step; see `countersign show`.'),
@@ -71,6 +73,7 @@ export const FAILURES = {
   effect_conflict: final('platform', 'This step already did something else; look at the ledger.'),
   effect_unknown: final('tool', 'It is not known whether the effect happened; find out and resolve the incident.'),
   effect_in_flight: again('tool', 'Another attempt of this step may still be running; it is asked again later.'),
+  effect_abandoned: final('playbook', 'A write failed and the playbook went on without it; it is barred.'),
   effect_irreversible: final(
     'tool',
     'The effect cannot be undone; correct the records by hand and resolve the incident.',

@@ -133,7 +133,7 @@ export type UndoMessage = z.input<typeof undoMessage>
  * compensation again, `settled` states that it was put right by hand.
  */
 export const resolveMessage = z.strictObject({
-  step: person,
+  step: z.string().min(1).max(200),
   resolution: z.enum(['retry', 'settled']),
   by: person,
   comment,

@@ -1,4 +1,4 @@
-import type { Change, Citation } from './action.ts'
+import type { Change, Citation, Match } from './action.ts'
 
 /** `payment/pay_1042 refundable: $120.00 → $0.00` */
 export const changeText = (change: Change): string => `${change.record} ${change.field}: ${change.from} → ${change.to}`
@@ -6,3 +6,7 @@ export const changeText = (change: Change): string => `${change.record} ${change
 /** `record order/ord_1042 (step billing.getOrder-1, read 2026-11-23T16:05:51.000Z)` */
 export const citationText = (citation: Citation): string =>
   `${citation.kind} ${citation.reference} (step ${citation.step}, read ${citation.at})`
+
+/** `refund_amount_usd is $120.00, at least $50.00, on a model's reading (requires_approval_if.refund_amount_usd_gte)` */
+export const matchText = ({ because, rule, trust }: Match): string =>
+  `${because}${trust === 'model' ? ", on a model's reading" : ''} (${rule})`

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { LedgerEntry, UndoPath } from '../contract/action.ts'
+import type { LedgerEntry } from '../contract/action.ts'
 import type { Digest } from '../contract/digest.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
@@ -21,7 +21,6 @@ export interface Claim extends EffectKey {
   readonly input: Json
   readonly inputDigest: Digest
   readonly actionDigest: Digest | null
-  readonly undo: UndoPath | null
 }
 
 /** A claimed step: this attempt may run while its fence is the newest. */
@@ -36,7 +35,6 @@ const entryOf = (row: {
   input: unknown
   input_digest: string
   result: StepResult | null
-  undo: UndoPath | null
 }): LedgerEntry => ({
   step: row.step,
   tool: row.tool,
@@ -44,10 +42,9 @@ const entryOf = (row: {
   input: row.input as Json,
   inputDigest: row.input_digest as Digest,
   result: row.result,
-  undo: row.undo,
 })
 
-const columns = ['step', 'tool', 'state', 'input', 'input_digest', 'result', 'undo', 'fence', 'lease_until'] as const
+const columns = ['step', 'tool', 'state', 'input', 'input_digest', 'result', 'fence', 'lease_until'] as const
 
 /** Everything the ledger has of a run, in the order in which it was claimed. */
 export async function effectsOf(db: Db, runKey: RunKey): Promise<readonly LedgerEntry[]> {
@@ -78,7 +75,7 @@ export async function findEffect(db: Db, key: EffectKey): Promise<LedgerEntry | 
  */
 export async function claim(
   db: Db,
-  { runKey, step, tool, input, inputDigest, actionDigest, undo }: Claim,
+  { runKey, step, tool, input, inputDigest, actionDigest }: Claim,
   leaseMs: number | null,
 ): Promise<Claimed | LedgerEntry> {
   const lease = leaseMs === null ? null : sql<Date>`now() + make_interval(secs => ${leaseMs / 1000})`
@@ -92,7 +89,6 @@ export async function claim(
       input: JSON.stringify(input),
       input_digest: inputDigest,
       action_digest: actionDigest,
-      undo: undo === null ? null : JSON.stringify(undo),
       lease_until: lease,
     })
     .onConflict((conflict) => conflict.doNothing())
@@ -193,7 +189,6 @@ export async function bar(db: Db, step: Omit<Claim, 'actionDigest'>): Promise<Le
       input: JSON.stringify(step.input),
       input_digest: step.inputDigest,
       action_digest: null,
-      undo: step.undo === null ? null : JSON.stringify(step.undo),
     })
     .onConflict((conflict) => conflict.doNothing())
     .returning('step')

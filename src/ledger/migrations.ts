@@ -33,7 +33,6 @@ const migrations: Readonly<Record<string, Migration>> = {
           input jsonb NOT NULL,
           input_digest text NOT NULL,
           action_digest text,
-          undo jsonb,
           result jsonb,
           fence integer NOT NULL DEFAULT 1,
           lease_until timestamptz,

@@ -15,8 +15,8 @@ export interface RunRow {
   readonly buildId: string
 }
 
-/** Writes a run down once; a second call with the same run key changes nothing. */
-export async function insertRun(db: LedgerDatabase, run: RunRow): Promise<void> {
+/** Writes a run down once, and answers with what stands: of two attempts that race, the first counts. */
+export async function insertRun(db: LedgerDatabase, run: RunRow): Promise<RunRow> {
   await db
     .insertInto('countersign.runs')
     .values({
@@ -31,6 +31,7 @@ export async function insertRun(db: LedgerDatabase, run: RunRow): Promise<void> 
     })
     .onConflict((conflict) => conflict.doNothing())
     .execute()
+  return (await findRun(db, run.runKey)) ?? run
 }
 
 export async function findRun(db: LedgerDatabase, runKey: RunKey): Promise<RunRow | undefined> {

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
-import type { LedgerEntry, UndoPath } from '../contract/action.ts'
+import type { LedgerEntry } from '../contract/action.ts'
 import type { StepResult } from '../contract/evidence.ts'
 import type { Principal } from '../contract/principal.ts'
 
@@ -33,8 +33,6 @@ interface EffectTable {
   input: JSONColumnType<object>
   input_digest: string
   action_digest: string | null
-  /** How it can be undone, as the warrant said. */
-  undo: ColumnType<UndoPath | null, string | null, string | null>
   result: ColumnType<StepResult | null, string | null, string | null>
   /** Grows with each attempt that takes the step over; an attempt with an older one writes nothing. */
   fence: Generated<number>

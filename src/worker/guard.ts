@@ -1,5 +1,12 @@
 import type { Info } from '@temporalio/activity'
-import { actionDigestOf, type Approval, citationOf, inputDigestOf, type Warrant } from '../contract/action.ts'
+import {
+  actionDigestOf,
+  type Approval,
+  citationOf,
+  inputDigestOf,
+  undoPathOf,
+  type Warrant,
+} from '../contract/action.ts'
 import { contradictions, factsOfAction, missingEvidence } from '../contract/derive.ts'
 import { canonicalJson, type Digest } from '../contract/digest.ts'
 import type { RunKey } from '../contract/evidence.ts'
@@ -130,6 +137,9 @@ export async function checkWarrant(
   const decision = decide(policy, tool, facts)
   if (!same(facts, warrant.facts) || !same(decision, warrant.decision)) {
     throw refuse('warrant_decision_differs', `the host decides \`${decision.effect}\` on other facts or rules`)
+  }
+  if (!same(undoPathOf(tool, policy.rollback), warrant.undo)) {
+    throw refuse('warrant_mismatch', 'the undo path is not the one of tool and policy')
   }
   const actionDigest = actionDigestOf({
     runKey: warrant.runKey,

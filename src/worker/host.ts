@@ -14,6 +14,7 @@ import type {
 import { type Digest, digestOf } from '../contract/digest.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
 import { fail, failureOf } from '../contract/failures.ts'
+import { firstIssue } from '../contract/issue.ts'
 import type { Json } from '../contract/json.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
 import type { Principal } from '../contract/principal.ts'
@@ -31,7 +32,7 @@ import type { OpenedRun, Policy } from '../policy/types.ts'
 import type { ReadImplementation, Thinker, WriteImplementation } from '../tools/implementation.ts'
 import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } from './guard.ts'
 import type { Registry } from './registry.ts'
-import { attested, firstIssue, parseInput, parseOutput, typed } from './steps.ts'
+import { attested, parseInput, parseOutput, typed } from './steps.ts'
 import { executeOnce, toolCall, undoOnce } from './writes.ts'
 
 /** Everything the activities of a worker stand on. */
@@ -121,7 +122,7 @@ class Host {
         kernelVersion: KERNEL_VERSION,
         buildId,
       }
-      await insertRun(db, run)
+      run = await insertRun(db, run)
     }
     if (run.requestDigest !== requestDigest || run.workflowType !== at.type) {
       throw fail('request_invalid', `\`${runKey}\` was opened with another request`)
@@ -141,9 +142,14 @@ class Host {
     }
   }
 
-  async recall({ runKey }: RecallCall): Promise<readonly LedgerEntry[]> {
+  async recall({ runKey, step }: RecallCall): Promise<readonly LedgerEntry[]> {
     await this.#checkCaller(runKey)
-    return await effectsOf(this.#options.db, runKey)
+    if (step === null) {
+      // Without the results: all of them together could be more than Temporal carries.
+      return (await effectsOf(this.#options.db, runKey)).map((entry) => ({ ...entry, result: null }))
+    }
+    const entry = await findEffect(this.#options.db, { runKey, step })
+    return entry === undefined ? [] : [entry]
   }
 
   async read(how: ReadImplementation, { runKey, step, input: raw }: ReadCall): Promise<StepResult> {

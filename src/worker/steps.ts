@@ -4,6 +4,7 @@ import { canonicalJson, digestOf } from '../contract/digest.ts'
 import type { EvidenceKind, Receipt, RunKey, StepResult } from '../contract/evidence.ts'
 import { fail, type FailureCode, failureOf } from '../contract/failures.ts'
 import { inputDigestOf } from '../contract/action.ts'
+import { firstIssue } from '../contract/issue.ts'
 import { MAX_LOCAL_RESULT_BYTES, MAX_RESULT_BYTES } from '../contract/limits.ts'
 import type { Json } from '../contract/json.ts'
 import type { Thought, Tool } from '../contract/tool.ts'
@@ -16,16 +17,6 @@ export function parseInput(contract: Tool | Thought, input: unknown): unknown {
   const parsed = contract.input.safeParse(input)
   if (parsed.success) return parsed.data
   throw fail('input_invalid', `${contract.name}: ${firstIssue(parsed.error)}`)
-}
-
-/** The first thing that a schema found, in words. */
-export function firstIssue(error: {
-  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]
-}): string {
-  const [issue] = error.issues
-  if (issue === undefined) return 'invalid'
-  const where = issue.path.map(String).join('.')
-  return where === '' ? issue.message : `\`${where}\`: ${issue.message}`
 }
 
 /** Parses what a tool or a model returned into plain JSON, within the size that Temporal carries. */

@@ -74,7 +74,6 @@ export async function executeOnce(
     input,
     inputDigest: warrant.inputDigest,
     actionDigest: warrant.actionDigest,
-    undo: warrant.undo,
   }
   const parsed = parseInput(how.contract, input)
   return how.contract.idempotency === 'transaction'
@@ -208,7 +207,6 @@ export async function undoOnce(
     tool: how.contract.name,
     input: null,
     inputDigest,
-    undo: null,
   })
   if (known === undefined) return { state: 'not_done', text: `${undoes} had not happened; it is barred now` }
   switch (known.state) {

@@ -12,6 +12,8 @@ const judged = (fact: string, operator: Operator, operands: readonly Operand[], 
   return decide(policyOf({ requiresApprovalIf: [trigger] }), pay, facts)
 }
 
+const trustOf = (fact: string) => pay.declares[fact]?.trust
+
 /** fact, operator, operands, value, and why it matches (`null`: it does not). */
 type Row = readonly [string, Operator, readonly Operand[], FactValue, string | null]
 
@@ -105,7 +107,7 @@ describe('operators', () => {
   test.each(ROWS)('%s %s %j of %j: %s', (fact, operator, operands, value, because) => {
     const rule = `requires_approval_if.${fact}_${operator}`
     const threshold = OPERATOR_RULES[operator].takes === 'one' ? operands[0] : operands
-    const match = { rule, effect: 'require_approval', fact, value, threshold, because }
+    const match = { rule, effect: 'require_approval', fact, trust: trustOf(fact), value, threshold, because }
     expect(judged(fact, operator, operands, value)).toEqual(
       because === null ? { effect: 'allow', matches: [] } : { effect: 'require_approval', matches: [match] },
     )
@@ -143,6 +145,7 @@ describe('operators', () => {
           rule: `requires_approval_if.${fact}_exists`,
           effect: 'require_approval',
           fact,
+          trust: trustOf(fact),
           threshold: false,
           because: `${fact} is not known`,
         },
@@ -176,6 +179,7 @@ describe('operators', () => {
           rule: `requires_approval_if.${fact}_${operator}`,
           effect: 'deny',
           fact,
+          trust: trustOf(fact),
           because: `${fact} cannot be compared: it is not what its contract declares`,
         },
       ],

@@ -1,6 +1,7 @@
 import { condition } from '@temporalio/workflow'
 import { type Action, actionDigestOf, type Approval, decideMessage, type Decision } from '../../src/contract/action.ts'
 import type { FailureCode } from '../../src/contract/failures.ts'
+import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
 import type { Answer, PendingApproval } from '../../src/contract/run.ts'
 import { samePerson } from '../../src/contract/principal.ts'
@@ -73,8 +74,7 @@ export class Approvals {
   #judge(raw: unknown): Answer {
     const parsed = decideMessage.safeParse(raw)
     if (!parsed.success) {
-      const first = parsed.error.issues[0]
-      return refuse('decision_malformed', `${first?.path.join('.') ?? ''}: ${first?.message ?? 'not a decision'}`)
+      return refuse('decision_malformed', firstIssue(parsed.error))
     }
     const message = parsed.data
     const ask = this.#asks.get(message.step)

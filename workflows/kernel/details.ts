@@ -1,4 +1,4 @@
-import { citationText, changeText } from '../../src/contract/text.ts'
+import { changeText, citationText, matchText } from '../../src/contract/text.ts'
 import { formatMicroUsd } from '../../src/contract/money.ts'
 import type { PendingApproval, RunStatus } from '../../src/contract/run.ts'
 
@@ -19,7 +19,7 @@ function question(workflowId: string, ask: PendingApproval): string[] {
     '',
     `**${plain(ask.describe)}** (step ${plain(ask.step)})`,
     '',
-    ...ask.decision.matches.map((match) => `- because ${plain(match.because)} (${plain(match.rule)})`),
+    ...ask.decision.matches.map((match) => `- because ${plain(matchText(match))}`),
     ...ask.action.changes.map((change) => `- would change ${plain(changeText(change))}`),
     ...ask.action.evidence.map((citation) => `- rests on ${plain(citationText(citation))}`),
     '',

@@ -32,6 +32,18 @@ export const bareCase = (code: FailureCode, message: string, by: string | null =
   by,
 })
 
+/** An end with what led to it. */
+export const endWith = (
+  state: End['state'],
+  code: FailureCode,
+  message: string,
+  why: Partial<Pick<Case, 'facts' | 'action' | 'rules' | 'by'>> = {},
+): End => ({ state, because: { ...bareCase(code, message), ...why } })
+
+/** The state that a policy's word for it leads to. */
+export const endState = (how: 'escalate' | 'refuse'): 'escalated' | 'refused' =>
+  how === 'escalate' ? 'escalated' : 'refused'
+
 /** What an error thrown through the playbook means. A plain throw is the playbook's failure, never a wedged task. */
 export function endOf(error: unknown): End {
   if (error instanceof EndOfRun) return error.end

@@ -14,6 +14,7 @@ import type { OpenRunCall } from '../../src/contract/calls.ts'
 import { canonicalJson } from '../../src/contract/digest.ts'
 import { runKeyOf } from '../../src/contract/evidence.ts'
 import { fail, type FailureCode } from '../../src/contract/failures.ts'
+import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import { type Answer, type RunResult, type RunStatus, type StartMessage, undoMessage } from '../../src/contract/run.ts'
@@ -158,11 +159,16 @@ class Execution {
     }
     return await CancellationScope.nonCancellable(async () => {
       await run.settle()
-      const end = run.end ?? ended
-      const completes = 'outcome' in end
-      await run.adoptStrays(completes)
+      let end = run.end ?? ended
+      try {
+        await run.adoptStrays('outcome' in end)
+      } catch (error) {
+        // What is registered is compensated all the same.
+        end = endOf(error)
+      }
       // A write that failed and that the playbook got over must not happen late.
-      if (completes) await this.#saga.unwind({ why: 'not_done', by: null }, opened.policyDigest, ['running'])
+      if ('outcome' in end)
+        await this.#saga.unwind({ why: 'effect_abandoned', by: null }, opened.policyDigest, ['running'])
       return end
     })
   }
@@ -214,12 +220,12 @@ class Execution {
 
   #requestUndo(raw: unknown): Answer {
     const parsed = undoMessage.safeParse(raw)
-    if (!parsed.success) return this.#refuseUndo('undo_malformed', 'send {by, comment}')
+    if (!parsed.success) return this.#refuseUndo('undo_malformed', firstIssue(parsed.error))
     const { by, comment } = parsed.data
     if (this.#board.state !== 'completed') {
       return this.#refuseUndo('undo_not_completed', `the run is ${this.#board.state}, not completed`)
     }
-    if (this.#undo !== undefined) return this.#refuseUndo('undo_requested', 'the run is being undone already')
+    if (this.#undo !== undefined) return this.#refuseUndo('undo_under_way', 'the run is being undone already')
     if (this.#board.undoUntil === null) {
       return this.#refuseUndo('undo_disabled', 'the policy of the run gives it no undo window')
     }

@@ -3,6 +3,7 @@ import { inputDigestOf, type UndoWarrant } from '../../src/contract/action.ts'
 import type { UndoResult } from '../../src/contract/calls.ts'
 import type { Digest } from '../../src/contract/digest.ts'
 import { type FailureCode, failureOf } from '../../src/contract/failures.ts'
+import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
 import { type Answer, type EffectStatus, resolveMessage } from '../../src/contract/run.ts'
 import type { WriteTool } from '../../src/contract/tool.ts'
@@ -12,7 +13,7 @@ import { activity, undoOptions } from './dispatch.ts'
 
 /** Why effects are undone, and on whose word. */
 export interface UndoReason {
-  readonly why: string
+  readonly why: FailureCode
   readonly by: string | null
 }
 
@@ -106,17 +107,20 @@ export class Saga {
   /** The handler of `resolve`. */
   resolve(raw: unknown): Answer {
     const parsed = resolveMessage.safeParse(raw)
-    if (!parsed.success) {
-      return { accepted: false, code: 'resolve_malformed', message: 'send {step, resolution, by, comment}' }
-    }
+    if (!parsed.success) return this.#refuse('resolve_malformed', firstIssue(parsed.error))
     const { step, resolution, by, comment } = parsed.data
     if (!this.#board.incidents.some((incident) => incident.step === step) || this.#resolutions.has(step)) {
-      return { accepted: false, code: 'resolve_unknown_step', message: `no incident waits at \`${step}\`` }
+      return this.#refuse('resolve_unknown_step', `no incident waits at \`${step}\``)
     }
     this.#resolutions.set(step, resolution)
     const said = comment === '' ? '' : `: ${comment}`
     this.#board.note('decide', `${by} (unauthenticated) resolves the incident as ${resolution}${said}`, step)
     return { accepted: true, message: `the incident at \`${step}\` is resolved as ${resolution}` }
+  }
+
+  #refuse(code: FailureCode, message: string): Answer {
+    this.#board.note('incident', `a resolution was refused: ${message}`)
+    return { accepted: false, code, message }
   }
 
   async #undo(effect: Registered, reason: UndoReason, policyDigest: Digest): Promise<Incident | undefined> {

@@ -50,7 +50,7 @@ export async function demo(options: DemoOptions): Promise<void> {
       process.exitCode = EXIT.couldNotRun
       return
     }
-    const answers = await answersOf(session.temporal, large.workflowId, 'billing.refund', large.result.undoUntil)
+    const answers = await answersOf(session.temporal, large.workflowId, 'billing.refund')
     say()
     if (options.json) outJson(summaryJson(played, answers))
     else for (const line of summaryLines(played, answers)) out(line)

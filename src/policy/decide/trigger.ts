@@ -51,7 +51,14 @@ function decided(
 
   const found = value === undefined ? undefined : comparableOf(value, declaration)
   const comparables = operands.map((operand) => comparableOf(operand, operator === 'exists' ? KNOWN : declaration))
-  const match = { rule, effect, fact, ...(value === undefined ? {} : { value }), threshold: thresholdOf(trigger) }
+  const match = {
+    rule,
+    effect,
+    fact,
+    trust: declaration.trust,
+    ...(value === undefined ? {} : { value }),
+    threshold: thresholdOf(trigger),
+  }
   if (operator === 'exists') {
     if (!holds(found !== undefined, comparables)) return undefined
     return { ...match, because: found === undefined ? `${fact} is not known` : `${fact} is known` }
@@ -78,6 +85,12 @@ export function judge(
     return decided(trigger, effect, declaration, value)
   } catch {
     const { id: rule, fact } = trigger
-    return { rule, effect: 'deny', fact, because: `${fact} cannot be compared: it is not what its contract declares` }
+    return {
+      rule,
+      effect: 'deny',
+      fact,
+      trust: declaration.trust,
+      because: `${fact} cannot be compared: it is not what its contract declares`,
+    }
   }
 }

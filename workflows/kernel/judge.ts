@@ -1,0 +1,95 @@
+import { type Action, citationOf, type Decision, type Preview } from '../../src/contract/action.ts'
+import { contradictions, factsOfAction, missingEvidence } from '../../src/contract/derive.ts'
+import type { Evidence, RunKey } from '../../src/contract/evidence.ts'
+import type { Facts } from '../../src/contract/fact.ts'
+import { failureOf } from '../../src/contract/failures.ts'
+import type { Json } from '../../src/contract/json.ts'
+import type { PlaybookContract } from '../../src/contract/playbook.ts'
+import type { Tool, WriteTool } from '../../src/contract/tool.ts'
+import { decide } from '../../src/policy/decide/index.ts'
+import type { OpenedRun, Policy } from '../../src/policy/types.ts'
+import { type End, endState, endWith } from './ends.ts'
+
+/** One action on its way through the kernel. */
+export interface Attempt {
+  readonly step: string
+  readonly tool: WriteTool
+  readonly input: Json
+  readonly evidence: readonly Evidence[]
+}
+
+/** What the policy decided, and on which facts. */
+export interface Ruling {
+  readonly decision: Decision
+  readonly facts: Facts
+}
+
+/** What budget, evidence and policy say of one action: do it, ask first, or end the run. */
+export type Verdict = ({ readonly kind: 'go' | 'ask' } & Ruling) | { readonly kind: 'end'; readonly end: End }
+
+export const isListed = (contract: PlaybookContract, tool: Tool): boolean =>
+  contract.tools.some((listed) => listed.name === tool.name)
+
+export const notListed = (tool: Tool): End =>
+  endWith('refused', 'tool_not_listed', `the playbook does not list \`${tool.name}\``)
+
+export const overToolBudget = (policy: Policy): End =>
+  endWith(
+    endState(policy.budget.onExceeded),
+    'tool_budget_exceeded',
+    `the policy allows ${policy.maxToolCalls} tool calls, and the run needs another one`,
+  )
+
+/** The action as it is shown to people, once a preview told what it would change. */
+export const actionOf = (
+  { step, tool, input, evidence }: Attempt,
+  facts: Facts,
+  run: { readonly runKey: RunKey } & Pick<OpenedRun, 'policyDigest'>,
+  preview?: Preview,
+): Action => ({
+  runKey: run.runKey,
+  step,
+  tool: tool.name,
+  input,
+  facts,
+  evidence: evidence.map(citationOf),
+  changes: preview?.changes ?? [],
+  expect: preview?.expect ?? {},
+  policyDigest: run.policyDigest,
+})
+
+const no = (end: End): Verdict => ({ kind: 'end', end })
+
+/** Judges an action. Pure, so that replaying the history proves each decision again. */
+export function judge(contract: PlaybookContract, opened: OpenedRun, attempt: Attempt, withinBudget: boolean): Verdict {
+  const { policy } = opened
+  const { step, tool, input, evidence } = attempt
+  if (!isListed(contract, tool)) return no(notListed(tool))
+  if (!withinBudget) return no(overToolBudget(policy))
+  const missing = missingEvidence(tool, evidence, policy.audit.logLevel === 'evidence')
+  if (missing.length > 0) {
+    return no(endWith('escalated', 'evidence_missing', `\`${step}\` does not cite ${missing.join(', ')}`))
+  }
+  let facts: Facts
+  try {
+    facts = factsOfAction(tool, input, evidence)
+  } catch (error) {
+    return no(endWith('refused', 'decision_failed', failureOf(error)?.message ?? String(error)))
+  }
+  const why = { facts, action: actionOf(attempt, facts, opened) }
+  const against = contradictions(tool, input, evidence)
+  if (against.length > 0) return no(endWith('escalated', 'evidence_unsupported', against.join('; '), why))
+  const decision = decide(policy, tool, facts)
+  const rules = decision.matches
+  const message = rules.map((match) => match.because).join('; ')
+  switch (decision.effect) {
+    case 'allow':
+      return { kind: 'go', decision, facts }
+    case 'require_approval':
+      return { kind: 'ask', decision, facts }
+    case 'deny':
+      return no(endWith('refused', 'denied_by_policy', message, { ...why, rules }))
+    case 'escalate':
+      return no(endWith('escalated', 'escalated_by_policy', message, { ...why, rules }))
+  }
+}
