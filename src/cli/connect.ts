@@ -4,6 +4,7 @@ import { failureOf } from '../contract/failures.ts'
 import { databaseFailure, type LedgerDatabase, openDatabase } from '../ledger/database.ts'
 import { CliError } from './errors.ts'
 import { GRPC, grpcOf } from './grpc.ts'
+import { say } from './terminal.ts'
 import { type DatabasePlace, type TemporalPlace, withoutPassword } from './where.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -33,7 +34,7 @@ export async function connectClient(place: TemporalPlace): Promise<Connection> {
 
 /** Opens the database and asks it one thing; fails with `database_unavailable`, naming who said where it is. */
 export async function connectDatabase(place: DatabasePlace): Promise<LedgerDatabase> {
-  const db = openDatabase(place.url)
+  const db = openDatabase(place.url, (error) => say(`A database connection broke: ${error.message}`))
   try {
     await sql`SELECT 1`.execute(db)
     return db

@@ -1,13 +1,22 @@
 /** For services and tools that start runs and decide on them. */
 export { failureOf, type Failure, type FailureCode } from '../contract/failures.ts'
+export type { Action, Decision, Match } from '../contract/action.ts'
+export type { Digest } from '../contract/digest.ts'
+export type { PrincipalClaim } from '../contract/principal.ts'
 export type {
   Answer,
+  Case,
   DecideMessage,
+  DecisionAttempt,
+  EffectStatus,
+  Incident,
   PendingApproval,
   ResolveMessage,
   RunResult,
   RunStatus,
+  Spend,
   StartMessage,
+  TimelineEntry,
   UndoMessage,
 } from '../contract/run.ts'
 export type { RunEnd, RunState } from '../contract/states.ts'

@@ -1,6 +1,6 @@
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common'
 
-/** Whose fault a failure is; KPIs and the operator's next step are keyed on it. */
+/** Whose fault a failure is: who has to do something about it. */
 export type Fault = 'caller' | 'policy' | 'approver' | 'playbook' | 'tool' | 'model' | 'platform'
 
 interface FailureRule {
@@ -15,8 +15,8 @@ const final = (fault: Fault, help: string): FailureRule => ({ retryable: false, 
 const again = (fault: Fault, help: string): FailureRule => ({ retryable: true, fault, help })
 
 /**
- * The closed set of failure codes. A code is the `type` of the Temporal failure, the `code` of a result and
- * the label of a metric; all three are wire names, so a code is never renamed.
+ * The closed set of failure codes. A code is the `type` of the Temporal failure and the `code` of a result; both
+ * are wire names, so a code is never renamed.
  */
 export const FAILURES = {
   // What a caller sent.

@@ -36,7 +36,7 @@ interface Common<Name extends string, I extends z.ZodType, O extends z.ZodType> 
   readonly input: I
   /** An object; what the tool returns is parsed with it before anybody sees it. */
   readonly output: O
-  /** Scopes that the principal needs in its workspace, such as `billing:read`; at least one. */
+  /** Scopes that the tool asks of a principal, such as `billing:read`; at least one. Declared, not yet enforced. */
   readonly scopes: readonly string[]
   readonly risk: Risk
   /** One attempt may take so long; milliseconds, at most one hour. */

@@ -11,7 +11,8 @@ export type LedgerDatabase = Kysely<LedgerTables>
  */
 export function openDatabase(
   url: string,
-  { max = 10, onError = () => {} }: { readonly max?: number; readonly onError?: (error: Error) => void } = {},
+  onError: (error: Error) => void,
+  { max = 10 }: { readonly max?: number } = {},
 ): LedgerDatabase {
   const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 5_000 })
   pool.on('error', onError)

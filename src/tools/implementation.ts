@@ -12,7 +12,7 @@ export interface ToolCall {
   readonly step: string
   /**
    * The same on every attempt of the step, and no other step's: send it to a system that takes idempotency
-   * keys. Up to 64 characters of `[a-z0-9_]`.
+   * keys. 64 hex digits.
    */
   readonly idempotencyKey: string
   /** Aborted when the attempt is cancelled or the worker drains. */

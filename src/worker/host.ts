@@ -206,9 +206,12 @@ class Host {
   async write(how: WriteImplementation, message: WriteCallMessage): Promise<StepResult> {
     const warrant = warrantOf(message.warrant, 'act')
     const run = await this.#checkPlace(warrant)
-    parseInput(how.contract, message.input)
+    const input = parseInput(how.contract, message.input)
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores)
-    return { ...(await executeOnce(this.#options, how, message.input, warrant)), ...markOf(warrant.runKey) }
+    return {
+      ...(await executeOnce(this.#options, how, { raw: message.input, parsed: input }, warrant)),
+      ...markOf(warrant.runKey),
+    }
   }
 
   async undo(how: WriteImplementation, message: UndoCall): Promise<UndoResult> {

@@ -5,13 +5,16 @@ export { migrateLedger } from '../ledger/migrations.ts'
 export {
   implement,
   type ReadImplementation,
+  type Thinker,
+  type Thinking,
+  type ThinkLimits,
   type ToolCall,
   type ToolImplementation,
   type WriteCall,
   type WriteImplementation,
 } from '../tools/implementation.ts'
 export { loadModels, type ModelsConfig } from '../tools/models/config.ts'
-export { createThinker } from '../tools/models/thinker.ts'
+export { createThinker, type DeterministicThoughts } from '../tools/models/thinker.ts'
 export { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 export { defineProject, type Project } from './project.ts'
 export { createWorker, type WorkerSettings } from './worker.ts'

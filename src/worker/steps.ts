@@ -12,11 +12,15 @@ import { type HostKey } from '../identity/host-key.ts'
 import { signReceipt } from '../identity/receipts.ts'
 import { databaseFailure } from '../ledger/database.ts'
 
-/** Parses an input on the host: what the kernel parsed is not believed. */
+/**
+ * Parses an input on the host: what the kernel parsed is not believed. What people saw and what is done must be one
+ * value, so a schema that changes its own output is refused: no transforms into another form.
+ */
 export function parseInput(contract: Tool | Thought, input: unknown): unknown {
   const parsed = contract.input.safeParse(input)
-  if (parsed.success) return parsed.data
-  throw fail('input_invalid', `${contract.name}: ${firstIssue(parsed.error)}`)
+  if (!parsed.success) throw fail('input_invalid', `${contract.name}: ${firstIssue(parsed.error)}`)
+  if (isDeepStrictEqual(withoutUndefined(parsed.data), input)) return parsed.data
+  throw fail('input_invalid', `${contract.name}: its input schema changes what it has parsed already`)
 }
 
 /** Parses what a tool or a model returned into plain JSON, within the size that Temporal carries. */

@@ -1,8 +1,8 @@
-import { NativeConnection, type NativeConnectionOptions, Worker } from '@temporalio/worker'
+import { type NativeConnection, Worker } from '@temporalio/worker'
 import type { Digest } from '../contract/digest.ts'
 import { fail } from '../contract/failures.ts'
 import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
-import { type HostKey } from '../identity/host-key.ts'
+import type { HostKey } from '../identity/host-key.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { storeKey } from '../ledger/keys.ts'
 import { storePolicy } from '../ledger/policies.ts'
@@ -14,8 +14,8 @@ import { registryOf } from './registry.ts'
 
 /** What a worker is made of. */
 export interface WorkerSettings {
-  /** Where Temporal is; `NativeConnection.connect` options or an open connection. */
-  readonly connection: NativeConnection | NativeConnectionOptions
+  /** An open connection; close it once the worker has stopped. */
+  readonly connection: NativeConnection
   /** Default: `default`. */
   readonly namespace?: string
   /** Default: `countersign`. */
@@ -44,12 +44,8 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   const registry = registryOf(built.playbooks, tools)
   const current = await publishPolicies(settings.policies, built, db)
   await storeKey(db, key.keyId, key.publicKey)
-  const connection =
-    settings.connection instanceof NativeConnection
-      ? settings.connection
-      : await NativeConnection.connect(settings.connection)
   return await Worker.create({
-    connection,
+    connection: settings.connection,
     namespace: settings.namespace ?? 'default',
     taskQueue: settings.taskQueue ?? DEFAULT_TASK_QUEUE,
     workflowBundle: built.bundle,

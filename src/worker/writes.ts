@@ -64,18 +64,18 @@ const NOTHING_HAPPENED: ReadonlySet<string> = new Set([
 export async function executeOnce(
   host: WriteHost,
   how: WriteImplementation,
-  input: Json,
+  input: { readonly raw: Json; readonly parsed: unknown },
   warrant: Warrant,
 ): Promise<StepResult> {
   const claimed: Claim = {
     runKey: warrant.runKey,
     step: warrant.step,
     tool: warrant.tool,
-    input,
+    input: input.raw,
     inputDigest: warrant.inputDigest,
     actionDigest: warrant.actionDigest,
   }
-  const parsed = parseInput(how.contract, input)
+  const { parsed } = input
   return how.contract.idempotency === 'transaction'
     ? await inOneTransaction(host, how, parsed, warrant, claimed)
     : await acrossSystems(host, how, parsed, warrant, claimed)

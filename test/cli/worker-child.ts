@@ -33,7 +33,7 @@ export function useWorkerChild(
     const cwd = folder()
     const setup = await countersign(['setup'], { env, cwd })
     if (setup.code !== 0) throw new Error(setup.stderr)
-    const db = openDatabase(database.url)
+    const db = openDatabase(database.url, () => {})
     await seedRecords(db as unknown as Kysely<unknown>)
     await db.destroy()
     const taskQueue = `cli-${randomUUID()}`

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Facts, FactValue } from '../../src/contract/fact.ts'
+import type { FactDeclarations, Facts, FactValue } from '../../src/contract/fact.ts'
 import { money, usd } from '../../src/contract/money.ts'
 import { decide } from '../../src/policy/decide/index.ts'
 import { OPERATOR_RULES } from '../../src/policy/decide/operators.ts'
@@ -12,7 +12,8 @@ const judged = (fact: string, operator: Operator, operands: readonly Operand[], 
   return decide(policyOf({ requiresApprovalIf: [trigger] }), pay, facts)
 }
 
-const trustOf = (fact: string) => pay.declares[fact]?.trust
+const declared: FactDeclarations = pay.declares
+const trustOf = (fact: string) => declared[fact]?.trust
 
 /** fact, operator, operands, value, and why it matches (`null`: it does not). */
 type Row = readonly [string, Operator, readonly Operand[], FactValue, string | null]

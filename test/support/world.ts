@@ -74,7 +74,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const bundle = bundles.get(workflows) ?? bundlePlaybooks(workflows)
   bundles.set(workflows, bundle)
   const database = await freshDatabase()
-  const db = openDatabase(database.url)
+  const db = openDatabase(database.url, () => {})
   await migrateLedger(db)
   const records = db as unknown as Kysely<unknown>
   await migrateRecords(records)

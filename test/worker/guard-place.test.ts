@@ -98,5 +98,5 @@ test.each(unanswered)('while %s cannot be asked, a write does not run and may be
 
 function without(field: 'workflowExecution' | 'workflowType'): Write {
   const { [field]: _left, ...place } = write().place
-  return { ...write(), place: place as Write['place'] }
+  return { ...write(), place }
 }

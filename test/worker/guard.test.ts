@@ -10,6 +10,7 @@ import { signReceipt } from '../../src/identity/receipts.ts'
 import {
   claimRead,
   customerRead,
+  dollars,
   evidence,
   guarded,
   HOST,
@@ -85,7 +86,7 @@ const cited: readonly Row[] = [
   ['of another run', resting(resigned({ runKey: 'refund-9/1' })), 'receipt_invalid', 'belongs to another run'],
   [
     'with another output than it was made for',
-    resting({ receipt, output: orderRead({ refundable: usd(90_000) }).output }),
+    resting({ receipt, output: orderRead({ refundable: dollars(90_000) }).output }),
     'receipt_invalid',
     'is not about the cited output',
   ],
@@ -117,7 +118,12 @@ const cited: readonly Row[] = [
 const differs = 'warrant_decision_differs'
 const decided: readonly Row[] = [
   ['that lacks the order', write({ evidence: [customerRead()] }, { facts }), differs, 'order (from billing.getOrder)'],
-  ['that lacks the customer', write({ evidence: [orderRead()] }, { facts }), differs, 'customer (from crm.getCustomer)'],
+  [
+    'that lacks the customer',
+    write({ evidence: [orderRead()] }, { facts }),
+    differs,
+    'customer (from crm.getCustomer)',
+  ],
   [
     'that rests on two orders',
     write({ evidence: [orderRead(), orderRead(), customerRead()] }, { facts }),
@@ -139,7 +145,7 @@ const decided: readonly Row[] = [
   ['of a payment of another order', resting(orderRead({ paymentId: 'pay_7' })), differs, 'is not that of order'],
   ['of an order of another customer', resting(orderRead({ customerId: 'cus_8' })), differs, 'is not of customer'],
   ['in another currency', resting(orderRead({ refundable: { ...money('EUR', 20_000) } })), differs, 'was paid in EUR'],
-  ['above what is refundable', resting(orderRead({ refundable: usd(11_999) })), differs, 'more than the $119.99'],
+  ['above what is refundable', resting(orderRead({ refundable: dollars(11_999) })), differs, 'more than the $119.99'],
   [
     'on a smaller amount than it moves',
     write({}, { facts: { ...facts, refund_amount_usd: usd(2_000) }, decision: allow }),

@@ -1,14 +1,13 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { actionDigestOf, citationOf, type Warrant } from '../../src/contract/action.ts'
+import type { Approval, Warrant } from '../../src/contract/action.ts'
 import { usd } from '../../src/contract/money.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { signReceipt } from '../../src/identity/receipts.ts'
 import { activitiesIn, eventsOf } from '../support/history.ts'
-import { newOrder } from '../support/orders.ts'
 import { REQUESTER, startRefund } from '../support/refunds.ts'
 import { useWorld } from '../support/world.ts'
-import { ledgerOf, openedRefund, registeredPuppet } from './puppets.ts'
+import { ledgerOf, openedRefund, registeredPuppet, startMessageOf } from './puppets.ts'
 import { issue, type Wanted } from './warrants.ts'
 
 // The task queue, the workflow type and the contract are the real ones; only the kernel is not.
@@ -32,6 +31,7 @@ async function opened(options: Parameters<typeof registeredPuppet>[1] = {}) {
   return { puppet, order, wanted: await openedRefund(puppet, order) }
 }
 
+/** No money of the payment moved, and no step of the run was claimed. */
 const expectNothing = async (runKey: Wanted['runKey'], paymentId: string) => {
   expect(await world().refunded(paymentId)).toBe(0)
   expect(await ledgerOf(world(), runKey)).toEqual([])
@@ -50,7 +50,13 @@ test.concurrent('a write without a warrant of its kind is refused', async () => 
   const { puppet, order, wanted } = await opened()
   const { input } = wanted
   const undo = { ...issue(wanted), kind: 'undo' }
-  for (const argument of [{}, { input }, { input, warrant: null }, { input, warrant: 'yes' }, { input, warrant: undo }]) {
+  for (const argument of [
+    {},
+    { input },
+    { input, warrant: null },
+    { input, warrant: 'yes' },
+    { input, warrant: undo },
+  ]) {
     expect(await puppet.call(REFUND, argument, how)).toMatchObject(refused('warrant_missing'))
   }
   expect(await puppet.call(`${REFUND}.undo`, { warrant: issue(wanted) })).toMatchObject(refused('warrant_missing'))
@@ -60,7 +66,7 @@ test.concurrent('a write without a warrant of its kind is refused', async () => 
 test.concurrent('a forged warrant of a run that nobody opened is refused', async () => {
   const { wanted: real } = await opened()
   const { puppet, order } = await registeredPuppet(world())
-  const input = { paymentId: order.paymentId, amount: usd(2000), reason: 'broken' }
+  const input = { paymentId: order.paymentId, amount: { ...usd(2000) }, reason: 'broken' }
   const forged = calling({ ...real, runKey: puppet.runKey, input })
   expect(await puppet.call(REFUND, forged, how)).toMatchObject(refused('run_unknown'))
   await expectNothing(puppet.runKey, order.paymentId)
@@ -90,19 +96,125 @@ test.concurrent('a warrant with a receipt that no host signed is refused', async
   const { puppet, order, wanted } = await opened()
   const [read, customer] = wanted.evidence
   if (read === undefined || customer === undefined) throw new Error('the puppet read nothing')
-  const { v: _v, keyId, signature, ...statement } = read.receipt
-  const receipt = signReceipt(hostKeyOf(newHostKey()), statement)
-  for (const [forged, why] of [
-    [receipt, 'an unknown key'],
-    [{ ...receipt, keyId }, 'a wrong signature'],
-    [{ ...receipt, keyId, signature }, 'a wrong signature'],
+  const { v: _v, keyId, signature: _signature, ...statement } = read.receipt
+  const forged = signReceipt(hostKeyOf(newHostKey()), statement)
+  for (const [receipt, why] of [
+    [forged, 'an unknown key'],
+    [{ ...forged, keyId }, 'a wrong signature'],
     [{ ...read.receipt, reference: 'order/ord_1' }, 'a wrong signature'],
   ] as const) {
-    const evidence = [{ ...read, receipt: forged }, customer]
-    const told = await puppet.call(REFUND, calling({ ...wanted, evidence }), how)
-    // The key id is part of what was signed, so the last but one is right in all but its key.
-    if (forged.signature === signature && forged.reference === read.receipt.reference) expect(told.ok).toBe(true)
-    else expect(told).toMatchObject(refused('receipt_invalid', why))
+    const call = calling({ ...wanted, evidence: [{ ...read, receipt }, customer] })
+    expect(await puppet.call(REFUND, call, how)).toMatchObject(refused('receipt_invalid', why))
   }
-  expect(order.paymentId).toBeDefined()
+  await expectNothing(puppet.runKey, order.paymentId)
+})
+
+test.concurrent('a refund at the threshold without an approval by somebody else is refused', async () => {
+  const { puppet, order, wanted } = await opened({ amountCents: 12_000 })
+  const by = (who: string) => (one: Approval) => [{ ...one, by: who }]
+  for (const [warrant, code] of [
+    [issue(wanted, { approvals: () => [] }), 'approval_invalid'],
+    [issue(wanted, { approvals: by(REQUESTER.subject.toUpperCase()) }), 'approval_invalid'],
+    [issue(wanted, { decision: { effect: 'allow', matches: [] } }), 'warrant_decision_differs'],
+  ] as const) {
+    expect(await puppet.call(REFUND, calling(wanted, warrant), how)).toMatchObject(refused(code))
+  }
+  await expectNothing(puppet.runKey, order.paymentId)
+})
+
+test.concurrent('a good warrant runs neither as a local activity, nor as another step, nor for another tool', async () => {
+  const { puppet, order, wanted } = await opened()
+  const call = calling(wanted)
+  const local = await puppet.call(REFUND, call, { local: true })
+  expect(local).toMatchObject({
+    ok: false,
+    code: 'outside_workflow',
+    message: expect.stringContaining('local activity'),
+  })
+  const other = await puppet.call(REFUND, call, { id: 'billing.refund-2' })
+  expect(other).toMatchObject(refused('warrant_mismatch', 'for another step'))
+  const reply = { ...call, input: { ticketId: order.ticketId, body: 'hello' } }
+  expect(await puppet.call('helpdesk.reply', reply, how)).toMatchObject(refused('warrant_mismatch', 'another tool'))
+  await expectNothing(puppet.runKey, order.paymentId)
+  expect(await world().count('replies', `ticket_id = '${order.ticketId}'`)).toBe(0)
+})
+
+test.concurrent('an input that the contract does not know is refused, whatever the warrant says of it', async () => {
+  const { puppet, order, wanted } = await opened()
+  const { warrant } = calling(wanted)
+  for (const input of [undefined, null, {}, { ...(wanted.input as object), amount: usd(0) }]) {
+    expect(await puppet.call(REFUND, { input, warrant }, how)).toMatchObject(refused('input_invalid'))
+  }
+  await expectNothing(puppet.runKey, order.paymentId)
+})
+
+test.concurrent('a step that did one thing does not do another, with a good warrant for it', async () => {
+  const { puppet, order, wanted } = await opened()
+  const part = (cents: number): Wanted => ({
+    ...wanted,
+    input: { paymentId: order.paymentId, amount: { ...usd(cents) }, reason: 'broken' },
+  })
+  expect(await puppet.call(REFUND, calling(part(500)), how)).toMatchObject({ ok: true })
+  expect(await puppet.call(REFUND, calling(part(600)), how)).toMatchObject(refused('effect_conflict'))
+  expect(await world().refunded(order.paymentId)).toBe(500)
+})
+
+const undoOf = (wanted: Wanted, change: Readonly<Record<string, unknown>> = {}) => {
+  const { evidence: _evidence, approvals: _approvals, ...warrant } = issue(wanted)
+  const step = `${wanted.step}.undo`
+  return { warrant: { ...warrant, kind: 'undo', step, undoes: wanted.step, why: 'cancelled', by: null, ...change } }
+}
+
+test.concurrent('a step that was undone is not done again', async () => {
+  const { puppet, order, wanted } = await opened()
+  expect(await puppet.call(REFUND, calling(wanted), how)).toMatchObject({ ok: true })
+  const undone = await puppet.call(`${REFUND}.undo`, undoOf(wanted), { id: 'billing.refund-1.undo' })
+  expect(undone).toMatchObject({ ok: true, result: { state: 'undone' } })
+  expect(await puppet.call(REFUND, calling(wanted), how)).toMatchObject(refused('effect_undone'))
+  expect(await world().refunded(order.paymentId)).toBe(0)
+})
+
+test.concurrent('a step that was undone before it happened does not happen late', async () => {
+  const { puppet, order, wanted } = await opened()
+  const barred = await puppet.call(`${REFUND}.undo`, undoOf(wanted), { id: 'billing.refund-1.undo' })
+  expect(barred).toMatchObject({ ok: true, result: { state: 'not_done' } })
+  expect(await puppet.call(REFUND, calling(wanted), how)).toMatchObject(refused('effect_undone'))
+  expect(await world().refunded(order.paymentId)).toBe(0)
+})
+
+test.concurrent('an undo of another run, under another id, of another step or with another tool undoes nothing', async () => {
+  const { order, call } = await finishedRefund()
+  const { puppet, wanted } = await opened()
+  const { runKey } = call.warrant
+  const id = 'billing.refund-1.undo'
+  for (const [type, undo, activity] of [
+    [REFUND, undoOf({ ...wanted, runKey }), id],
+    [REFUND, undoOf(wanted), 'another'],
+    [REFUND, undoOf(wanted, { undoes: 'helpdesk.reply-1' }), id],
+    ['helpdesk.reply', undoOf(wanted), id],
+  ] as const) {
+    expect(await puppet.call(`${type}.undo`, undo, { id: activity })).toMatchObject(refused('warrant_mismatch'))
+  }
+  expect(await world().refunded(order.paymentId)).toBe(2000)
+  expect(await ledgerOf(world(), runKey)).toEqual(['billing.refund-1: done', 'helpdesk.reply-1: done'])
+  expect(await ledgerOf(world(), puppet.runKey)).toEqual([])
+})
+
+test.concurrent('nothing is read, thought, shown, recalled or opened in the name of another run', async () => {
+  const { call, order } = await finishedRefund()
+  const { puppet } = await registeredPuppet(world())
+  const { runKey } = call.warrant
+  const asked = { runKey, step: 'one', input: { orderId: order.orderId } }
+  for (const [type, argument] of [
+    ['countersign.openRun', { runKey, start: startMessageOf(order) }],
+    ['countersign.recall', { runKey, step: null }],
+    ['billing.getOrder', asked],
+    [`${REFUND}.preview`, asked],
+    ['model.think', { ...asked, thought: 'refund.readClaim', remainingMicroUsd: null }],
+  ] as const) {
+    for (const local of [false, true]) {
+      const told = await puppet.call(type, argument, { local })
+      expect(told, type).toMatchObject({ ok: false, code: 'warrant_mismatch' })
+    }
+  }
 })

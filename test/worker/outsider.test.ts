@@ -52,7 +52,7 @@ const outside = { ok: false, code: 'outside_workflow', final: true }
 const standalone = (type: string, args: readonly unknown[], id = `outside-${randomUUID()}`): Promise<Told> => {
   const options = { id, taskQueue: world().taskQueue, startToCloseTimeout: '10 s', retry: { maximumAttempts: 2 } }
   return world()
-    .temporal.activity.execute<unknown>(type, { ...options, args: [...args] } as never)
+    .temporal.activity.execute<unknown>(type, { ...options, args })
     .then(
       (result): Told => ({ ok: true, result }),
       (error: unknown): Told => {

@@ -1,8 +1,6 @@
 import {
-  allHandlersFinished,
   ApplicationFailure,
   condition,
-  defineSignal,
   defineUpdate,
   proxyActivities,
   proxyLocalActivities,
@@ -26,7 +24,6 @@ export type Told =
   | { readonly ok: false; readonly code: string; readonly message: string; readonly final: boolean }
 
 export const tell = defineUpdate<Told, [Call]>('tell')
-export const release = defineSignal('release')
 
 type Activities = Record<string, (...args: readonly unknown[]) => Promise<unknown>>
 
@@ -53,10 +50,8 @@ async function call({ type, args, id, local = false, taskQueue }: Call): Promise
   }
 }
 
-/** Workflow code without a kernel: it makes the calls that it is told to make, until it is released. */
+/** Workflow code without a kernel: it makes the calls that it is told to make, for as long as the server runs. */
 export async function puppet(): Promise<void> {
-  let released = false
   setHandler(tell, call)
-  setHandler(release, () => void (released = true))
-  await condition(() => released && allHandlersFinished())
+  await condition(() => false)
 }

@@ -1,6 +1,5 @@
 import type { WorkflowHandle } from '@temporalio/client'
 import { randomUUID } from 'node:crypto'
-import { onTestFinished } from 'vitest'
 import { getOrder, refund } from '../../activities/billing/contract.ts'
 import { getCustomer } from '../../activities/crm/contract.ts'
 import type { SampleOrder } from '../../activities/records/sample.ts'
@@ -13,7 +12,7 @@ import type { OpenedRun } from '../../src/policy/types.ts'
 import { newOrder, type OrderOptions } from '../support/orders.ts'
 import { REQUESTER } from '../support/refunds.ts'
 import type { World } from '../support/world.ts'
-import { type Call, release, tell, type Told } from './puppet.ts'
+import { type Call, tell, type Told } from './puppet.ts'
 import type { Wanted } from './warrants.ts'
 
 /** A workflow that calls what it is told to call. */
@@ -24,7 +23,7 @@ export interface Puppet {
   readonly callWith: (type: string, args: readonly unknown[], how?: Omit<Call, 'type' | 'args'>) => Promise<Told>
 }
 
-/** Starts a puppet of a workflow type; it goes when the test ends. */
+/** Starts a puppet of a workflow type; it goes with the server. */
 export async function startPuppet(
   { temporal }: Pick<World, 'temporal'>,
   type: string,
@@ -36,7 +35,6 @@ export async function startPuppet(
     taskQueue,
     args: [...args],
   })
-  onTestFinished(() => handle.signal(release))
   const callWith: Puppet['callWith'] = (activity, given, more = {}) =>
     handle.executeUpdate(tell, { args: [{ type: activity, args: given, ...more }] })
   return {
@@ -83,7 +81,7 @@ export async function openedRefund(puppet: Puppet, order: SampleOrder): Promise<
     workflowType: 'refund_request',
     step: 'billing.refund-1',
     tool: refund,
-    input: { paymentId: order.paymentId, amount: usd(order.amountCents), reason: 'broken' },
+    input: { paymentId: order.paymentId, amount: { ...usd(order.amountCents) }, reason: 'broken' },
     evidence: [
       await read(getOrder.name, { orderId: order.orderId }),
       await read(getCustomer.name, { customerId: order.customerId }),

@@ -33,15 +33,18 @@ export const PRINCIPAL: Principal = {
   onBehalfOf: 'cleo@shop.example',
   proof: 'unauthenticated',
 }
+/** Money as JSON. */
+export const dollars = (cents: number) => ({ ...usd(cents) })
+
 const ORDER = {
   id: 'ord_1042',
   customerId: 'cus_7',
   paymentId: 'pay_1042',
   status: 'delivered',
   placedAt: '2026-10-01T09:00:00Z',
-  total: usd(20_000),
-  captured: usd(20_000),
-  refundable: usd(20_000),
+  total: dollars(20_000),
+  captured: dollars(20_000),
+  refundable: dollars(20_000),
   lines: [],
   parcels: [],
 }
@@ -82,7 +85,7 @@ export interface Write {
   readonly stores: GuardStores
 }
 
-export const inputOf = (cents: number, reason = 'broken') => ({ paymentId: 'pay_1042', amount: usd(cents), reason })
+export const inputOf = (cents: number, reason = 'broken') => ({ paymentId: 'pay_1042', amount: dollars(cents), reason })
 
 export const WANTED: Wanted = {
   runKey: RUN_KEY,
@@ -134,7 +137,10 @@ export function write(wanted: Partial<Wanted> = {}, lies: Lies = {}): Write {
 
 /** Another place, warrant or store for a refund that is good otherwise. */
 export const at = (place: Partial<Place>): Write => ({ ...write(), place: { ...PLACE, ...place } })
-export const saying = (warrant: Partial<Warrant>): Write => ({ ...write(), warrant: { ...write().warrant, ...warrant } })
+export const saying = (warrant: Partial<Warrant>): Write => ({
+  ...write(),
+  warrant: { ...write().warrant, ...warrant },
+})
 export const knowing = (stores: Partial<GuardStores>, it = write()): Write => ({
   ...it,
   stores: { ...STORES, ...stores },

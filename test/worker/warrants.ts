@@ -73,7 +73,7 @@ export function issue(wanted: Wanted, lies: Lies = {}): Warrant {
     approvals: approvals(approval),
     changes,
     expect,
-    undo: (tool.undo === null ? null : { does: tool.undo.does, windowMinutes }) as Warrant['undo'],
+    undo: tool.undo === null ? null : { does: tool.undo.does, windowMinutes },
     issuedAt: at,
   }
 }

@@ -10,9 +10,9 @@ import { failureOf, failureRule } from '../../src/contract/failures.ts'
 import { MAX_LOCAL_RESULT_BYTES } from '../../src/contract/limits.ts'
 import type { ReadTool, Retry, Thought, WriteTool } from '../../src/contract/tool.ts'
 
-/** Calls an activity type with one argument, and types its answer. */
 type Activities = Record<string, (argument: unknown) => Promise<unknown>>
 
+/** Calls an activity type with one argument, and types its answer. */
 export async function activity<T>(type: string, argument: unknown, options: ActivityOptions): Promise<T> {
   const call = proxyActivities<Activities>(options)[type] as Activities[string]
   return (await call(argument)) as T

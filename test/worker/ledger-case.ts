@@ -1,0 +1,84 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, vi } from 'vitest'
+import { inputDigestOf } from '../../src/contract/action.ts'
+import { digestOf, digestOfText } from '../../src/contract/digest.ts'
+import { type RunKey, runKeyOf, type StepResult } from '../../src/contract/evidence.ts'
+import { codeOf } from '../../src/contract/failures.ts'
+import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
+import { findEffect } from '../../src/ledger/effects.ts'
+import { migrateLedger } from '../../src/ledger/migrations.ts'
+import { storePolicy } from '../../src/ledger/policies.ts'
+import { insertRun } from '../../src/ledger/runs.ts'
+import { freshDatabase } from '../support/world.ts'
+
+const RUN: RunKey = runKeyOf('boxes-1', 'run-1')
+/** Longer than any test takes. */
+export const LEASE_MS = 600_000
+
+/** A ledger of its own for a test file, with one run. */
+export function useLedger(): () => LedgerDatabase {
+  let db: LedgerDatabase | undefined
+  let drop: (() => Promise<void>) | undefined
+  beforeAll(async () => {
+    const fresh = await freshDatabase()
+    drop = fresh.drop
+    db = openDatabase(fresh.url, () => {})
+    await migrateLedger(db)
+    const digest = digestOfText('none')
+    await storePolicy(db, { digest, workflow: 'boxes', text: 'none' })
+    await insertRun(db, {
+      runKey: RUN,
+      workflowId: 'boxes-1',
+      workflowType: 'boxes',
+      policyDigest: digest,
+      principal: { subject: 'ana', kind: 'user', workspace: 'boxes', proof: 'unauthenticated' },
+      requestDigest: digest,
+      kernelVersion: '0',
+      buildId: 'test',
+    })
+  })
+  afterAll(async () => {
+    await db?.destroy()
+    await drop?.()
+  })
+  return () => {
+    if (db === undefined) throw new Error('the ledger was not opened')
+    return db
+  }
+}
+
+/** What a step claims. */
+export const putting = (step: string, item = 'cat') => {
+  const tool = 'box.put'
+  const input = { item }
+  return { runKey: RUN, step, tool, input, inputDigest: inputDigestOf(tool, input), actionDigest: digestOf({ step }) }
+}
+export type Put = ReturnType<typeof putting>
+
+let steps = 0
+/** A step that no other test knows. */
+export const newStep = (): Put => putting(`box.put-${(steps += 1)}`)
+
+export const resultOf = (text: string): StepResult => ({ output: { text }, receipt: { step: text } as never })
+
+export const stateOf = async (db: LedgerDatabase, step: Put): Promise<string> =>
+  (await findEffect(db, step))?.state ?? 'absent'
+
+/** The code that something failed with. */
+export const codeOfFailed = (asked: Promise<unknown>): Promise<string | undefined> =>
+  asked.then(() => 'went through', codeOf)
+
+/** Lets the lease of a step run out. */
+export const expire = (db: LedgerDatabase, { step }: Put) =>
+  sql`UPDATE countersign.effects SET lease_until = now() - interval '1 second' WHERE step = ${step}`.execute(db)
+
+/** Waits until one statement on this database waits for a lock. */
+export const untilOneWaits = (db: LedgerDatabase): Promise<void> =>
+  vi.waitFor(
+    async () => {
+      const { rows } = await sql<{ n: number }>`SELECT count(*)::int AS n FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`.execute(db)
+      if (rows[0]?.n !== 1) throw new Error(`${rows[0]?.n} wait for a lock`)
+    },
+    { timeout: 10_000 },
+  )
