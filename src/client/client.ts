@@ -2,6 +2,7 @@ import { type Client, WithStartWorkflowOperation, WorkflowExecutionAlreadyStarte
 import { randomUUID } from 'node:crypto'
 import type { z } from 'zod'
 import { fail } from '../contract/failures.ts'
+import { digestOf } from '../contract/digest.ts'
 import type { Json } from '../contract/json.ts'
 import { type PlaybookContract, slugOf } from '../contract/playbook.ts'
 import type { PrincipalClaim } from '../contract/principal.ts'
@@ -68,15 +69,15 @@ export class CountersignClient {
       workflowIdConflictPolicy: 'USE_EXISTING',
     })
     try {
-      return await this.#client.workflow.executeUpdateWithStart<PlaybookFunction, RunResult, []>(WIRE.updates.outcome, {
-        args: [],
-        startWorkflowOperation: operation,
-        updateId: OUTCOME_UPDATE_ID,
-      })
+      const update = { args: [] as [], startWorkflowOperation: operation, updateId: OUTCOME_UPDATE_ID }
+      await this.#client.workflow.executeUpdateWithStart<PlaybookFunction, RunResult, []>(WIRE.updates.outcome, update)
     } catch (error) {
-      if (error instanceof WorkflowExecutionAlreadyStartedError) return await this.run(workflowId).outcome()
-      throw error
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
     }
+    const result = await this.run(workflowId).outcome()
+    const asked = digestOf({ start: { principal: options.principal, request } })
+    if (result.playbook === playbook && (result.requestDigest ?? asked) === asked) return result
+    throw fail('run_exists', `the run \`${workflowId}\` was started for something else`)
   }
 
   /** The run with a workflow id; whether it exists shows at the first call. */
@@ -116,7 +117,11 @@ type PlaybookFunction = (start: StartMessage) => Promise<RunResult>
 const idOf = (playbook: string, { workflowId }: StartOptions): string =>
   workflowId ?? `${slugOf(playbook)}-${randomUUID()}`
 
-const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`
+/** Visibility stores differ in what a backslash means, so none is let through. */
+function quoted(value: string): string {
+  if (/[\\\p{Cc}]/u.test(value)) throw fail('request_invalid', `\`${value}\` cannot be searched for`)
+  return `'${value.replaceAll("'", "''")}'`
+}
 
 /** The visibility query of a list, as one would type it into the Temporal UI. */
 function queryOf({ state, playbook, workspace }: ListOptions): string {

@@ -4,7 +4,7 @@ import type { Evidence, EvidenceKind, RunKey, StepResult } from './evidence.ts'
 import type { Facts, FactValue, Trust } from './fact.ts'
 import type { FailureCode } from './failures.ts'
 import type { Json, JsonObject } from './json.ts'
-import type { Principal } from './principal.ts'
+import { personName, type Principal } from './principal.ts'
 import type { WriteTool } from './tool.ts'
 
 /** One field of a record that an action would change, as a person reads it. */
@@ -86,7 +86,7 @@ export interface Decision {
 export const decideMessage = z.strictObject({
   step: z.string().min(1).max(200),
   decision: z.enum(['approve', 'reject']),
-  by: z.string().trim().min(1).max(200),
+  by: personName,
   comment: z.string().max(2000).default(''),
   actionDigest: z.custom<Digest>(isDigest, 'must be `sha256:` and 64 hex digits'),
 })

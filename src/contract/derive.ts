@@ -19,7 +19,10 @@ function citedFor(tool: WriteTool, evidence: readonly Evidence[]): CitedEvidence
   const cited: Record<string, unknown> = {}
   const missing: string[] = []
   for (const [name, source] of Object.entries(tool.needs)) {
-    const [first, ...others] = evidence.filter(({ receipt }) => receipt.tool === source.name)
+    const [first, ...others] = evidence.filter(
+      // A model's reading never stands in for a record, whatever it is called.
+      ({ receipt }) => receipt.tool === source.name && receipt.kind === source.evidence.kind,
+    )
     if (first === undefined) missing.push(`${name} (from ${source.name})`)
     else if (others.length > 0) missing.push(`one ${name} and not ${others.length + 1} (from ${source.name})`)
     else cited[name] = first.output

@@ -108,6 +108,8 @@ export const isFailureCode = (value: unknown): value is FailureCode =>
 /** The rule of a code. */
 export const failureRule = (code: FailureCode): FailureRule => FAILURES[code]
 
+const MAX_MESSAGE_CHARACTERS = 4_000
+
 /**
  * Makes the typed failure of a code. Throw it in an activity: Temporal retries it as the activity's policy
  * says when the code is retryable and not at all otherwise. `details` enters the history: no secrets.
@@ -124,7 +126,8 @@ export function fail(
   const decided = rule.fault === 'policy' || rule.fault === 'approver' || rule.fault === 'caller'
   return ApplicationFailure.create({
     type: code,
-    message,
+    // Half a character ends the worker: the SDK cannot write it to the wire. Long texts end the run.
+    message: message.toWellFormed().slice(0, MAX_MESSAGE_CHARACTERS),
     nonRetryable: !rule.retryable,
     details: [details],
     ...(decided ? { category: ApplicationFailureCategory.BENIGN } : {}),

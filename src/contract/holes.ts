@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { isFailureCode } from './failures.ts'
 import type { PlaybookContract } from './playbook.ts'
+import { WIRE } from './wire.ts'
 import type { ReadTool, Retry, Thought, WriteTool } from './tool.ts'
 
 const TOOL_NAME = /^[a-z][A-Za-z0-9]*(\.[a-z][A-Za-z0-9]*)+$/
 const PLAYBOOK_NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
 const FACT_NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
+const RESERVED: ReadonlySet<string> = new Set(Object.values(WIRE.activities))
 const HOUR_MS = 3_600_000
 const HEARTBEAT_NEEDED_MS = 10_000
 
@@ -121,6 +123,11 @@ export function playbookHoles(contract: PlaybookContract): readonly string[] {
       if ((types.get(fact) ?? type) !== type) holes.push(`${tool.name}: declares.${fact} (another tool's differs)`)
       types.set(fact, type)
     }
+  }
+  const names = [...contract.tools, ...contract.thoughts].map(({ name }) => name)
+  for (const name of names) {
+    if (RESERVED.has(name) || /\.(preview|undo)$/.test(name)) holes.push(`${name}: name (reserved)`)
+    if (names.indexOf(name) !== names.lastIndexOf(name)) holes.push(`${name}: name (used twice)`)
   }
   for (const thought of contract.thoughts) {
     holes.push(...thoughtHoles(thought).map((hole) => `${thought.name}: ${hole}`))

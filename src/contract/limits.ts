@@ -3,6 +3,18 @@ export const MAX_LOCAL_RESULT_BYTES = 64_000
 
 /**
  * The largest result of any step. Temporal refuses an oversized one after the effect, and retries it, so it is
- * refused before anything is sent. Bytes of canonical JSON.
+ * refused before anything is sent. Bytes of canonical JSON; three cited ones fit into a warrant.
  */
-export const MAX_RESULT_BYTES = 1_000_000
+export const MAX_RESULT_BYTES = 256_000
+
+/** The largest argument of a step: input, evidence and warrant. Temporal carries 2 MB. Characters of JSON. */
+export const MAX_ARGUMENT_CHARACTERS = 1_000_000
+
+/**
+ * What one workflow task may ask for and record in all: Temporal terminates a run whose task is larger than 4 MB.
+ * Characters of JSON.
+ */
+export const MAX_TASK_CHARACTERS = 1_000_000
+
+/** The largest outcome of a playbook. Characters of JSON. */
+export const MAX_OUTCOME_CHARACTERS = 200_000

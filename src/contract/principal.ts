@@ -13,14 +13,24 @@ export interface Principal {
   readonly proof: 'unauthenticated'
 }
 
-const name = z.string().trim().min(1).max(200)
+/**
+ * How people, services and workspaces are named: 1 to 200 characters, not all of them invisible, and nothing that
+ * databases and canonical JSON cannot hold.
+ */
+export const personName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(200)
+  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text')
+  .refine((text) => normaliseText(text) !== '', 'must be a name that people can see')
 
 /** What a caller may say of himself: `{subject, workspace?, kind?, onBehalfOf?}`. Defaults: workspace `default`, kind `user`. */
 export const principalClaim = z.strictObject({
-  subject: name,
+  subject: personName,
   kind: z.enum(['user', 'service', 'agent']).default('user'),
-  workspace: name.default('default'),
-  onBehalfOf: name.optional(),
+  workspace: personName.default('default'),
+  onBehalfOf: personName.optional(),
 })
 export type PrincipalClaim = z.input<typeof principalClaim>
 

@@ -5,7 +5,7 @@ import type { RunKey } from './evidence.ts'
 import type { Facts } from './fact.ts'
 import type { FailureCode } from './failures.ts'
 import type { Json } from './json.ts'
-import { type Principal, principalClaim } from './principal.ts'
+import { personName, type Principal, principalClaim } from './principal.ts'
 import type { RunEnd, RunState, WaitingFor } from './states.ts'
 
 /** The one argument of every playbook: who asks, and what for. Any SDK and Temporal's own CLI can send it. */
@@ -56,6 +56,8 @@ export interface Case {
 export interface RunResult {
   readonly runKey: RunKey
   readonly playbook: string
+  /** Of the start message, principal and request; `null` when the run was never opened. */
+  readonly requestDigest: Digest | null
   readonly state: RunEnd
   /** What the playbook returned, when it completed. */
   readonly outcome: Json
@@ -121,11 +123,10 @@ export type Answer =
   | { readonly accepted: true; readonly message: string }
   | { readonly accepted: false; readonly code: FailureCode; readonly message: string }
 
-const person = z.string().trim().min(1).max(200)
 const comment = z.string().max(2000).default('')
 
 /** What an operator sends to undo a completed run, by the update or the signal `undo`. */
-export const undoMessage = z.strictObject({ by: person, comment })
+export const undoMessage = z.strictObject({ by: personName, comment })
 export type UndoMessage = z.input<typeof undoMessage>
 
 /**
@@ -135,7 +136,7 @@ export type UndoMessage = z.input<typeof undoMessage>
 export const resolveMessage = z.strictObject({
   step: z.string().min(1).max(200),
   resolution: z.enum(['retry', 'settled']),
-  by: person,
+  by: personName,
   comment,
 })
 export type ResolveMessage = z.input<typeof resolveMessage>

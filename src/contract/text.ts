@@ -10,3 +10,14 @@ export const citationText = (citation: Citation): string =>
 /** `refund_amount_usd is $120.00, at least $50.00, on a model's reading (requires_approval_if.refund_amount_usd_gte)` */
 export const matchText = ({ because, rule, trust }: Match): string =>
   `${because}${trust === 'model' ? ", on a model's reading" : ''} (${rule})`
+
+/** What somebody threw, in words: anything can be thrown, and not everything can be made a string. */
+export function textOf(thrown: unknown): string {
+  try {
+    return (thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown))
+      .toWellFormed()
+      .slice(0, 1_000)
+  } catch {
+    return 'something that cannot be shown'
+  }
+}

@@ -16,14 +16,17 @@ export function openDatabase(
 ): LedgerDatabase {
   const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 5_000 })
   pool.on('error', onError)
+  // The pool listens to idle clients only; one that breaks inside a transaction would end the process.
+  pool.on('connect', (client) => client.on('error', onError))
   return new Kysely<LedgerTables>({ dialect: new PostgresDialect({ pool }) })
 }
 
 /**
  * SQLSTATE classes after which trying again makes sense: connection (08), rollback by a deadlock or a
- * serialisation failure (40), resources (53), operator intervention (57). PostgreSQL manual, appendix A.
+ * serialisation failure (40), resources (53), operator intervention (57), a database closed to connections (55000).
+ * PostgreSQL manual, appendix A.
  */
-const AGAIN = /^(08|40|53|57)/
+const AGAIN = /^(08|40|53|57|55000)/
 const BROKEN_CONNECTION =
   /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|Connection terminated|timeout exceeded when trying to connect/
 

@@ -67,6 +67,8 @@ export interface OpenedRun {
   readonly policy: Policy
   readonly policyText: string
   readonly policyDigest: Digest
+  /** Of the start message: see `RunResult`. */
+  readonly requestDigest: Digest
   readonly kernelVersion: string
   /** The build id of the worker's bundle. */
   readonly buildId: string

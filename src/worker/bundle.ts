@@ -1,5 +1,6 @@
 import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
 import { createHash } from 'node:crypto'
+import { extname, join } from 'node:path'
 import { fail } from '../contract/failures.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
 import { readPlaybooks } from './registry.ts'
@@ -19,6 +20,16 @@ export async function bundlePlaybooks(workflowsPath: string): Promise<PlaybookBu
   return { bundle, playbooks, buildId: buildIdOf(bundle.code) }
 }
 
+/** Absolute path of the module, as Temporal wants it; the worker and its bundle use the same. */
+export const PAYLOAD_CONVERTER = join(
+  import.meta.dirname,
+  '..',
+  '..',
+  'workflows',
+  'kernel',
+  `payload-converter${extname(import.meta.filename)}`,
+)
+
 const quiet = (): void => {}
 
 /** Fails with `contract_incomplete` and with what the bundler complained of. */
@@ -27,7 +38,7 @@ async function bundled(workflowsPath: string): Promise<WorkflowBundleWithSourceM
   const error = (message: string): void => void complaints.push(message)
   const logger = { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: quiet, error }
   try {
-    return await bundleWorkflowCode({ workflowsPath, logger })
+    return await bundleWorkflowCode({ workflowsPath, logger, payloadConverterPath: PAYLOAD_CONVERTER })
   } catch (cause) {
     const why = [String(cause), ...complaints].join('\n').slice(0, 4_000)
     throw fail('contract_incomplete', `the workflows file \`${workflowsPath}\` cannot be bundled: ${why}`)

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity'
-import type { LedgerEntry, UndoWarrant, Warrant } from '../contract/action.ts'
+import { z } from 'zod'
+import type { LedgerEntry, Preview, UndoWarrant, Warrant } from '../contract/action.ts'
 import type {
   OpenRunCall,
   PreviewResult,
@@ -11,7 +12,7 @@ import type {
   UndoResult,
   WriteCallMessage,
 } from '../contract/calls.ts'
-import { type Digest, digestOf } from '../contract/digest.ts'
+import { canonicalJson, type Digest, digestOf } from '../contract/digest.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
 import { fail, failureOf } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
@@ -20,6 +21,7 @@ import type { PlaybookContract } from '../contract/playbook.ts'
 import type { Principal } from '../contract/principal.ts'
 import type { Tool } from '../contract/tool.ts'
 import { startMessage } from '../contract/run.ts'
+import { textOf } from '../contract/text.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
@@ -106,8 +108,7 @@ class Host {
     const { db, registry, buildId } = this.#options
     const at = playbookAt(Context.current().info, registry.playbooks)
     await checkChain(runKey, at, this.#stores)
-    const { principal, request } = parseStart(start, at.contract)
-    const requestDigest = digestOf({ start })
+    const { principal, request, requestDigest } = parseStart(start, at.contract)
     let run = await findRun(db, runKey)
     if (run === undefined) {
       const policyDigest = this.#options.currentPolicy(at.type)
@@ -137,6 +138,7 @@ class Host {
       policy: pinned.policy,
       policyText: pinned.text,
       policyDigest,
+      requestDigest,
       kernelVersion,
       buildId: run.buildId,
     }
@@ -200,7 +202,7 @@ class Host {
     const known = await findEffect(this.#options.db, { runKey, step })
     if (known !== undefined) return { known }
     const input = parseInput(how.contract, raw)
-    return { preview: await how.preview(input, this.#call(runKey, step)) }
+    return { preview: previewOf(how, await how.preview(input, this.#call(runKey, step))) }
   }
 
   async write(how: WriteImplementation, message: WriteCallMessage): Promise<StepResult> {
@@ -280,10 +282,36 @@ async function firstRunIdOf(workflowId: string, runId: string): Promise<string |
   return raw.workflowExecutionInfo?.firstRunId ?? undefined
 }
 
-function parseStart(
-  start: Json,
-  contract: PlaybookContract,
-): { readonly principal: Principal; readonly request: Json } {
+const previewSchema = z.strictObject({
+  changes: z
+    .array(z.strictObject({ record: z.string(), field: z.string(), from: z.string(), to: z.string() }))
+    .max(200),
+  expect: z.record(z.string(), z.json()),
+})
+
+/** What people are going to be shown must be what it says it is. */
+function previewOf({ contract }: WriteImplementation, shown: unknown): Preview {
+  const parsed = previewSchema.safeParse(shown)
+  if (!parsed.success) throw fail('output_invalid', `the preview of ${contract.name}: ${firstIssue(parsed.error)}`)
+  return JSON.parse(canonicalJson(parsed.data)) as Preview
+}
+
+interface ParsedStart {
+  readonly principal: Principal
+  readonly request: Json
+  readonly requestDigest: Digest
+}
+
+/** Whatever is wrong with a start is the caller's, and final: a start that is tried for ever starves the others. */
+function parseStart(start: Json, contract: PlaybookContract): ParsedStart {
+  try {
+    return { ...parsedStart(start, contract), requestDigest: digestOf({ start }) }
+  } catch (error) {
+    throw failureOf(error) === undefined ? fail('request_invalid', `the request: ${textOf(error)}`) : error
+  }
+}
+
+function parsedStart(start: Json, contract: PlaybookContract): Omit<ParsedStart, 'requestDigest'> {
   const message = startMessage.safeParse(start)
   if (!message.success) {
     const whose = message.error.issues[0]?.path[0] === 'principal' ? 'principal_invalid' : 'request_invalid'
@@ -294,7 +322,7 @@ function parseStart(
   const { onBehalfOf, ...principal } = message.data.principal
   return {
     principal: { ...principal, ...(onBehalfOf === undefined ? {} : { onBehalfOf }), proof: 'unauthenticated' },
-    request: request.data as Json,
+    request: JSON.parse(canonicalJson(request.data)) as Json,
   }
 }
 

@@ -1,12 +1,13 @@
-import { Context } from '@temporalio/activity'
+import { ApplicationFailure, Context } from '@temporalio/activity'
 import { isDeepStrictEqual } from 'node:util'
 import { canonicalJson, digestOf } from '../contract/digest.ts'
 import type { EvidenceKind, Receipt, RunKey, StepResult } from '../contract/evidence.ts'
-import { fail, type FailureCode, failureOf } from '../contract/failures.ts'
+import { fail, type FailureCode, isFailureCode } from '../contract/failures.ts'
 import { inputDigestOf } from '../contract/action.ts'
 import { firstIssue } from '../contract/issue.ts'
 import { MAX_LOCAL_RESULT_BYTES, MAX_RESULT_BYTES } from '../contract/limits.ts'
 import type { Json } from '../contract/json.ts'
+import { textOf } from '../contract/text.ts'
 import type { Thought, Tool } from '../contract/tool.ts'
 import { type HostKey } from '../identity/host-key.ts'
 import { signReceipt } from '../identity/receipts.ts'
@@ -37,15 +38,24 @@ export function parseOutput(contract: Tool | Thought, output: unknown, code: Fai
   if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) {
     throw fail(code, `${contract.name}: the output is no object`)
   }
-  if (!isDeepStrictEqual(plain, withoutUndefined(parsed.data))) {
+  if (!isPlain(parsed.data)) {
     throw fail(code, `${contract.name}: the output holds what JSON cannot say, such as a date`)
   }
+  if (text.includes('\\u0000')) throw fail(code, `${contract.name}: the output holds a NUL character`)
   const most = Context.current().info.isLocal ? MAX_LOCAL_RESULT_BYTES : MAX_RESULT_BYTES
   const bytes = Buffer.byteLength(text)
   if (bytes > most) {
     throw fail('result_too_large', `${contract.name}: the result has ${bytes} bytes, at most ${most} are carried`)
   }
   return plain
+}
+
+/** Whether a value is JSON as it stands; a date, for one, only becomes it. */
+function isPlain(value: unknown): boolean {
+  if (value === null || value === undefined || typeof value !== 'object') return true
+  if (Array.isArray(value)) return value.every(isPlain)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isPlain)
 }
 
 const withoutUndefined = (value: unknown): unknown => {
@@ -93,14 +103,22 @@ export function attested(
  */
 export function typed(error: unknown): unknown {
   const known = databaseFailure(error)
-  if (failureOf(known) !== undefined) return withoutStack(known)
+  if (known instanceof ApplicationFailure && isFailureCode(known.type)) return withoutStack(known)
   if (Context.current().cancellationSignal.aborted) return error
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return withoutStack(fail('tool_threw', message.slice(0, 1000)))
+  return withoutStack(fail('tool_threw', textOf(error)))
 }
 
 /** A typed failure says what it is; its stack would only put paths of this machine into the history. */
-function withoutStack(failure: unknown): unknown {
-  if (failure instanceof Error) failure.stack = ''
-  return failure
+function withoutStack(failure: ApplicationFailure): ApplicationFailure {
+  const { type, message, nonRetryable, details, category, nextRetryDelay } = failure
+  const bare = ApplicationFailure.create({
+    ...(type === undefined || type === null ? {} : { type }),
+    message: message.toWellFormed(),
+    nonRetryable: nonRetryable ?? false,
+    details: details ?? [],
+    ...(category === undefined || category === null ? {} : { category }),
+    ...(nextRetryDelay === undefined || nextRetryDelay === null ? {} : { nextRetryDelay }),
+  })
+  bare.stack = ''
+  return bare
 }

@@ -8,7 +8,7 @@ import { storeKey } from '../ledger/keys.ts'
 import { storePolicy } from '../ledger/policies.ts'
 import { formatProblem, loadPolicies } from '../policy/load/index.ts'
 import type { Thinker, ToolImplementation } from '../tools/implementation.ts'
-import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
+import { bundlePlaybooks, PAYLOAD_CONVERTER, type PlaybookBundle } from './bundle.ts'
 import { activitiesOf } from './host.ts'
 import { registryOf } from './registry.ts'
 
@@ -49,6 +49,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     namespace: settings.namespace ?? 'default',
     taskQueue: settings.taskQueue ?? DEFAULT_TASK_QUEUE,
     workflowBundle: built.bundle,
+    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER },
     activities: activitiesOf({
       db,
       key,

@@ -1,9 +1,10 @@
-import { Context } from '@temporalio/activity'
+import { ApplicationFailure, Context } from '@temporalio/activity'
 import type { LedgerEntry, UndoWarrant, Warrant } from '../contract/action.ts'
 import type { UndoResult } from '../contract/calls.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
-import { fail, failureOf } from '../contract/failures.ts'
+import { fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
+import { textOf } from '../contract/text.ts'
 import type { Principal } from '../contract/principal.ts'
 import { digestOf } from '../contract/digest.ts'
 import type { HostKey } from '../identity/host-key.ts'
@@ -120,10 +121,12 @@ async function acrossSystems(
   try {
     output = await how.execute(input, call)
   } catch (error) {
-    const code = failureOf(error)?.code
+    // Only what the tool threw itself counts: a cause, or an error of some library that happens to have a `type`, is
+    // nobody's word.
+    const code = error instanceof ApplicationFailure ? error.type : undefined
     // Said of this attempt; of an earlier one that no probe has settled, it says nothing.
     const firstTry = 'fence' in first || how.contract.idempotency === 'probe'
-    const nothingHappened = firstTry && code !== undefined && NOTHING_HAPPENED.has(code)
+    const nothingHappened = firstTry && NOTHING_HAPPENED.has(code ?? '')
     if (nothingHappened) await release(host.db, claimed, mine)
     else await markUnknown(host.db, claimed, mine)
     throw error
@@ -234,7 +237,7 @@ async function undoDone(
   const effect = { runKey, step: known.step }
   const undo = async (on: LedgerDatabase): Promise<string> => {
     if (how.undo === undefined) throw fail('effect_irreversible', `${known.step} cannot be undone`)
-    const text = await how.undo(input, output, toolCall(on, runKey, step))
+    const text = textOf(await how.undo(input, output, toolCall(on, runKey, step)))
     await markUndone(on, effect, text)
     return text
   }

@@ -1,4 +1,5 @@
 import {
+  ActivityFailure,
   ApplicationFailure,
   condition,
   defineUpdate,
@@ -39,13 +40,14 @@ async function call({ type, args, id, local = false, taskQueue }: Call): Promise
   try {
     return { ok: true, result: await (proxy[type] as Activities[string])(...args) }
   } catch (error) {
-    const { cause } = error as Error
+    // A local activity's failure comes as it is, any other wrapped.
+    const thrown = error instanceof ActivityFailure ? error.cause : error
     const failure = failureOf(error)
     return {
       ok: false,
-      code: failure?.code ?? String(cause ?? error),
+      code: failure?.code ?? String(thrown),
       message: failure?.message ?? '',
-      final: cause instanceof ApplicationFailure && cause.nonRetryable === true,
+      final: thrown instanceof ApplicationFailure && thrown.nonRetryable === true,
     }
   }
 }

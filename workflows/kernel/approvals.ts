@@ -2,7 +2,6 @@ import { condition } from '@temporalio/workflow'
 import { type Action, actionDigestOf, type Approval, decideMessage, type Decision } from '../../src/contract/action.ts'
 import type { FailureCode } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
-import type { Json } from '../../src/contract/json.ts'
 import type { Answer, PendingApproval } from '../../src/contract/run.ts'
 import { samePerson } from '../../src/contract/principal.ts'
 import { type Board, now } from './board.ts'
@@ -66,8 +65,8 @@ export class Approvals {
   /** The handler of `decide`, as update and as signal. */
   decide(raw: unknown): Answer {
     const answer = this.#judge(raw)
-    this.#board.attempts.push({ at: now(), message: raw as Json, answer })
-    if (!answer.accepted) this.#board.note('decide', `a decision was refused: ${answer.message}`)
+    this.#board.attempt(raw, answer)
+    if (!answer.accepted) this.#board.note('note', `a decision was refused: ${answer.message}`)
     return answer
   }
 

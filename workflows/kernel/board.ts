@@ -4,6 +4,7 @@ import type { RunKey } from '../../src/contract/evidence.ts'
 import type { Json } from '../../src/contract/json.ts'
 import type { Principal } from '../../src/contract/principal.ts'
 import type {
+  Answer,
   DecisionAttempt,
   EffectStatus,
   Incident,
@@ -15,6 +16,7 @@ import type {
 } from '../../src/contract/run.ts'
 import { type RunState, transition, type WaitingFor } from '../../src/contract/states.ts'
 import { SEARCH_ATTRIBUTES } from '../../src/contract/wire.ts'
+import { textOf } from '../../src/contract/text.ts'
 import { renderDetails } from './details.ts'
 
 type Pairs = Extract<Parameters<typeof upsertSearchAttributes>[0], readonly unknown[]>
@@ -22,7 +24,11 @@ type Pairs = Extract<Parameters<typeof upsertSearchAttributes>[0], readonly unkn
 /** Workflow time: ISO 8601, UTC. */
 export const now = (): string => new Date().toISOString()
 
-const MAX_TIMELINE = 500
+/** Whoever floods a run with refused messages must not crowd out what it did. */
+const MAX_NOTES = 100
+const MAX_TIMELINE = 1_000
+const MAX_ATTEMPTS = 200
+const MAX_TEXT_CHARACTERS = 1_000
 
 /**
  * What operators see of a run, in one place: its state, the timeline, what waits for whom. It is the answer of
@@ -36,6 +42,7 @@ export class Board {
   principal: Principal | null = null
   request: Json = null
   policyDigest: Digest | null = null
+  requestDigest: Digest | null = null
   auditExport: string | null = null
   undoUntil: string | null = null
   result: RunResult | null = null
@@ -45,6 +52,7 @@ export class Board {
   readonly effects: EffectStatus[] = []
   readonly timeline: TimelineEntry[] = []
   spend: Spend = { modelMicroUsd: 0, inputTokens: 0, outputTokens: 0, toolCalls: 0 }
+  #notes = 0
   #before: RunState = 'in_progress'
   #upserted = new Map<string, string | number | null>()
 
@@ -54,9 +62,19 @@ export class Board {
   }
 
   note(kind: TimelineEntry['kind'], text: string, step?: string): void {
-    if (this.timeline.length < MAX_TIMELINE) {
-      this.timeline.push({ at: now(), kind, text, ...(step === undefined ? {} : { step }) })
-    }
+    const most = kind === 'note' ? MAX_NOTES : MAX_TIMELINE
+    if (kind === 'note') this.#notes++
+    if (kind === 'note' ? this.#notes > most : kind !== 'end' && this.timeline.length >= most) return
+    const cut = text.toWellFormed().slice(0, MAX_TEXT_CHARACTERS)
+    this.timeline.push({ at: now(), kind, text: cut, ...(step === undefined ? {} : { step }) })
+  }
+
+  /** Keeps an attempt to decide, shortened if it must be; the whole message stands in the history. */
+  attempt(message: unknown, answer: Answer): void {
+    if (this.attempts.length >= MAX_ATTEMPTS) return
+    const text = JSON.stringify(message) ?? 'nothing'
+    const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (message as Json)
+    this.attempts.push({ at: now(), message: kept, answer })
   }
 
   enter(state: RunState, waitingFor: WaitingFor | null = null): void {
@@ -83,7 +101,7 @@ export class Board {
    * outside, so there is at most one upsert in a workflow task: each costs an event.
    */
   flush(): void {
-    setCurrentDetails(renderDetails(this.status()))
+    setCurrentDetails(this.#details())
     const values: Record<keyof typeof SEARCH_ATTRIBUTES, string | number | null> = {
       state: this.state,
       waitingFor: this.waitingFor,
@@ -102,6 +120,15 @@ export class Board {
         value,
       })) as Pairs,
     )
+  }
+
+  /** The page must never keep a run from going on. */
+  #details(): string {
+    try {
+      return renderDetails(this.status())
+    } catch (error) {
+      return `## ${this.state}\n\nThis page cannot be shown: ${textOf(error)}`
+    }
   }
 
   status(): RunStatus {

@@ -9,6 +9,10 @@ const plain = (text: string): string =>
     .replace(/[\\`*_[\]<>#|~$]/g, '\\$&')
     .slice(0, 400)
 
+/** One word of a command line, whatever somebody called his workflow. */
+const word = (text: string): string =>
+  /^[\w./:@-]+$/.test(text) ? text : `'${text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ').replaceAll("'", `'\\''`)}'`
+
 const clock = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`
 
 function question(workflowId: string, ask: PendingApproval): string[] {
@@ -33,7 +37,7 @@ function question(workflowId: string, ask: PendingApproval): string[] {
 
 /** The living page of a run, in the Markdown that the Temporal UI shows as its current details (20 KB at most). */
 export function renderDetails(status: RunStatus): string {
-  const workflowId = status.runKey.slice(0, status.runKey.lastIndexOf('/'))
+  const workflowId = word(status.runKey.slice(0, status.runKey.lastIndexOf('/')))
   const waiting = status.waitingFor === null ? '' : `, waiting for ${status.waitingFor}`
   const lines = [`## ${status.state}${waiting}`, '']
   for (const ask of status.pending) lines.push(...question(workflowId, ask))

@@ -4,24 +4,14 @@ import {
   type LocalActivityOptions,
   proxyActivities,
   proxyLocalActivities,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow'
-import { failureOf, failureRule } from '../../src/contract/failures.ts'
-import { MAX_LOCAL_RESULT_BYTES } from '../../src/contract/limits.ts'
+import { fail, failureOf, failureRule } from '../../src/contract/failures.ts'
+import { MAX_ARGUMENT_CHARACTERS, MAX_LOCAL_RESULT_BYTES, MAX_TASK_CHARACTERS } from '../../src/contract/limits.ts'
 import type { ReadTool, Retry, Thought, WriteTool } from '../../src/contract/tool.ts'
 
 type Activities = Record<string, (argument: unknown) => Promise<unknown>>
-
-/** Calls an activity type with one argument, and types its answer. */
-export async function activity<T>(type: string, argument: unknown, options: ActivityOptions): Promise<T> {
-  const call = proxyActivities<Activities>(options)[type] as Activities[string]
-  return (await call(argument)) as T
-}
-
-export async function localActivity<T>(type: string, argument: unknown, options: LocalActivityOptions): Promise<T> {
-  const call = proxyLocalActivities<Activities>(options)[type] as Activities[string]
-  return (await call(argument)) as T
-}
 
 const retryPolicy = (retry: Retry, nonRetryable: readonly string[] = []) => ({
   maximumAttempts: retry.maximumAttempts,
@@ -38,7 +28,7 @@ export const stepOptions = (
   summary: string,
 ): ActivityOptions => ({
   activityId,
-  summary: summary.slice(0, 180),
+  summary: summary.toWellFormed().slice(0, 180),
   startToCloseTimeout: contract.startToCloseMs,
   ...(contract.heartbeatMs === undefined ? {} : { heartbeatTimeout: contract.heartbeatMs }),
   retry: retryPolicy(contract.retry, contract.kind === 'think' ? [] : contract.nonRetryable),
@@ -52,7 +42,7 @@ export const stepOptions = (
 /** The options of an undo: no schedule-to-close, since giving up on a compensation is an operator's decision. */
 export const undoOptions = (tool: WriteTool, activityId: string, summary: string): ActivityOptions => ({
   activityId,
-  summary: summary.slice(0, 180),
+  summary: summary.toWellFormed().slice(0, 180),
   startToCloseTimeout: tool.undo?.startToCloseMs ?? tool.startToCloseMs,
   retry: retryPolicy(tool.undo?.retry ?? tool.retry),
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -72,21 +62,37 @@ const LOCAL_READ: LocalActivityOptions = {
   cancellationType: ActivityCancellationType.TRY_CANCEL,
 }
 
-/** Three results of 1.5 MB in one workflow task terminate a run (measured on server 1.32); one MB is far below. */
-const MAX_LOCAL_BYTES_PER_TASK = 1_000_000
-
 /**
- * Runs reads whose contract allows it as local activities, within their limits, and every other one, or one
- * that a local attempt could not do, as an ordinary activity.
+ * Schedules activities, within what Temporal carries. Reads whose contract allows it run as local activities, within
+ * their limits, and every other one, or one that a local attempt could not do, as an ordinary activity.
  */
-export class Reader {
+export class Dispatcher {
   #task = -1
-  #bytes = 0
+  #carried = 0
+
+  /** Calls an activity type with one argument. Fails with `input_invalid` on an argument too large to carry. */
+  async activity<T>(type: string, argument: unknown, options: ActivityOptions): Promise<T> {
+    const { length } = JSON.stringify(argument)
+    if (length > MAX_ARGUMENT_CHARACTERS) {
+      const most = `at most ${MAX_ARGUMENT_CHARACTERS} are carried`
+      throw fail('input_invalid', `\`${type}\` is called with ${length} characters, evidence included; ${most}`)
+    }
+    // What does not fit into this workflow task waits for the next one, which a timer brings about.
+    while (!this.#fits(length)) await sleep(1, { summary: 'room for more steps' })
+    const call = proxyActivities<Activities>(options)[type] as Activities[string]
+    return (await call(argument)) as T
+  }
+
+  async local<T>(type: string, argument: unknown, options: LocalActivityOptions): Promise<T> {
+    const call = proxyLocalActivities<Activities>(options)[type] as Activities[string]
+    return (await call(argument)) as T
+  }
 
   async read<T>(tool: ReadTool, argument: unknown, options: ActivityOptions): Promise<T> {
-    if (tool.local && this.#reserve()) {
+    // The largest result there may be: what a task holds must be known before it is asked for.
+    if (tool.local && this.#fits(MAX_LOCAL_RESULT_BYTES)) {
       try {
-        return await localActivity<T>(tool.name, argument, {
+        return await this.local<T>(tool.name, argument, {
           ...LOCAL_READ,
           ...(options.summary === undefined ? {} : { summary: options.summary }),
         })
@@ -94,19 +100,18 @@ export class Reader {
         if (!mayWorkAsActivity(error)) throw error
       }
     }
-    return await activity<T>(tool.name, argument, options)
+    return await this.activity<T>(tool.name, argument, options)
   }
 
-  /** Reserves the largest result there may be: what a task holds must be known before it is asked for. */
-  #reserve(): boolean {
+  #fits(characters: number): boolean {
     // The history grows exactly when a new workflow task begins, and the same in every replay.
     const task = workflowInfo().historyLength
     if (task !== this.#task) {
       this.#task = task
-      this.#bytes = 0
+      this.#carried = 0
     }
-    if (this.#bytes + MAX_LOCAL_RESULT_BYTES > MAX_LOCAL_BYTES_PER_TASK) return false
-    this.#bytes += MAX_LOCAL_RESULT_BYTES
+    if (this.#carried + characters > MAX_TASK_CHARACTERS) return false
+    this.#carried += characters
     return true
   }
 }

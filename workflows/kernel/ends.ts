@@ -1,6 +1,7 @@
 import type { Case } from '../../src/contract/run.ts'
 import type { RunEnd } from '../../src/contract/states.ts'
 import { type FailureCode, failureOf } from '../../src/contract/failures.ts'
+import { textOf } from '../../src/contract/text.ts'
 import { isCancellation } from '@temporalio/workflow'
 
 /** How a run ends short of completing. */
@@ -22,10 +23,12 @@ export class EndOfRun extends Error {
   }
 }
 
+const MAX_MESSAGE_CHARACTERS = 4_000
+
 /** A case without an action: nothing had been decided yet. */
 export const bareCase = (code: FailureCode, message: string, by: string | null = null): Case => ({
   code,
-  message,
+  message: message.toWellFormed().slice(0, MAX_MESSAGE_CHARACTERS),
   rules: [],
   facts: {},
   action: null,
@@ -52,6 +55,5 @@ export function endOf(error: unknown): End {
   }
   const failure = failureOf(error)
   if (failure !== undefined) return { state: 'failed', because: bareCase(failure.code, failure.message) }
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return { state: 'failed', because: bareCase('playbook_failed', text.slice(0, 1000)) }
+  return { state: 'failed', because: bareCase('playbook_failed', textOf(error)) }
 }

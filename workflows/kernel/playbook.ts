@@ -14,16 +14,18 @@ import type { OpenRunCall } from '../../src/contract/calls.ts'
 import { canonicalJson } from '../../src/contract/digest.ts'
 import { runKeyOf } from '../../src/contract/evidence.ts'
 import { fail, type FailureCode } from '../../src/contract/failures.ts'
+import { MAX_OUTCOME_CHARACTERS } from '../../src/contract/limits.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import { type Answer, type RunResult, type RunStatus, type StartMessage, undoMessage } from '../../src/contract/run.ts'
 import type { RunEnd } from '../../src/contract/states.ts'
+import { textOf } from '../../src/contract/text.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import { Approvals } from './approvals.ts'
 import { Board } from './board.ts'
-import { hostOptions, localActivity } from './dispatch.ts'
+import { Dispatcher, hostOptions } from './dispatch.ts'
 import { bareCase, type End, endOf } from './ends.ts'
 import { KernelRun, type Run } from './run.ts'
 import { Saga, type UndoReason } from './saga.ts'
@@ -60,15 +62,13 @@ export function playbook<R extends z.ZodType>(
 
 type Body = (run: Run, request: unknown) => Promise<unknown>
 
-const MAX_OUTCOME_CHARACTERS = 200_000
-
 /** An outcome as the history can hold it; fails with `playbook_failed` on what JSON cannot say. */
 function plainJson(outcome: unknown): Json {
   let text: string
   try {
     text = canonicalJson(outcome ?? null)
   } catch (error) {
-    throw fail('playbook_failed', `the outcome is not plain JSON: ${String(error)}`)
+    throw fail('playbook_failed', `the outcome is not plain JSON: ${textOf(error)}`)
   }
   if (text.length > MAX_OUTCOME_CHARACTERS) {
     throw fail('playbook_failed', `the outcome has ${text.length} characters, at most ${MAX_OUTCOME_CHARACTERS}`)
@@ -81,6 +81,7 @@ class Execution {
   readonly #contract: PlaybookContract
   readonly #body: Body
   readonly #board: Board
+  readonly #dispatcher = new Dispatcher()
   readonly #approvals: Approvals
   readonly #saga: Saga
   #undo: UndoReason | undefined
@@ -92,7 +93,7 @@ class Execution {
     this.#body = body
     this.#board = new Board(runKeyOf(workflowId, firstExecutionRunId), contract.name)
     this.#approvals = new Approvals(this.#board)
-    this.#saga = new Saga(this.#board, workflowType)
+    this.#saga = new Saga(this.#board, this.#dispatcher, workflowType)
   }
 
   async run(start: unknown): Promise<RunResult> {
@@ -127,13 +128,14 @@ class Execution {
   async #open(start: unknown): Promise<OpenedRun | End> {
     const call: OpenRunCall = { runKey: this.#board.runKey, start: (start ?? null) as Json }
     try {
-      const opened = await localActivity<OpenedRun>(
+      const opened = await this.#dispatcher.local<OpenedRun>(
         WIRE.activities.openRun,
         call,
         hostOptions('open the run: principal, request, policy'),
       )
-      const { principal, request, policy, policyDigest } = opened
-      Object.assign(this.#board, { principal, request, policyDigest, auditExport: policy.audit.export })
+      const { principal, request, requestDigest, policy, policyDigest } = opened
+      const auditExport = policy.audit.export
+      Object.assign(this.#board, { principal, request, requestDigest, policyDigest, auditExport })
       this.#board.enter('in_progress')
       this.#board.note('open', `${this.#contract.title}, asked by ${principal.subject} (${principal.proof})`)
       return opened
@@ -145,13 +147,20 @@ class Execution {
   /** Runs the playbook until it returns or its end is decided, and until nothing is under way any more. */
   async #carryOut(opened: OpenedRun): Promise<{ readonly outcome: Json } | End> {
     const { workflowType } = workflowInfo()
-    const parts = { board: this.#board, approvals: this.#approvals, saga: this.#saga }
+    const parts = {
+      board: this.#board,
+      approvals: this.#approvals,
+      saga: this.#saga,
+      dispatcher: this.#dispatcher,
+    }
     const run = new KernelRun(opened, this.#contract, workflowType, parts)
     const scope = new CancellationScope()
     let ended: { readonly outcome: Json } | End
     try {
-      const outcome = plainJson(await scope.run(() => this.#body(run, opened.request)))
-      // The last write may have gone through although the run was cancelled, or the playbook caught it.
+      const body = scope.run(() => this.#body(run, opened.request))
+      // A playbook that catches its end, or its cancellation, goes no further: its next step never returns.
+      const outcome = plainJson(await Promise.race([body, run.ended]))
+      // The last write may have gone through although the run was cancelled.
       ended = scope.consideredCancelled ? endOf(new CancelledFailure('the run was cancelled')) : { outcome }
     } catch (error) {
       ended = endOf(error)
@@ -159,6 +168,7 @@ class Execution {
     }
     return await CancellationScope.nonCancellable(async () => {
       await run.settle()
+      run.close()
       let end = run.end ?? ended
       try {
         await run.adoptStrays('outcome' in end)
@@ -239,7 +249,7 @@ class Execution {
   }
 
   #refuseUndo(code: FailureCode, message: string): Answer {
-    this.#board.note('undo', `an undo was refused: ${message}`)
+    this.#board.note('note', `an undo was refused: ${message}`)
     return { accepted: false, code, message }
   }
 
@@ -270,6 +280,7 @@ class Execution {
     return {
       runKey: this.#board.runKey,
       playbook: this.#contract.name,
+      requestDigest: this.#board.requestDigest,
       state,
       outcome,
       because,

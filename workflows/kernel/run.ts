@@ -1,3 +1,4 @@
+import { CancellationScope, CancelledFailure } from '@temporalio/workflow'
 import type { z } from 'zod'
 import {
   actionDigestOf,
@@ -20,8 +21,8 @@ import { WIRE } from '../../src/contract/wire.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import type { Approvals } from './approvals.ts'
 import { type Board, now } from './board.ts'
-import { activity, hostOptions, localActivity, Reader, stepOptions } from './dispatch.ts'
-import { type End, EndOfRun, endState, endWith } from './ends.ts'
+import { type Dispatcher, hostOptions, stepOptions } from './dispatch.ts'
+import { type End, endOf, EndOfRun, endState, endWith } from './ends.ts'
 import { actionOf, type Attempt, isListed, judge, notListed, overToolBudget, type Ruling } from './judge.ts'
 import type { Saga } from './saga.ts'
 import { type StepName, Steps } from './steps.ts'
@@ -59,17 +60,25 @@ export class KernelRun implements Run {
   readonly #board: Board
   readonly #approvals: Approvals
   readonly #saga: Saga
-  readonly #reader = new Reader()
+  readonly #dispatcher: Dispatcher
   readonly #steps = new Steps()
   readonly #inFlight = new Set<Promise<unknown>>()
   #plan: string | null = null
   #end: End | undefined
+  #closed = false
+  #thinking: Promise<unknown> = Promise.resolve()
+  #reject: (end: EndOfRun) => void = () => {}
 
   constructor(
     opened: OpenedRun,
     contract: PlaybookContract,
     workflowType: string,
-    parts: { readonly board: Board; readonly approvals: Approvals; readonly saga: Saga },
+    parts: {
+      readonly board: Board
+      readonly approvals: Approvals
+      readonly saga: Saga
+      readonly dispatcher: Dispatcher
+    },
   ) {
     this.key = opened.runKey
     this.#opened = opened
@@ -78,6 +87,18 @@ export class KernelRun implements Run {
     this.#board = parts.board
     this.#approvals = parts.approvals
     this.#saga = parts.saga
+    this.#dispatcher = parts.dispatcher
+    this.ended.catch(() => {})
+  }
+
+  /** Rejects with `EndOfRun` once the end of the run is decided. */
+  readonly ended = new Promise<never>((_, reject) => {
+    this.#reject = reject
+  })
+
+  /** From now on no step begins: the run is over for its playbook. */
+  close(): void {
+    this.#closed = true
   }
 
   /** The end that was decided for the run, whatever the playbook made of being told. */
@@ -96,7 +117,7 @@ export class KernelRun implements Run {
       const call = { runKey: this.key, step, input: this.#parse(tool, input) }
       this.#mayCall(tool)
       this.#board.flush()
-      const result = await this.#reader.read<StepResult>(tool, call, stepOptions(tool, step, tool.title))
+      const result = await this.#dispatcher.read<StepResult>(tool, call, stepOptions(tool, step, tool.title))
       this.#board.note('read', `${tool.title}: ${result.receipt.reference}`, step)
       return this.#steps.keep(result) as z.output<T['output']>
     })
@@ -112,35 +133,36 @@ export class KernelRun implements Run {
         throw this.#ends(endWith('refused', 'tool_not_listed', `the playbook does not list \`${thought.name}\``))
       }
       const step = this.#steps.next(thought.name, name)
-      const cap = this.#opened.policy.modelBudgetMicroUsd
-      const spent = this.#board.spend.modelMicroUsd
-      if (cap !== null && spent > cap) throw this.#overModelBudget(cap)
-      const call: ThinkCall = {
-        runKey: this.key,
-        step,
-        thought: thought.name,
-        input: this.#parse(thought, input),
-        remainingMicroUsd: cap === null ? null : cap - spent,
-      }
-      this.#board.flush()
-      const summary = `${thought.title} (${thought.role})`
-      try {
-        const result = await activity<ThinkResult>(WIRE.activities.think, call, stepOptions(thought, step, summary))
-        this.#spend(result)
-        const cost = `${result.model}, ${formatMicroUsd(result.microUsd)}`
-        this.#board.note('think', `${thought.title}: ${cost}`, step)
-        return this.#steps.keep(result) as z.output<T['output']>
-      } catch (error) {
-        const failure = failureOf(error)
-        if (failure !== undefined) this.#spend(failure.details)
-        if (failure?.code === 'model_budget_exceeded' && cap !== null) throw this.#overModelBudget(cap)
-        throw error
-      }
+      const asked = this.#parse(thought, input)
+      // One after the other, so that each knows what the others have spent.
+      const mine = this.#thinking.then(() => this.#think(thought, step, asked))
+      this.#thinking = mine.catch(() => {})
+      return this.#steps.keep(await mine) as z.output<T['output']>
     })
   }
 
+  async #think(thought: Thought, step: string, input: Json): Promise<ThinkResult> {
+    const cap = this.#opened.policy.modelBudgetMicroUsd
+    const spent = this.#board.spend.modelMicroUsd
+    if (cap !== null && spent > cap) throw this.#overModelBudget(cap)
+    const remainingMicroUsd = cap === null ? null : cap - spent
+    const call: ThinkCall = { runKey: this.key, step, thought: thought.name, input, remainingMicroUsd }
+    const options = stepOptions(thought, step, `${thought.title} (${thought.role})`)
+    this.#board.flush()
+    try {
+      const result = await this.#dispatcher.activity<ThinkResult>(WIRE.activities.think, call, options)
+      this.#spend(result)
+      this.#board.note('think', `${thought.title}: ${result.model}, ${formatMicroUsd(result.microUsd)}`, step)
+      return result
+    } catch (error) {
+      const failure = failureOf(error)
+      if (failure !== undefined) this.#spend(failure.details)
+      if (failure?.code === 'model_budget_exceeded' && cap !== null) throw this.#overModelBudget(cap)
+      throw error
+    }
+  }
+
   plan(text: string): void {
-    this.#live()
     this.#plan = text.slice(0, 2000)
     this.#board.note('plan', this.#plan)
   }
@@ -214,7 +236,7 @@ export class KernelRun implements Run {
     const { step, tool, input } = attempt
     const { approvals } = this.#opened.policy
     const suffix = round === 1 ? '' : `-${round}`
-    const previewed = await activity<PreviewResult>(
+    const previewed = await this.#dispatcher.activity<PreviewResult>(
       `${tool.name}${WIRE.activities.preview}`,
       { runKey: this.key, step, input },
       stepOptions(tool, `${step}${WIRE.activities.preview}${suffix}`, `preview: ${tool.describe(input)}`),
@@ -270,7 +292,11 @@ export class KernelRun implements Run {
     this.#board.flush()
     let result: StepResult
     try {
-      result = await activity<StepResult>(tool.name, { input, warrant }, stepOptions(tool, step, describe))
+      result = await this.#dispatcher.activity<StepResult>(
+        tool.name,
+        { input, warrant },
+        stepOptions(tool, step, describe),
+      )
     } catch (error) {
       this.#board.note('act', `${describe}: ${failureOf(error)?.message ?? 'not done'}`, step)
       throw error
@@ -303,7 +329,7 @@ export class KernelRun implements Run {
   /** What the ledger has of one step with its result, or of all steps of the run (`null`) without. */
   #ledger(step: string | null): Promise<readonly LedgerEntry[]> {
     const call: RecallCall = { runKey: this.key, step }
-    return localActivity(WIRE.activities.recall, call, hostOptions('ask the ledger what this run did'))
+    return this.#dispatcher.local(WIRE.activities.recall, call, hostOptions('ask the ledger what this run did'))
   }
 
   /**
@@ -331,21 +357,19 @@ export class KernelRun implements Run {
   }
 
   #track<T>(step: () => Promise<T>): Promise<T> {
+    if (CancellationScope.current().consideredCancelled && this.#end === undefined && !this.#closed) {
+      this.#ends(endOf(new CancelledFailure('the run was cancelled')))
+    }
+    // A step after the end never returns, so that no loop around it can keep the run busy.
+    if (this.#closed || this.#end !== undefined) return new Promise(() => {})
     // A step that is refused before it starts is refused as a rejection, like every other.
-    const running = (async () => {
-      this.#live()
-      return await step()
-    })()
+    const running = (async () => await step())()
     this.#inFlight.add(running)
     const done = (): void => {
       this.#inFlight.delete(running)
     }
     running.then(done, done)
     return running
-  }
-
-  #live(): void {
-    if (this.#end !== undefined) throw new EndOfRun(this.#end)
   }
 
   #parse(contract: Tool | Thought, input: unknown): Json {
@@ -391,7 +415,9 @@ export class KernelRun implements Run {
   /** The first end stands, whatever other branches of the playbook still run into. */
   #ends(decided: End): EndOfRun {
     this.#end ??= decided
-    return new EndOfRun(this.#end)
+    const end = new EndOfRun(this.#end)
+    this.#reject(end)
+    return end
   }
 }
 

@@ -7,9 +7,10 @@ import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
 import { type Answer, type EffectStatus, resolveMessage } from '../../src/contract/run.ts'
 import type { WriteTool } from '../../src/contract/tool.ts'
+import { textOf } from '../../src/contract/text.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import { type Board, now } from './board.ts'
-import { activity, undoOptions } from './dispatch.ts'
+import { type Dispatcher, undoOptions } from './dispatch.ts'
 
 /** Why effects are undone, and on whose word. */
 export interface UndoReason {
@@ -35,12 +36,14 @@ type Resolution = 'retry' | 'settled'
  */
 export class Saga {
   readonly #board: Board
+  readonly #dispatcher: Dispatcher
   readonly #workflowType: string
   readonly #registered: Registered[] = []
   readonly #resolutions = new Map<string, Resolution>()
 
-  constructor(board: Board, workflowType: string) {
+  constructor(board: Board, dispatcher: Dispatcher, workflowType: string) {
     this.#board = board
+    this.#dispatcher = dispatcher
     this.#workflowType = workflowType
   }
 
@@ -50,7 +53,7 @@ export class Saga {
     this.#board.effects.push({
       step,
       tool: tool.name,
-      describe: tool.describe(input),
+      describe: tool.describe(input).toWellFormed().slice(0, 500),
       state: 'running',
       reversible: tool.undo !== null,
     })
@@ -74,16 +77,19 @@ export class Saga {
       const incident = await this.#undo(effect, reason, policyDigest)
       if (incident !== undefined) stuck.push([effect, incident])
     }
-    for (const [effect, first] of stuck) {
-      let incident: Incident | undefined = first
-      while (incident !== undefined) {
-        const resolution = await this.park(effect.step, incident.code, incident.message)
-        if (resolution === 'settled') {
-          this.#board.setEffect(effect.step, 'settled')
-          break
-        }
-        incident = await this.#undo(effect, reason, policyDigest)
+    // All at once, so that people see every one of them and settle them in any order.
+    await Promise.all(stuck.map(([effect, incident]) => this.#untilSettled(effect, incident, reason, policyDigest)))
+  }
+
+  async #untilSettled(effect: Registered, first: Incident, reason: UndoReason, policyDigest: Digest): Promise<void> {
+    let incident: Incident | undefined = first
+    while (incident !== undefined) {
+      const resolution = await this.park(effect.step, incident.code, incident.message)
+      if (resolution === 'settled') {
+        this.#board.setEffect(effect.step, 'settled')
+        return
       }
+      incident = await this.#undo(effect, reason, policyDigest)
     }
   }
 
@@ -119,7 +125,7 @@ export class Saga {
   }
 
   #refuse(code: FailureCode, message: string): Answer {
-    this.#board.note('incident', `a resolution was refused: ${message}`)
+    this.#board.note('note', `a resolution was refused: ${message}`)
     return { accepted: false, code, message }
   }
 
@@ -142,7 +148,7 @@ export class Saga {
     }
     try {
       const summary = `undo: ${tool.describe(input)}`
-      const result = await activity<UndoResult>(
+      const result = await this.#dispatcher.activity<UndoResult>(
         `${tool.name}${WIRE.activities.undo}`,
         { warrant },
         undoOptions(tool, undoStep, summary),
@@ -153,7 +159,7 @@ export class Saga {
     } catch (error) {
       const failure = failureOf(error)
       this.#board.setEffect(step, 'stuck')
-      const message = `\`${tool.describe(input)}\` could not be undone: ${failure?.message ?? String(error)}`
+      const message = `\`${tool.describe(input)}\` could not be undone: ${failure?.message ?? textOf(error)}`
       return { code: failure?.code ?? 'platform_failed', message }
     }
   }
