@@ -102,7 +102,7 @@ export class RunHandle {
       return await call()
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) {
-        throw fail('run_not_found', `no open run \`${this.workflowId}\``, {}, error)
+        throw fail('run_not_found', `there is no run \`${this.workflowId}\`, or it has closed`, {}, error)
       }
       throw error
     }

@@ -19,7 +19,7 @@ import { firstIssue } from '../contract/issue.ts'
 import type { Json } from '../contract/json.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
 import type { Principal } from '../contract/principal.ts'
-import type { Tool } from '../contract/tool.ts'
+import type { Thought, Tool } from '../contract/tool.ts'
 import { startMessage } from '../contract/run.ts'
 import { textOf } from '../contract/text.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
@@ -33,6 +33,7 @@ import { parsePolicy } from '../policy/load/index.ts'
 import type { OpenedRun, Policy } from '../policy/types.ts'
 import type { ReadImplementation, Thinker, WriteImplementation } from '../tools/implementation.ts'
 import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } from './guard.ts'
+import { checked, undoWarrantOf, warrantOf } from './messages.ts'
 import type { Registry } from './registry.ts'
 import { attested, parseInput, parseOutput, typed } from './steps.ts'
 import { executeOnce, toolCall, undoOnce } from './writes.ts'
@@ -55,17 +56,17 @@ export function activitiesOf(options: HostOptions): Record<string, Activity> {
   const host = new Host(options)
   const { registry } = options
   const activities: Record<string, Activity> = {
-    [WIRE.activities.openRun]: (call: OpenRunCall) => host.openRun(call),
-    [WIRE.activities.recall]: (call: RecallCall) => host.recall(call),
-    [WIRE.activities.think]: (call: ThinkCall) => host.think(call),
+    [WIRE.activities.openRun]: (call: OpenRunCall) => host.openRun(checked(call)),
+    [WIRE.activities.recall]: (call: RecallCall) => host.recall(checked(call)),
+    [WIRE.activities.think]: (call: ThinkCall) => host.think(checked(call)),
     // Temporal retries an unknown activity type for ever; this one says no.
     default: () =>
       Promise.reject(fail('activity_unknown', `this worker has no tool \`${Context.current().info.activityType}\``)),
   }
-  for (const [name, how] of registry.reads) activities[name] = (call: ReadCall) => host.read(how, call)
+  for (const [name, how] of registry.reads) activities[name] = (call: ReadCall) => host.read(how, checked(call))
   for (const [name, how] of registry.writes) {
     activities[name] = (call: WriteCallMessage) => host.write(how, call)
-    activities[`${name}${WIRE.activities.preview}`] = (call: ReadCall) => host.preview(how, call)
+    activities[`${name}${WIRE.activities.preview}`] = (call: ReadCall) => host.preview(how, checked(call))
     activities[`${name}${WIRE.activities.undo}`] = (call: UndoCall) => host.undo(how, call)
   }
   return Object.fromEntries(
@@ -145,7 +146,7 @@ class Host {
   }
 
   async recall({ runKey, step }: RecallCall): Promise<readonly LedgerEntry[]> {
-    await this.#checkCaller(runKey)
+    await this.#checkCaller(runKey, null)
     if (step === null) {
       // Without the results: all of them together could be more than Temporal carries.
       return (await effectsOf(this.#options.db, runKey)).map((entry) => ({ ...entry, result: null }))
@@ -156,7 +157,7 @@ class Host {
 
   async read(how: ReadImplementation, { runKey, step, input: raw }: ReadCall): Promise<StepResult> {
     const { contract } = how
-    const mark = await this.#checkCaller(runKey, contract)
+    const mark = await this.#checkCaller(runKey, step, contract)
     const input = parseInput(contract, raw)
     const output = parseOutput(contract, await how.execute(input, this.#call(runKey, step)))
     const { kind } = contract.evidence
@@ -167,9 +168,9 @@ class Host {
 
   async think(call: ThinkCall): Promise<ThinkResult> {
     const { runKey, step, remainingMicroUsd } = call
-    const mark = await this.#checkCaller(runKey)
     const thought = this.#options.registry.thoughts.get(call.thought)
     if (thought === undefined) throw fail('activity_unknown', `this worker has no thought \`${call.thought}\``)
+    const mark = await this.#checkCaller(runKey, step, thought)
     const input = parseInput(thought, call.input)
     const context = Context.current()
     const { output: raw, ...usage } = await this.#options.thinker.think(thought, input, {
@@ -198,7 +199,7 @@ class Host {
   }
 
   async preview(how: WriteImplementation, { runKey, step, input: raw }: ReadCall): Promise<PreviewResult> {
-    await this.#checkCaller(runKey, how.contract)
+    await this.#checkCaller(runKey, step, how.contract)
     const known = await findEffect(this.#options.db, { runKey, step })
     if (known !== undefined) return { known }
     const input = parseInput(how.contract, raw)
@@ -206,7 +207,7 @@ class Host {
   }
 
   async write(how: WriteImplementation, message: WriteCallMessage): Promise<StepResult> {
-    const warrant = warrantOf(message.warrant, 'act')
+    const warrant = warrantOf(message)
     const run = await this.#checkPlace(warrant)
     const input = parseInput(how.contract, message.input)
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores)
@@ -217,7 +218,7 @@ class Host {
   }
 
   async undo(how: WriteImplementation, message: UndoCall): Promise<UndoResult> {
-    const warrant = warrantOf(message.warrant, 'undo')
+    const warrant = undoWarrantOf(message)
     const run = await this.#checkPlace(warrant)
     if (warrant.tool !== how.contract.name) throw fail('warrant_mismatch', 'it is for another tool')
     if (warrant.step !== `${warrant.undoes}${WIRE.activities.undo}`) {
@@ -235,10 +236,15 @@ class Host {
    * A read is bound to the workflow that asks, so that no other run's receipts can be had by asking, and to what
    * its playbook lists.
    */
-  async #checkCaller(runKey: RunKey, tool?: Tool): Promise<Mark> {
-    const at = playbookAt(Context.current().info, this.#options.registry.playbooks)
-    if (tool !== undefined && !at.contract.tools.includes(tool)) {
-      throw fail('tool_not_listed', `\`${at.type}\` does not list \`${tool.name}\``)
+  async #checkCaller(runKey: RunKey, step: string | null, listed?: Tool | Thought): Promise<Mark> {
+    const { info } = Context.current()
+    const at = playbookAt(info, this.#options.registry.playbooks)
+    if (listed !== undefined && ![...at.contract.tools, ...at.contract.thoughts].includes(listed)) {
+      throw fail('tool_not_listed', `\`${at.type}\` does not list \`${listed.name}\``)
+    }
+    // The id of a local activity is the SDK's own; a receipt of any other says which step it was.
+    if (step !== null && !info.isLocal && info.activityId !== step && !isPreviewOf(info.activityId, step)) {
+      throw fail('warrant_mismatch', `\`${info.activityId}\` was called as the step \`${step}\``)
     }
     await checkChain(runKey, at, this.#stores)
     return markOf(runKey)
@@ -268,6 +274,9 @@ class Host {
     return found
   }
 }
+
+const isPreviewOf = (activityId: string, step: string): boolean =>
+  activityId.startsWith(`${step}${WIRE.activities.preview}`)
 
 type Mark = Pick<StepResult, 'resumed'>
 
@@ -324,11 +333,4 @@ function parsedStart(start: Json, contract: PlaybookContract): Omit<ParsedStart,
     principal: { ...principal, ...(onBehalfOf === undefined ? {} : { onBehalfOf }), proof: 'unauthenticated' },
     request: JSON.parse(canonicalJson(request.data)) as Json,
   }
-}
-
-function warrantOf<W extends Warrant | UndoWarrant>(warrant: W | undefined, kind: W['kind']): W {
-  if (typeof warrant !== 'object' || warrant === null || warrant.kind !== kind) {
-    throw fail('warrant_missing', `\`${Context.current().info.activityType}\` was called without a warrant`)
-  }
-  return warrant
 }

@@ -212,6 +212,9 @@ export async function undoOnce(
     inputDigest,
   })
   if (known === undefined) return { state: 'not_done', text: `${undoes} had not happened; it is barred now` }
+  if (known.tool !== how.contract.name) {
+    throw fail('warrant_mismatch', `\`${undoes}\` was done by \`${known.tool}\``)
+  }
   switch (known.state) {
     case 'barred':
       return { state: 'not_done', text: `${undoes} had not happened and is barred` }

@@ -49,7 +49,9 @@ test('the demo ends with the seven ends, tells what moved, and leaves nothing be
   expect(answers.evidence).toContain('record order/ord_1002')
   expect(answers.rule).toContain('requires_approval_if.refund_amount_usd_gte')
   expect(answers.rule).toContain('approved by ben@acme.example')
-  expect(answers.undo).toContain('void the refund, as long as it has not settled: countersign undo demo-')
+  expect(answers.undo).toContain(
+    'void the refund, as long as it has not settled, within 30 minutes of its end: countersign undo',
+  )
   expect(stderr).toContain(
     'refused: ana@acme.example asked for this and cannot decide it  (decision_by_requester, exit code 3)',
   )

@@ -58,7 +58,7 @@ test('show tells what waits, for whom, until when, why, and the exact commands t
   expect(stdout).toContain('audit export: splunk, not exported yet\n')
   expect(stdout).toMatch(/waits {5}for a person other than the requester, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n/)
   expect(stdout).toContain(
-    'because   refund_amount_usd is $120.00, at least $50.00  (requires_approval_if.refund_amount_usd_gte)\n',
+    "because   refund_amount_usd is $120.00, at least $50.00, on a model's reading (requires_approval_if.refund_amount_usd_gte)\n",
   )
   expect(stdout).toContain(`changes   payment/${order.paymentId} refundable: $120.00 → $0.00\n`)
   for (const verb of ['approve', 'reject']) {

@@ -108,7 +108,7 @@ test.each(['show', 'cancel', 'approve', 'undo'])('%s of an unknown run is exit c
   const more = command === 'approve' || command === 'undo' ? ['--by', 'ben'] : []
   const { code, stdout, stderr } = await run([command, 'nothing-here', ...more], 'default')
   expect(stderr).toBe(
-    'error: no open run `nothing-here`\n  help  Check the workflow id and the namespace.\n  code  run_not_found\n',
+    'error: there is no run `nothing-here`, or it has closed\n  help  Check the workflow id and the namespace.\n  code  run_not_found\n',
   )
   expect(stdout).toBe('')
   expect(code).toBe(1)

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { codeOf, fail } from '../../src/contract/failures.ts'
 import { databaseFailure, openDatabase } from '../../src/ledger/database.ts'
 import { storeKey } from '../../src/ledger/keys.ts'
+import { freshDatabase } from '../support/world.ts'
 import { useLedger } from './ledger-case.ts'
 
 const ledger = useLedger()
@@ -15,7 +16,12 @@ const failed = (asked: Promise<unknown>): Promise<unknown> =>
 const unavailable = { type: 'database_unavailable', nonRetryable: false }
 
 test('a database that ends the connection (57P01) is unavailable, and may be asked again', async () => {
-  const error = await failed(sql`SELECT pg_terminate_backend(pg_backend_pid())`.execute(ledger()))
+  // Its own pool: this one keeps the dead connection for a moment.
+  const { url, drop } = await freshDatabase()
+  const own = openDatabase(url, () => {})
+  const error = await failed(sql`SELECT pg_terminate_backend(pg_backend_pid())`.execute(own))
+  await own.destroy()
+  await drop()
   expect(error).toMatchObject({ code: '57P01' })
   expect(databaseFailure(error)).toMatchObject(unavailable)
 })

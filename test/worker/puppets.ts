@@ -73,7 +73,8 @@ export async function openedRefund(puppet: Puppet, order: SampleOrder): Promise<
   const open = { runKey, start: startMessageOf(order) }
   const { principal, policy, policyDigest } = resultOf(await puppet.call(WIRE.activities.openRun, open)) as OpenedRun
   const read = async (type: string, input: Json): Promise<Evidence> => {
-    const { output, receipt } = resultOf(await puppet.call(type, { runKey, step: `${type}-1`, input })) as StepResult
+    const step = `${type}-1`
+    const { output, receipt } = resultOf(await puppet.call(type, { runKey, step, input }, { id: step })) as StepResult
     return { output, receipt }
   }
   return {

@@ -56,7 +56,7 @@ const parsed = (source: string): readonly [Digest, Policy] => {
   if (!read.ok) throw new Error('the shipped policy cannot be read')
   return [read.digest, read.policy]
 }
-export const [DIGEST, POLICY] = parsed(text)
+const [DIGEST, POLICY] = parsed(text)
 /** The same rules without the demand for evidence: another policy, and known to the host as well. */
 export const [LAX_DIGEST, LAX_POLICY] = parsed(text.replace('log_level: "evidence"', 'log_level: "standard"'))
 
@@ -87,7 +87,7 @@ export interface Write {
 
 export const inputOf = (cents: number, reason = 'broken') => ({ paymentId: 'pay_1042', amount: dollars(cents), reason })
 
-export const WANTED: Wanted = {
+const WANTED: Wanted = {
   runKey: RUN_KEY,
   workflowType: 'refund_request',
   step: 'billing.refund-1',

@@ -66,7 +66,7 @@ export class Approvals {
   decide(raw: unknown): Answer {
     const answer = this.#judge(raw)
     this.#board.attempt(raw, answer)
-    if (!answer.accepted) this.#board.note('note', `a decision was refused: ${answer.message}`)
+    if (!answer.accepted) this.#board.note('note', `a decision${claimedBy(raw)} was refused: ${answer.message}`)
     return answer
   }
 
@@ -105,6 +105,12 @@ export class Approvals {
     this.#board.note('decide', `${message.by} (unauthenticated) ${verb}${comment}`, message.step)
     return { accepted: true, message: `${message.by} ${verb} \`${message.step}\`` }
   }
+}
+
+/** Who says to have decided, where the message says it. */
+function claimedBy(raw: unknown): string {
+  const by = typeof raw === 'object' && raw !== null ? (raw as { by?: unknown }).by : undefined
+  return typeof by === 'string' ? ` by ${by.slice(0, 200)}` : ''
 }
 
 const refuse = (code: FailureCode, message: string): Answer => ({ accepted: false, code, message })

@@ -15,7 +15,15 @@ export function define(command: Command): void {
 async function cancel(workflowId: string, options: Options): Promise<void> {
   await withSession(options, async ({ client, flags }) => {
     const run = client.run(workflowId)
-    const { state } = await run.summary()
+    const { state, closedAt } = await run.summary()
+    if (closedAt !== null) {
+      // The server takes the request all the same, and nothing comes of it.
+      const message = `the run is closed: it ended ${state}`
+      if (options.json) outJson({ workflowId, accepted: false, code: 'run_closed', message })
+      printRefusal(message, 'There is nothing left to cancel.', 'run_closed')
+      process.exitCode = EXIT.no
+      return
+    }
     if (state === 'completed') {
       // It stays open for its undo window, and would take the request without doing anything.
       const message = 'the run is completed already'

@@ -18,6 +18,7 @@ export async function dev({ stateDir, taskQueue, config }: DevOptions): Promise<
     const options = { stateDir, taskQueue: () => taskQueue, project, logLevel: 'WARN' } as const
     const { session, host } = await startDevelopment(options, closing)
     if (session.place.uiUrl !== null) say(`UI        ${session.place.uiUrl}`)
+    say(`temporal  export TEMPORAL_ADDRESS=${session.place.address}`)
     for (const { workflow, digest } of host.policies) say(`playbook  ${workflow}, policy ${digest}`)
     say(`ready     task queue ${taskQueue}`)
     if (file === null) for (const line of examples(session)) say(line)

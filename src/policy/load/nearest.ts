@@ -16,6 +16,16 @@ function distance(a: string, b: string): number {
   return previous[b.length] ?? 0
 }
 
+/** Whether the letters of a name stand in this order in one candidate, and not in the other. */
+const continues = (name: string, candidate: string, other: string): boolean =>
+  contains(candidate, name) && !contains(other, name)
+
+function contains(text: string, letters: string): boolean {
+  let at = 0
+  for (const letter of text) if (letter === letters[at]) at++
+  return at === letters.length
+}
+
 /** The known name that was probably meant: at most a third of its letters differ. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > LONGEST_NAME) return undefined
@@ -23,7 +33,10 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   for (const candidate of known) {
     const away = distance(name.toLowerCase(), candidate.toLowerCase())
     const near = away <= Math.max(1, Math.floor(candidate.length / 3))
-    if (near && (best === undefined || away < best.away)) best = { name: candidate, away }
+    // Of two that are as near, the one of which this is the beginning: `ge` was to become `gte`, not `ne`.
+    const closer =
+      best === undefined || away < best.away || (away === best.away && continues(name, candidate, best.name))
+    if (near && closer) best = { name: candidate, away }
   }
   return best?.name
 }
