@@ -107,10 +107,13 @@ export class CountersignClient {
       staticSummary: `${playbook}, governed by Countersign`,
       staticDetails:
         'The state, what is asked of whom and the timeline stand under *current details*. ' +
-        `\`countersign show ${workflowId}\` prints the same.`,
+        `\`countersign show ${PLAIN_ID.test(workflowId) ? workflowId : '<workflow id>'}\` prints the same.`,
     }
   }
 }
+
+/** What can stand in Markdown and on a command line as it is. */
+const PLAIN_ID = /^[\w./:@-]+$/
 
 type PlaybookFunction = (start: StartMessage) => Promise<RunResult>
 

@@ -2,7 +2,7 @@ import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@tempor
 import type { DecideMessage } from '../contract/action.ts'
 import { fail, failureOf } from '../contract/failures.ts'
 import type { Answer, ResolveMessage, RunResult, RunStatus, UndoMessage } from '../contract/run.ts'
-import { OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
+import { OUTCOME_UPDATE_ID, WIRE } from '../contract/wire.ts'
 import { type RunSummary, summaryOf } from './summary.ts'
 
 /** One run, by its workflow id. Every call fails with `run_not_found` when there is no such run. */
@@ -29,8 +29,8 @@ export class RunHandle {
       )
       // The server keeps the first answer of an update for ever.
       if (first.undoUntil === null) return first
-      const { status, typedSearchAttributes } = await this.#ask(() => this.#handle().describe())
-      const stands = status.name === 'RUNNING' && typedSearchAttributes.get(SEARCH_ATTRIBUTES.state) === 'completed'
+      const { status } = await this.#ask(() => this.#handle().describe())
+      const stands = status.name === 'RUNNING' && (await this.status()).undoUntil !== null
       return stands ? first : await this.result()
     } catch (error) {
       // A run that has closed takes no update any more; its result is the outcome, or what became of it.

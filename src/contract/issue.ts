@@ -5,5 +5,6 @@ export function firstIssue(error: {
   const [issue] = error.issues
   if (issue === undefined) return 'invalid'
   const where = issue.path.map(String).join('.')
-  return where === '' ? issue.message : `\`${where}\`: ${issue.message}`
+  // It may quote what was sent, whatever its size.
+  return (where === '' ? issue.message : `\`${where}\`: ${issue.message}`).toWellFormed().slice(0, 500)
 }

@@ -56,6 +56,8 @@ test.concurrent('the outcome of a run whose undo has begun is what becomes of it
   expect(await run.undo({ by: 'olga' })).toMatchObject({ accepted: true })
   expect(log).not.toContain(`undo odd ${item}`)
   const asked = run.outcome()
+  // The tool is not let go before an answer that does not wait for it would be here.
+  for (let times = 1; times <= 10; times++) expect((await run.status()).effects[1]).toMatchObject({ state: 'done' })
   open()
   expect(await asked).toMatchObject({ state: 'reverted', effects: [{ state: 'undone' }, { state: 'undone' }] })
 })

@@ -33,7 +33,7 @@ test.for([
   ['a read named like an undo', 'box.put.undo: name', "[put, { ...look, name: 'box.put.undo' }], []"],
   ['a write named like a preview', 'box.put.preview: name', "[put, { ...put, name: 'box.put.preview' }], []"],
   ['a thought named like an undo', 'box.guess.undo: name', "[put], [{ ...guess, name: 'box.guess.undo' }]"],
-])('%s stops the worker', async ([name, said, lists]) => {
+] as const)('%s stops the worker', async ([name, said, lists]) => {
   const workflows = join(folder, `${name.replaceAll(' ', '-')}.ts`)
   await writeFile(
     workflows,
