@@ -3,7 +3,8 @@ import { CountersignClient } from '../client/client.ts'
 import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
 import { connectClient } from './connect.ts'
 import { type CommonOptions, DEFAULT_STATE_DIR, type QueueOption } from './options.ts'
-import { type Session, shellWord } from './session.ts'
+import type { Session } from './session.ts'
+import { shellWord } from '../contract/text.ts'
 import type { TemporalPlace } from './where.ts'
 
 /** Opens a session on a Temporal that is known. */

@@ -35,7 +35,3 @@ export function linkOf({ place }: Pick<Session, 'place'>, workflowId: string, ru
   const page = `${place.uiUrl}/namespaces/${place.namespace}/workflows/${encodeURIComponent(workflowId)}`
   return runId === undefined ? page : `${page}/${runId}/history`
 }
-
-/** A word as a POSIX shell takes it. */
-export const shellWord = (text: string): string =>
-  /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`

@@ -68,13 +68,20 @@ export class CountersignClient {
       ...this.#startOptions(playbook, request, options, workflowId),
       workflowIdConflictPolicy: 'USE_EXISTING',
     })
+    const run = this.run(workflowId)
+    let result: RunResult
     try {
       const update = { args: [] as [], startWorkflowOperation: operation, updateId: OUTCOME_UPDATE_ID }
-      await this.#client.workflow.executeUpdateWithStart<PlaybookFunction, RunResult, []>(WIRE.updates.outcome, update)
+      result = await run.sinceThen(
+        await this.#client.workflow.executeUpdateWithStart<PlaybookFunction, RunResult, []>(
+          WIRE.updates.outcome,
+          update,
+        ),
+      )
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
+      result = await run.outcome()
     }
-    const result = await this.run(workflowId).outcome()
     const asked = digestOf({ start: { principal: options.principal, request } })
     if (result.playbook === playbook && (result.requestDigest ?? asked) === asked) return result
     throw fail('run_exists', `the run \`${workflowId}\` was started for something else`)

@@ -27,16 +27,20 @@ export class RunHandle {
       const first = await this.#ask(() =>
         this.#handle().executeUpdate<RunResult, []>(WIRE.updates.outcome, { updateId: OUTCOME_UPDATE_ID }),
       )
-      // The server keeps the first answer of an update for ever.
-      if (first.undoUntil === null) return first
-      const { status } = await this.#ask(() => this.#handle().describe())
-      const stands = status.name === 'RUNNING' && (await this.status()).undoUntil !== null
-      return stands ? first : await this.result()
+      return await this.sinceThen(first)
     } catch (error) {
       // A run that has closed takes no update any more; its result is the outcome, or what became of it.
       if (failureOf(error)?.code === 'run_not_found') return await this.result()
       throw error
     }
+  }
+
+  /** What has become of an outcome: the server keeps the first answer of an update for ever, and the run may have been undone. */
+  async sinceThen(first: RunResult): Promise<RunResult> {
+    if (first.undoUntil === null) return first
+    const { status } = await this.#ask(() => this.#handle().describe())
+    const stands = status.name === 'RUNNING' && (await this.status()).undoUntil !== null
+    return stands ? first : await this.result()
   }
 
   /** Waits until the run closes, the undo window included. A failed run answers with its result too. */

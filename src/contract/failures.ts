@@ -1,4 +1,6 @@
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common'
+import { MAX_MESSAGE_CHARACTERS } from './limits.ts'
+import { shortened } from './plain-text.ts'
 
 /** Whose fault a failure is: who has to do something about it. */
 export type Fault = 'caller' | 'policy' | 'approver' | 'playbook' | 'tool' | 'model' | 'platform'
@@ -108,8 +110,6 @@ export const isFailureCode = (value: unknown): value is FailureCode =>
 /** The rule of a code. */
 export const failureRule = (code: FailureCode): FailureRule => FAILURES[code]
 
-const MAX_MESSAGE_CHARACTERS = 4_000
-
 /**
  * Makes the typed failure of a code. Throw it in an activity: Temporal retries it as the activity's policy
  * says when the code is retryable and not at all otherwise. `details` enters the history: no secrets.
@@ -127,7 +127,7 @@ export function fail(
   return ApplicationFailure.create({
     type: code,
     // Half a character ends the worker: the SDK cannot write it to the wire. Long texts end the run.
-    message: message.toWellFormed().slice(0, MAX_MESSAGE_CHARACTERS),
+    message: shortened(message, MAX_MESSAGE_CHARACTERS),
     nonRetryable: !rule.retryable,
     details: [details],
     ...(decided ? { category: ApplicationFailureCategory.BENIGN } : {}),

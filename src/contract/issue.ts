@@ -1,3 +1,5 @@
+import { shortened } from './plain-text.ts'
+
 /** The first thing that a schema found, in words: `` `amount.cents`: must be more than nothing ``. */
 export function firstIssue(error: {
   readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]
@@ -6,5 +8,5 @@ export function firstIssue(error: {
   if (issue === undefined) return 'invalid'
   const where = issue.path.map(String).join('.')
   // It may quote what was sent, whatever its size.
-  return (where === '' ? issue.message : `\`${where}\`: ${issue.message}`).toWellFormed().slice(0, 500)
+  return shortened(where === '' ? issue.message : `\`${where}\`: ${issue.message}`, 500)
 }

@@ -16,5 +16,8 @@ export const MAX_ARGUMENT_CHARACTERS = 1_000_000
  */
 export const MAX_TASK_CHARACTERS = 1_000_000
 
+/** The longest message of a failure or of a case. UTF-16 units. */
+export const MAX_MESSAGE_CHARACTERS = 4_000
+
 /** The largest outcome of a playbook. Characters of JSON. */
 export const MAX_OUTCOME_CHARACTERS = 200_000

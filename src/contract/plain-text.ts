@@ -29,3 +29,9 @@ export const normaliseText = (text: string): string =>
   visible(folded(visible(text)))
     .replace(whiteSpace, ' ')
     .trim()
+
+/**
+ * The first `most` UTF-16 units of a text, well-formed: half a character can be neither digested nor written to the
+ * wire, and cutting a text can make one.
+ */
+export const shortened = (text: string, most: number): string => text.slice(0, most).toWellFormed()

@@ -1,4 +1,5 @@
 import type { Change, Citation, Match } from './action.ts'
+import { shortened } from './plain-text.ts'
 
 /** `payment/pay_1042 refundable: $120.00 → $0.00` */
 export const changeText = (change: Change): string => `${change.record} ${change.field}: ${change.from} → ${change.to}`
@@ -14,10 +15,12 @@ export const matchText = ({ because, rule, trust }: Match): string =>
 /** What somebody threw, in words: anything can be thrown, and not everything can be made a string. */
 export function textOf(thrown: unknown): string {
   try {
-    return (thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown))
-      .toWellFormed()
-      .slice(0, 1_000)
+    return shortened(thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown), 1_000)
   } catch {
     return 'something that cannot be shown'
   }
 }
+
+/** One word of a command line that people can paste, whatever stands in it. */
+export const shellWord = (text: string): string =>
+  /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`

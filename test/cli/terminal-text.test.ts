@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { shellWord } from '../../src/cli/session.ts'
+import { shellWord } from '../../src/contract/text.ts'
 import { tableOf } from '../../src/cli/table.ts'
 import { jsonOf, plain } from '../../src/cli/terminal.ts'
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalJson, digestOf, isDigest } from '../../src/contract/digest.ts'
 import { codeOf, fail, failureOf } from '../../src/contract/failures.ts'
+import { shortened } from '../../src/contract/plain-text.ts'
 import { formatMicroUsd, formatMoney, isMoney, money, parseMoney, usd } from '../../src/contract/money.ts'
 
 describe('money', () => {
@@ -89,5 +90,12 @@ describe('failures', () => {
     expect(fail('tool_unavailable', 'x').nonRetryable).toBe(false)
     expect(fail('precondition_failed', 'x')).toMatchObject({ nonRetryable: true, category: undefined })
     expect(fail('denied_by_policy', 'x').category).toBe('BENIGN')
+  })
+})
+
+describe('texts', () => {
+  test('a text cut in the middle of a character is still well-formed', () => {
+    expect(shortened('ab😀', 3)).toBe('ab\ufffd')
+    expect(fail('tool_failed', `${'a'.repeat(3_999)}😀`).message.isWellFormed()).toBe(true)
   })
 })

@@ -16,6 +16,7 @@ import type {
 } from '../../src/contract/run.ts'
 import { type RunState, transition, type WaitingFor } from '../../src/contract/states.ts'
 import { SEARCH_ATTRIBUTES } from '../../src/contract/wire.ts'
+import { shortened } from '../../src/contract/plain-text.ts'
 import { textOf } from '../../src/contract/text.ts'
 import { renderDetails } from './details.ts'
 
@@ -65,7 +66,7 @@ export class Board {
     const most = kind === 'note' ? MAX_NOTES : MAX_TIMELINE
     if (kind === 'note') this.#notes++
     if (kind === 'note' ? this.#notes > most : kind !== 'end' && this.timeline.length >= most) return
-    const cut = text.toWellFormed().slice(0, MAX_TEXT_CHARACTERS)
+    const cut = shortened(text, MAX_TEXT_CHARACTERS)
     this.timeline.push({ at: now(), kind, text: cut, ...(step === undefined ? {} : { step }) })
   }
 

@@ -1,4 +1,4 @@
-import { changeText, citationText, matchText } from '../../src/contract/text.ts'
+import { changeText, citationText, matchText, shellWord } from '../../src/contract/text.ts'
 import { formatMicroUsd } from '../../src/contract/money.ts'
 import type { PendingApproval, RunStatus } from '../../src/contract/run.ts'
 
@@ -9,9 +9,8 @@ const plain = (text: string): string =>
     .replace(/[\\`*_[\]<>#|~$]/g, '\\$&')
     .slice(0, 400)
 
-/** One word of a command line, whatever somebody called his workflow. */
-const word = (text: string): string =>
-  /^[\w./:@-]+$/.test(text) ? text : `'${text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ').replaceAll("'", `'\\''`)}'`
+/** One word on one line of a page, whatever somebody called his workflow. */
+const word = (text: string): string => shellWord(text.replace(/[\p{Cc}\p{Cf}]+/gu, ' '))
 
 const clock = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`
 

@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow'
 import { fail, failureOf, failureRule } from '../../src/contract/failures.ts'
 import { MAX_ARGUMENT_CHARACTERS, MAX_LOCAL_RESULT_BYTES, MAX_TASK_CHARACTERS } from '../../src/contract/limits.ts'
+import { shortened } from '../../src/contract/plain-text.ts'
 import type { ReadTool, Retry, Thought, WriteTool } from '../../src/contract/tool.ts'
 
 type Activities = Record<string, (argument: unknown) => Promise<unknown>>
@@ -28,7 +29,7 @@ export const stepOptions = (
   summary: string,
 ): ActivityOptions => ({
   activityId,
-  summary: summary.toWellFormed().slice(0, 180),
+  summary: shortened(summary, 180),
   startToCloseTimeout: contract.startToCloseMs,
   ...(contract.heartbeatMs === undefined ? {} : { heartbeatTimeout: contract.heartbeatMs }),
   retry: retryPolicy(contract.retry, contract.kind === 'think' ? [] : contract.nonRetryable),
@@ -42,7 +43,7 @@ export const stepOptions = (
 /** The options of an undo: no schedule-to-close, since giving up on a compensation is an operator's decision. */
 export const undoOptions = (tool: WriteTool, activityId: string, summary: string): ActivityOptions => ({
   activityId,
-  summary: summary.toWellFormed().slice(0, 180),
+  summary: shortened(summary, 180),
   startToCloseTimeout: tool.undo?.startToCloseMs ?? tool.startToCloseMs,
   retry: retryPolicy(tool.undo?.retry ?? tool.retry),
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -1,6 +1,8 @@
 import type { Case } from '../../src/contract/run.ts'
 import type { RunEnd } from '../../src/contract/states.ts'
 import { type FailureCode, failureOf } from '../../src/contract/failures.ts'
+import { MAX_MESSAGE_CHARACTERS } from '../../src/contract/limits.ts'
+import { shortened } from '../../src/contract/plain-text.ts'
 import { textOf } from '../../src/contract/text.ts'
 import { isCancellation } from '@temporalio/workflow'
 
@@ -23,12 +25,10 @@ export class EndOfRun extends Error {
   }
 }
 
-const MAX_MESSAGE_CHARACTERS = 4_000
-
 /** A case without an action: nothing had been decided yet. */
 export const bareCase = (code: FailureCode, message: string, by: string | null = null): Case => ({
   code,
-  message: message.toWellFormed().slice(0, MAX_MESSAGE_CHARACTERS),
+  message: shortened(message, MAX_MESSAGE_CHARACTERS),
   rules: [],
   facts: {},
   action: null,

@@ -15,6 +15,7 @@ import { fail, failureOf } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
 import { deepFreeze, type Json } from '../../src/contract/json.ts'
 import { formatMicroUsd } from '../../src/contract/money.ts'
+import { shortened } from '../../src/contract/plain-text.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import type { ReadTool, Thought, Tool, WriteTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
@@ -163,7 +164,7 @@ export class KernelRun implements Run {
   }
 
   plan(text: string): void {
-    this.#plan = text.slice(0, 2000)
+    this.#plan = shortened(text, 2000)
     this.#board.note('plan', this.#plan)
   }
 
@@ -201,7 +202,7 @@ export class KernelRun implements Run {
     for (let round = 1; ; round++) {
       const verdict = judge(this.#contract, this.#opened, attempt, withinBudget)
       if (verdict.kind === 'end') {
-        // For the same reason the ledger is asked before anybody is told no.
+        // After a reset the no may rest on what this very step did: the ledger is asked before anybody is told it.
         const known = await this.#recall(attempt.step)
         if (known !== undefined) return known
         throw this.#ends(verdict.end)

@@ -7,6 +7,7 @@ import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
 import { type Answer, type EffectStatus, resolveMessage } from '../../src/contract/run.ts'
 import type { WriteTool } from '../../src/contract/tool.ts'
+import { shortened } from '../../src/contract/plain-text.ts'
 import { textOf } from '../../src/contract/text.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import { type Board, now } from './board.ts'
@@ -53,7 +54,7 @@ export class Saga {
     this.#board.effects.push({
       step,
       tool: tool.name,
-      describe: tool.describe(input).toWellFormed().slice(0, 500),
+      describe: shortened(tool.describe(input), 500),
       state: 'running',
       reversible: tool.undo !== null,
     })
