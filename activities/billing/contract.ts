@@ -75,6 +75,7 @@ export const refund = writeTool({
   risk: 'high',
   reversibility: 'reversible',
   idempotency: 'transaction',
+  localPreview: true,
   startToCloseMs: 5_000,
   retry: { maximumAttempts: 5, initialIntervalMs: 200, maximumIntervalMs: 5_000, backoffCoefficient: 2 },
   nonRetryable: [],

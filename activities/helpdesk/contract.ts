@@ -27,6 +27,7 @@ export const reply = writeTool({
   risk: 'low',
   reversibility: 'externally_reversible',
   idempotency: 'transaction',
+  localPreview: true,
   startToCloseMs: 5_000,
   retry: { maximumAttempts: 5, initialIntervalMs: 200, maximumIntervalMs: 5_000, backoffCoefficient: 2 },
   nonRetryable: [],

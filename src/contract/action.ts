@@ -83,14 +83,16 @@ export interface Decision {
 }
 
 /** What a person sends, by the update or the signal `decide`. */
-export const decideMessage = z.strictObject({
+export const decideMessage = () => decide
+
+const decide = z.strictObject({
   step: z.string().min(1).max(200),
   decision: z.enum(['approve', 'reject']),
-  by: personName,
+  by: personName(),
   comment: z.string().max(2000).default(''),
   actionDigest: z.custom<Digest>(isDigest, 'must be `sha256:` and 64 hex digits'),
 })
-export type DecideMessage = z.input<typeof decideMessage>
+export type DecideMessage = z.input<typeof decide>
 
 /** A person's statement about one action digest. `proof`: see `Principal`. */
 export interface Approval {

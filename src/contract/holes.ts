@@ -49,6 +49,9 @@ function writeHoles(tool: WriteTool): string[] {
     holes.push('reversibility')
   }
   if (!['transaction', 'key', 'probe', 'none'].includes(tool.idempotency)) holes.push('idempotency')
+  if (tool.localPreview === true && tool.startToCloseMs > HEARTBEAT_NEEDED_MS) {
+    holes.push('localPreview (the tool is too slow for it)')
+  }
   if (typeof tool.needs !== 'object' || tool.needs === null) holes.push('needs')
   for (const method of ['facts', 'supports', 'describe'] as const) {
     if (!hasMethod(tool, method)) holes.push(method)

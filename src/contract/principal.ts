@@ -17,7 +17,9 @@ export interface Principal {
  * How people, services and workspaces are named: 1 to 200 characters, not all of them invisible, and nothing that
  * databases and canonical JSON cannot hold.
  */
-export const personName = z
+export const personName = () => name
+
+const name = z
   .string()
   .trim()
   .min(1)
@@ -26,13 +28,15 @@ export const personName = z
   .refine((text) => normaliseText(text) !== '', 'must be a name that people can see')
 
 /** What a caller may say of himself: `{subject, workspace?, kind?, onBehalfOf?}`. Defaults: workspace `default`, kind `user`. */
-export const principalClaim = z.strictObject({
-  subject: personName,
+export const principalClaim = () => claim
+
+const claim = z.strictObject({
+  subject: name,
   kind: z.enum(['user', 'service', 'agent']).default('user'),
-  workspace: personName.default('default'),
-  onBehalfOf: personName.optional(),
+  workspace: name.default('default'),
+  onBehalfOf: name.optional(),
 })
-export type PrincipalClaim = z.input<typeof principalClaim>
+export type PrincipalClaim = z.input<typeof claim>
 
 /** Whether somebody is the principal or the one it acts for: neither may approve what the principal asked. */
 export const samePerson = (principal: Principal, by: string): boolean =>

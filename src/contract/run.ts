@@ -9,11 +9,13 @@ import { personName, type Principal, principalClaim } from './principal.ts'
 import type { RunEnd, RunState, WaitingFor } from './states.ts'
 
 /** The one argument of every playbook: who asks, and what for. Any SDK and Temporal's own CLI can send it. */
-export const startMessage = z.strictObject({
-  principal: principalClaim,
+export const startMessage = () => start
+
+const start = z.strictObject({
+  principal: principalClaim(),
   request: z.custom<Json>((value) => value !== undefined),
 })
-export type StartMessage = z.input<typeof startMessage>
+export type StartMessage = z.input<typeof start>
 
 /** A step as operators read it. */
 export interface TimelineEntry {
@@ -126,19 +128,23 @@ export type Answer =
 const comment = z.string().max(2000).default('')
 
 /** What an operator sends to undo a completed run, by the update or the signal `undo`. */
-export const undoMessage = z.strictObject({ by: personName, comment })
-export type UndoMessage = z.input<typeof undoMessage>
+export const undoMessage = () => undo
+
+const undo = z.strictObject({ by: personName(), comment })
+export type UndoMessage = z.input<typeof undo>
 
 /**
  * What an operator sends to settle an incident, by the update or the signal `resolve`: `retry` tries the stuck
  * compensation again, `settled` states that it was put right by hand.
  */
-export const resolveMessage = z.strictObject({
+export const resolveMessage = () => resolve
+
+const resolve = z.strictObject({
   step: z.string().min(1).max(200),
   resolution: z.enum(['retry', 'settled']),
-  by: personName,
+  by: personName(),
   comment,
 })
-export type ResolveMessage = z.input<typeof resolveMessage>
+export type ResolveMessage = z.input<typeof resolve>
 
 export type { DecideMessage }

@@ -85,6 +85,8 @@ export interface WriteTool<
   readonly kind: 'write'
   readonly reversibility: Exclude<Reversibility, 'read_only'>
   readonly idempotency: Idempotency
+  /** Whether its preview may run as a local activity, as `local` of a read says. Default: no. */
+  readonly localPreview?: boolean
   /** Evidence without which the action does not run. */
   readonly needs: N
   readonly declares: F

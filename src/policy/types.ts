@@ -69,6 +69,8 @@ export interface OpenedRun {
   readonly policyDigest: Digest
   /** Of the start message: see `RunResult`. */
   readonly requestDigest: Digest
+  /** The thoughts, by name, that plain code answered where the run was opened: asked for as local activities. */
+  readonly plainThoughts: readonly string[]
   readonly kernelVersion: string
   /** The build id of the worker's bundle. */
   readonly buildId: string

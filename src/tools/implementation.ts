@@ -83,6 +83,8 @@ export interface Thinking {
 
 /** Answers thoughts: a model endpoint by configuration, or plain code. */
 export interface Thinker {
+  /** Whether plain code answers a thought: it costs nothing and is quick. Default: no. */
+  isPlain?(thought: Thought): boolean
   /**
    * Fails with `model_budget_exceeded` before anything is sent when the call could cost more than
    * `remainingMicroUsd` (`null`: no cap).

@@ -20,15 +20,18 @@ export async function bundlePlaybooks(workflowsPath: string): Promise<PlaybookBu
   return { bundle, playbooks, buildId: buildIdOf(bundle.code) }
 }
 
+const root = join(import.meta.dirname, '..', '..')
+const ours = (...path: readonly string[]): string => `${join(root, ...path)}${extname(import.meta.filename)}`
+
 /** Absolute path of the module, as Temporal wants it; the worker and its bundle use the same. */
-export const PAYLOAD_CONVERTER = join(
-  import.meta.dirname,
-  '..',
-  '..',
-  'workflows',
-  'kernel',
-  `payload-converter${extname(import.meta.filename)}`,
-)
+export const PAYLOAD_CONVERTER = ours('workflows', 'kernel', 'payload-converter')
+
+/** What is evaluated once a worker, and not again for every run: it is stateless. The last one adds the contracts of tools. */
+const PRELOADED = [
+  ours('workflows', 'kernel', 'index'),
+  ours('src', 'index'),
+  ours('workflows', 'kernel', 'shared-modules'),
+]
 
 const quiet = (): void => {}
 
@@ -38,7 +41,12 @@ async function bundled(workflowsPath: string): Promise<WorkflowBundleWithSourceM
   const error = (message: string): void => void complaints.push(message)
   const logger = { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: quiet, error }
   try {
-    return await bundleWorkflowCode({ workflowsPath, logger, payloadConverterPath: PAYLOAD_CONVERTER })
+    return await bundleWorkflowCode({
+      workflowsPath,
+      logger,
+      payloadConverterPath: PAYLOAD_CONVERTER,
+      preloadModules: PRELOADED,
+    })
   } catch (cause) {
     const why = [String(cause), ...complaints].join('\n').slice(0, 4_000)
     throw fail('contract_incomplete', `the workflows file \`${workflowsPath}\` cannot be bundled: ${why}`)

@@ -106,7 +106,7 @@ class Host {
 
   /** Opens a run once; again, after a reset or a continuation, it answers what was pinned the first time. */
   async openRun({ runKey, start }: OpenRunCall): Promise<OpenedRun> {
-    const { db, registry, buildId } = this.#options
+    const { db, registry, thinker, buildId } = this.#options
     const at = playbookAt(Context.current().info, registry.playbooks)
     await checkChain(runKey, at, this.#stores)
     const { principal, request, requestDigest } = parseStart(start, at.contract)
@@ -134,6 +134,7 @@ class Host {
     if (pinned === undefined) throw fail('warrant_policy_unknown', `nobody stored the policy ${policyDigest}`)
     return {
       runKey,
+      plainThoughts: at.contract.thoughts.filter((thought) => thinker.isPlain?.(thought)).map(({ name }) => name),
       principal: run.principal,
       request,
       policy: pinned.policy,
@@ -173,6 +174,10 @@ class Host {
     const mark = await this.#checkCaller(runKey, step, thought)
     const input = parseInput(thought, call.input)
     const context = Context.current()
+    // The run was opened on a host without this model: a local attempt is cut off while the model still writes.
+    if (context.info.isLocal && this.#options.thinker.isPlain?.(thought) !== true) {
+      throw fail('model_unavailable', `a model answers \`${thought.name}\` here, which is no local activity`)
+    }
     const { output: raw, ...usage } = await this.#options.thinker.think(thought, input, {
       remainingMicroUsd,
       signal: context.cancellationSignal,
@@ -321,7 +326,7 @@ function parseStart(start: Json, contract: PlaybookContract): ParsedStart {
 }
 
 function parsedStart(start: Json, contract: PlaybookContract): Omit<ParsedStart, 'requestDigest'> {
-  const message = startMessage.safeParse(start)
+  const message = startMessage().safeParse(start)
   if (!message.success) {
     const whose = message.error.issues[0]?.path[0] === 'principal' ? 'principal_invalid' : 'request_invalid'
     throw fail(whose, `the start message: ${firstIssue(message.error)}`)

@@ -1,4 +1,4 @@
-import { condition } from '@temporalio/workflow'
+import { condition, log } from '@temporalio/workflow'
 import { type Action, actionDigestOf, type Approval, decideMessage, type Decision } from '../../src/contract/action.ts'
 import type { FailureCode } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
@@ -50,6 +50,8 @@ export class Approvals {
     this.#board.reflectWaiting()
     this.#board.note('ask', `asks for approval: ${describe}`, action.step)
     this.#board.flush()
+    const { actionDigest: digest, deadline } = ask.pending
+    log.info('waiting for approval', { step: action.step, digest, deadline })
     try {
       await condition(() => ask.approval !== null, waitMs, {
         summary: `approval of ${action.step}, until its deadline`,
@@ -71,7 +73,7 @@ export class Approvals {
   }
 
   #judge(raw: unknown): Answer {
-    const parsed = decideMessage.safeParse(raw)
+    const parsed = decideMessage().safeParse(raw)
     if (!parsed.success) {
       return refuse('decision_malformed', firstIssue(parsed.error))
     }

@@ -64,12 +64,18 @@ const LOCAL_READ: LocalActivityOptions = {
 }
 
 /**
- * Schedules activities, within what Temporal carries. Reads whose contract allows it run as local activities, within
- * their limits, and every other one, or one that a local attempt could not do, as an ordinary activity.
+ * Schedules activities, within what Temporal carries. What only reads and is quick runs as a local activity, within its
+ * limits, and everything else, or what a local attempt could not do, as an ordinary activity.
  */
 export class Dispatcher {
+  readonly #beforeWaiting: () => void
   #task = -1
   #carried = 0
+
+  /** `beforeWaiting` is called before each ordinary activity: with it the workflow task may end. */
+  constructor(beforeWaiting: () => void) {
+    this.#beforeWaiting = beforeWaiting
+  }
 
   /** Calls an activity type with one argument. Fails with `input_invalid` on an argument too large to carry. */
   async activity<T>(type: string, argument: unknown, options: ActivityOptions): Promise<T> {
@@ -80,6 +86,7 @@ export class Dispatcher {
     }
     // What does not fit into this workflow task waits for the next one, which a timer brings about.
     while (!this.#fits(length)) await sleep(1, { summary: 'room for more steps' })
+    this.#beforeWaiting()
     const call = proxyActivities<Activities>(options)[type] as Activities[string]
     return (await call(argument)) as T
   }
@@ -89,11 +96,12 @@ export class Dispatcher {
     return (await call(argument)) as T
   }
 
-  async read<T>(tool: ReadTool, argument: unknown, options: ActivityOptions): Promise<T> {
+  /** As a local activity where `isLocal`, and as an ordinary one when that was too slow, too large or not answered. */
+  async read<T>(type: string, isLocal: boolean, argument: unknown, options: ActivityOptions): Promise<T> {
     // The largest result there may be: what a task holds must be known before it is asked for.
-    if (tool.local && this.#fits(MAX_LOCAL_RESULT_BYTES)) {
+    if (isLocal && this.#fits(MAX_LOCAL_RESULT_BYTES)) {
       try {
-        return await this.local<T>(tool.name, argument, {
+        return await this.local<T>(type, argument, {
           ...LOCAL_READ,
           ...(options.summary === undefined ? {} : { summary: options.summary }),
         })
@@ -101,7 +109,7 @@ export class Dispatcher {
         if (!mayWorkAsActivity(error)) throw error
       }
     }
-    return await this.activity<T>(tool.name, argument, options)
+    return await this.activity<T>(type, argument, options)
   }
 
   #fits(characters: number): boolean {

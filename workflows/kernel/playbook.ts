@@ -81,7 +81,7 @@ class Execution {
   readonly #contract: PlaybookContract
   readonly #body: Body
   readonly #board: Board
-  readonly #dispatcher = new Dispatcher()
+  readonly #dispatcher: Dispatcher
   readonly #approvals: Approvals
   readonly #saga: Saga
   #undo: UndoReason | undefined
@@ -92,6 +92,7 @@ class Execution {
     this.#contract = contract
     this.#body = body
     this.#board = new Board(runKeyOf(workflowId, firstExecutionRunId), contract.name)
+    this.#dispatcher = new Dispatcher(() => this.#board.flush())
     this.#approvals = new Approvals(this.#board)
     this.#saga = new Saga(this.#board, this.#dispatcher, workflowType)
   }
@@ -229,7 +230,7 @@ class Execution {
   }
 
   #requestUndo(raw: unknown): Answer {
-    const parsed = undoMessage.safeParse(raw)
+    const parsed = undoMessage().safeParse(raw)
     if (!parsed.success) return this.#refuseUndo('undo_malformed', firstIssue(parsed.error))
     const { by, comment } = parsed.data
     if (this.#board.state !== 'completed') {

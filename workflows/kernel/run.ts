@@ -117,8 +117,8 @@ export class KernelRun implements Run {
       const step = this.#steps.next(tool.name, name)
       const call = { runKey: this.key, step, input: this.#parse(tool, input) }
       this.#mayCall(tool)
-      this.#board.flush()
-      const result = await this.#dispatcher.read<StepResult>(tool, call, stepOptions(tool, step, tool.title))
+      const options = stepOptions(tool, step, tool.title)
+      const result = await this.#dispatcher.read<StepResult>(tool.name, tool.local, call, options)
       this.#board.note('read', `${tool.title}: ${result.receipt.reference}`, step)
       return this.#steps.keep(result) as z.output<T['output']>
     })
@@ -149,9 +149,9 @@ export class KernelRun implements Run {
     const remainingMicroUsd = cap === null ? null : cap - spent
     const call: ThinkCall = { runKey: this.key, step, thought: thought.name, input, remainingMicroUsd }
     const options = stepOptions(thought, step, `${thought.title} (${thought.role})`)
-    this.#board.flush()
+    const isLocal = this.#opened.plainThoughts.includes(thought.name)
     try {
-      const result = await this.#dispatcher.activity<ThinkResult>(WIRE.activities.think, call, options)
+      const result = await this.#dispatcher.read<ThinkResult>(WIRE.activities.think, isLocal, call, options)
       this.#spend(result)
       this.#board.note('think', `${thought.title}: ${result.model}, ${formatMicroUsd(result.microUsd)}`, step)
       return result
@@ -237,8 +237,9 @@ export class KernelRun implements Run {
     const { step, tool, input } = attempt
     const { approvals } = this.#opened.policy
     const suffix = round === 1 ? '' : `-${round}`
-    const previewed = await this.#dispatcher.activity<PreviewResult>(
+    const previewed = await this.#dispatcher.read<PreviewResult>(
       `${tool.name}${WIRE.activities.preview}`,
+      tool.localPreview ?? false,
       { runKey: this.key, step, input },
       stepOptions(tool, `${step}${WIRE.activities.preview}${suffix}`, `preview: ${tool.describe(input)}`),
     )
@@ -290,7 +291,6 @@ export class KernelRun implements Run {
       issuedAt: now(),
     }
     this.#saga.register(step, tool, input)
-    this.#board.flush()
     let result: StepResult
     try {
       result = await this.#dispatcher.activity<StepResult>(

@@ -113,7 +113,7 @@ export class Saga {
 
   /** The handler of `resolve`. */
   resolve(raw: unknown): Answer {
-    const parsed = resolveMessage.safeParse(raw)
+    const parsed = resolveMessage().safeParse(raw)
     if (!parsed.success) return this.#refuse('resolve_malformed', firstIssue(parsed.error))
     const { step, resolution, by, comment } = parsed.data
     if (!this.#board.incidents.some((incident) => incident.step === step) || this.#resolutions.has(step)) {

@@ -70,6 +70,7 @@ async function answerByCode(thought: Thought, deterministic: DeterministicThough
 export function createThinker({ models, deterministic, env }: ThinkerOptions): Thinker {
   const endpoints = models === undefined ? new Map<ModelRole, Endpoint>() : connectAll(models, env)
   return {
+    isPlain: ({ role }) => !endpoints.has(role),
     async think(thought, input, limits) {
       limits.signal.throwIfAborted()
       const parsed = parseInput(thought, input)

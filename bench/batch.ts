@@ -1,0 +1,67 @@
+import type { Cpu, Stage } from './stage.ts'
+import type { Variant } from './variants.ts'
+
+/** What a batch of runs took. */
+export interface Batch {
+  readonly runs: number
+  readonly wallMs: number
+  /** Start call to outcome, one a run, sorted. */
+  readonly latenciesMs: readonly number[]
+  readonly cpu: Cpu
+  /** Of the last run: the same in every run of a variant. */
+  readonly events: number
+  readonly bytes: number
+}
+
+/** Does `runs` runs, `concurrency` of them at a time, each on the next order. */
+export async function runBatch(
+  stage: Stage,
+  variant: Variant,
+  { runs, concurrency, next }: { readonly runs: number; readonly concurrency: number; readonly next: () => number },
+): Promise<Batch> {
+  const latenciesMs: number[] = []
+  const done: string[] = []
+  const before = stage.cpu(variant.worker)
+  const began = performance.now()
+  let left = runs
+  const lane = async (): Promise<void> => {
+    while (left-- > 0) {
+      const at = performance.now()
+      done.push(await variant.run(next()))
+      latenciesMs.push(performance.now() - at)
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, lane))
+  const wallMs = performance.now() - began
+  const after = stage.cpu(variant.worker)
+  const { historyLength, raw } = await stage.temporal.workflow.getHandle(done.at(-1) ?? '').describe()
+  await Promise.all(done.map((id) => terminated(stage, id)))
+  return {
+    runs,
+    wallMs,
+    latenciesMs: latenciesMs.toSorted((a, b) => a - b),
+    cpu: {
+      server: after.server - before.server,
+      worker: after.worker - before.worker,
+      database: after.database - before.database,
+      driver: after.driver - before.driver,
+    },
+    events: historyLength,
+    bytes: Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0),
+  }
+}
+
+/** Runs in their undo window would stay for half an hour. */
+async function terminated(stage: Stage, workflowId: string): Promise<void> {
+  if (!/^(by-hand|governed)-/.test(workflowId)) return
+  // A run that has closed cannot be terminated, and need not be.
+  await stage.temporal.workflow
+    .getHandle(workflowId)
+    .terminate()
+    .catch(() => {})
+}
+
+export const totalCpu = ({ cpu, runs }: Batch): number => (cpu.server + cpu.worker + cpu.database + cpu.driver) / runs
+
+export const percentile = ({ latenciesMs }: Batch, percent: number): number =>
+  latenciesMs[Math.min(latenciesMs.length - 1, Math.floor((latenciesMs.length * percent) / 100))] ?? Number.NaN

@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto'
+import type { refundRequest } from '../workflows/refund-request.ts'
+import { caseOf } from './case.ts'
+import type { Stage } from './stage.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+/** One way to do the same job. */
+export interface Variant {
+  readonly name: string
+  readonly worker: WorkerProcess
+  /** Does one run: start, approve, outcome. Returns its workflow id. */
+  run(number: number): Promise<string>
+}
+
+/** The variants of a round. A window of 0: the driver waits for the run to close; else for the `outcome` update. */
+export function variantsOf({ temporal, workers, clientOf }: Stage): readonly Variant[] {
+  const plain = (name: string): Variant => ({
+    name,
+    worker: workers.bare,
+    async run(number) {
+      const workflowId = `plain-${randomUUID()}`
+      const { taskQueue } = workers.bare
+      const waiting = workers.bare.waiting(workflowId)
+      const handle = await temporal.workflow.start('plainRefund', { workflowId, taskQueue, args: [caseOf(number)] })
+      await waiting
+      await handle.signal('approve')
+      await handle.result()
+      return workflowId
+    },
+  })
+  const byHand = (window: number): Variant => ({
+    name: `by hand, ${window} min`,
+    worker: workers.bare,
+    async run(number) {
+      const workflowId = `by-hand-${randomUUID()}`
+      const { taskQueue } = workers.bare
+      const waiting = workers.bare.waiting(workflowId)
+      const args = [caseOf(number), window]
+      const handle = await temporal.workflow.start('byHandRefund', { workflowId, taskQueue, args })
+      const { digest } = await waiting
+      await handle.executeUpdate('approve', { args: [{ by: 'dana', digest }] })
+      await (window === 0 ? handle.result() : handle.executeUpdate('outcome', { updateId: 'outcome' }))
+      return workflowId
+    },
+  })
+  const governed = (window: 0 | 30): Variant => {
+    const worker = workers[`governed${window}`]
+    const client = clientOf(worker)
+    const principal = { subject: 'bench', workspace: 'bench' }
+    return {
+      name: `governed, ${window} min`,
+      worker,
+      async run(number) {
+        const workflowId = `governed-${randomUUID()}`
+        const waiting = worker.waiting(workflowId)
+        const run = await client.start<typeof refundRequest>('refund_request', caseOf(number), {
+          workflowId,
+          principal,
+        })
+        const { step, digest } = await waiting
+        const said = { step, decision: 'approve', by: 'dana', comment: '', actionDigest: digest } as const
+        const answer = await run.decide(said)
+        const result = await (window === 0 ? run.result() : run.outcome())
+        if (!answer.accepted || result.state !== 'completed')
+          throw new Error(`${workflowId}: ${JSON.stringify(result)}`)
+        return workflowId
+      },
+    }
+  }
+  return [plain('plain'), plain('plain again'), byHand(0), governed(0), byHand(30), governed(30)]
+}

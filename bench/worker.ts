@@ -1,0 +1,67 @@
+/** One worker of the benchmark, as a process of its own: `bare` (plain and by hand) or `governed`. */
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { sampleTools } from '../activities/index.ts'
+import { deterministicClaims } from '../activities/model/index.ts'
+import { hostKeyOf, newHostKey } from '../src/identity/host-key.ts'
+import { openDatabase } from '../src/ledger/database.ts'
+import { createThinker } from '../src/tools/models/thinker.ts'
+import { createWorker } from '../src/worker/worker.ts'
+import { byHandActivities, plainActivities } from './activities.ts'
+import { type Waiting, WAITING } from './case.ts'
+
+const { values } = parseArgs({
+  options: {
+    kind: { type: 'string', default: '' },
+    address: { type: 'string', default: '' },
+    database: { type: 'string', default: '' },
+    queue: { type: 'string', default: '' },
+    policies: { type: 'string', default: '' },
+  },
+})
+
+Runtime.install({
+  logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
+    if (message === WAITING) {
+      const waiting: Waiting = {
+        workflowId: String(meta?.['workflowId']),
+        step: String(meta?.['step']),
+        digest: meta?.['digest'] as Waiting['digest'],
+      }
+      process.send?.(waiting)
+    } else if (level === 'ERROR')
+      process.stderr.write(`${message}: ${String((meta?.['error'] as Error | undefined)?.stack)}\n`)
+  }),
+})
+
+const root = join(import.meta.dirname, '..')
+const connection = await NativeConnection.connect({ address: values.address })
+const db = openDatabase(values.database, () => {})
+const taskQueue = values.queue
+const worker =
+  values.kind === 'governed'
+    ? await createWorker({
+        connection,
+        taskQueue,
+        workflows: join(root, 'workflows', 'index.ts'),
+        tools: sampleTools,
+        thinker: createThinker({ deterministic: deterministicClaims, env: {} }),
+        policies: values.policies,
+        db,
+        key: hostKeyOf(newHostKey()),
+      })
+    : await Worker.create({
+        connection,
+        taskQueue,
+        workflowsPath: join(root, 'bench', 'workflows', 'bare.ts'),
+        activities: { ...plainActivities(db), ...byHandActivities(db) },
+      })
+// The end of the driver ends its workers.
+process.once('disconnect', () => {
+  if (worker.getState() === 'RUNNING') worker.shutdown()
+})
+process.send?.('ready')
+await worker.run()
+await db.destroy()
+await connection.close()

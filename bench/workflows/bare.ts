@@ -1,0 +1,2 @@
+export { byHandRefund } from './by-hand.ts'
+export { plainRefund } from './plain.ts'
