@@ -45,6 +45,7 @@ const quoted = (value: unknown) => JSON.stringify(value).replaceAll('<', '\\u003
 export const readClaim = thought({
   name: 'refund.readClaim',
   title: 'read what the customer asks for',
+  version: 1,
   role: 'extract',
   input: claimInput,
   output: claimOutput,
@@ -68,7 +69,7 @@ export const readClaim = thought({
   prompt: ({ message, order }) =>
     ['<order>', quoted(order), '</order>', '', '<customer_message>', quoted(message), '</customer_message>'].join('\n'),
   // Three hundred characters take up to three hundred tokens in any script; the rest is for models that reason.
-  maxOutputTokens: 1000,
+  maxOutputTokens: 2000,
   startToCloseMs: 90_000,
   heartbeatMs: 20_000,
   retry: { maximumAttempts: 4, initialIntervalMs: 1000, maximumIntervalMs: 30_000, backoffCoefficient: 2 },

@@ -1,6 +1,7 @@
 import type { LedgerEntry, Preview, UndoWarrant, Warrant } from './action.ts'
 import type { RunKey, StepResult } from './evidence.ts'
 import type { Json } from './json.ts'
+import type { PromptRecord } from './prompt.ts'
 
 /** The argument of the local activity `countersign.openRun`. */
 export interface OpenRunCall {
@@ -23,12 +24,19 @@ export interface ThinkCall extends ReadCall {
   readonly remainingMicroUsd: number | null
 }
 
-/** The answer of `model.think`. */
-export interface ThinkResult extends StepResult {
-  readonly model: string
+/** What calls of models used and cost: whole tokens, whole micro-dollars. */
+export interface Usage {
   readonly inputTokens: number
   readonly outputTokens: number
   readonly microUsd: number
+}
+
+/** The answer of `model.think`. Its usage is that of all calls of the attempt, a repair included. */
+export interface ThinkResult extends StepResult, Usage {
+  /** As the configuration names it; `deterministic`: plain code answered. */
+  readonly model: string
+  /** `null`: plain code answered, and no prompt was made. */
+  readonly prompt: PromptRecord | null
 }
 
 /** The answer of a preview; `known`: the ledger has this very step already, so there is nothing to show. */

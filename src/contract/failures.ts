@@ -94,7 +94,8 @@ export const FAILURES = {
   // What a model did.
   model_unavailable: again('model', 'The model endpoint did not answer; it is tried again.'),
   model_rejected: final('model', 'The model endpoint refused the call; check key, model and prompt.'),
-  model_output_invalid: final('model', 'The model did not answer in the agreed form.'),
+  model_output_invalid: final('model', 'The model did not answer in the agreed form, nor when asked once more.'),
+  model_refused: final('model', 'The model declined to answer; take the case over by hand.'),
   // Ours.
   contract_incomplete: final('playbook', 'Fill the hole in the contract that the message names.'),
   playbook_failed: final('playbook', 'The playbook threw; read the message and mend the code.'),

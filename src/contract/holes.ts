@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isFailureCode } from './failures.ts'
 import type { PlaybookContract } from './playbook.ts'
+import { outputSchemaOf } from './prompt.ts'
 import { WIRE } from './wire.ts'
 import type { ReadTool, Retry, Thought, WriteTool } from './tool.ts'
 
@@ -96,14 +97,25 @@ function toolHoles(tool: ReadTool | WriteTool): readonly string[] {
   return holes
 }
 
+/** Whether a model can be told the form of its answer. */
+function canBeAnswered(thought: Thought): boolean {
+  try {
+    return outputSchemaOf(thought)['type'] === 'object'
+  } catch {
+    return false
+  }
+}
+
 /** What a thought lacks. */
 function thoughtHoles(thought: Thought): readonly string[] {
   const holes: string[] = []
   if (!TOOL_NAME.test(thought.name)) holes.push('name (`playbook.verb`)')
   if (!isText(thought.title)) holes.push('title')
   if (!['route', 'extract', 'plan'].includes(thought.role)) holes.push('role')
+  if (!Number.isSafeInteger(thought.version) || thought.version < 1) holes.push('version (1 or more)')
   if (!isSchema(thought.input)) holes.push('input')
   if (!isSchema(thought.output)) holes.push('output')
+  else if (!canBeAnswered(thought)) holes.push('output (one plain object, of what JSON can say)')
   if (!isText(thought.instructions)) holes.push('instructions')
   if (!hasMethod(thought, 'prompt')) holes.push('prompt')
   if (!isMs(thought.maxOutputTokens, 1_000_000)) holes.push('maxOutputTokens')

@@ -112,14 +112,21 @@ export interface Thought<
   readonly kind: 'think'
   readonly name: Name
   readonly title: string
+  /**
+   * 1 or more. Raised by hand whenever `instructions`, `prompt` or `output` change: answers are on the record with it,
+   * so that what was asked under one version can be told from what was asked under another.
+   */
+  readonly version: number
   /** Small models route and extract, strong ones plan; configuration maps a role to an endpoint. */
   readonly role: 'route' | 'extract' | 'plan'
   readonly input: I
+  /** A plain JSON object, since a model writes it; for OpenAI without optional fields: use `nullable`. */
   readonly output: O
   /** The system prompt: what to do, in which form to answer. */
   readonly instructions: string
   /** The user prompt of an input. Pure. */
   prompt(input: z.output<I>): string
+  /** What a model may write at most, its reasoning included. An answer that is cut off there is a failure. */
   readonly maxOutputTokens: number
   readonly startToCloseMs: number
   readonly heartbeatMs?: number

@@ -1,9 +1,11 @@
 import type { Kysely } from 'kysely'
 import type { z } from 'zod'
 import type { Preview } from '../contract/action.ts'
+import type { Usage } from '../contract/calls.ts'
 import type { RunKey } from '../contract/evidence.ts'
 import type { JsonObject } from '../contract/json.ts'
 import type { Principal } from '../contract/principal.ts'
+import type { PromptRecord } from '../contract/prompt.ts'
 import type { ReadTool, Thought, Tool, WriteTool } from '../contract/tool.ts'
 
 /** What an implementation is handed beside its input. */
@@ -70,30 +72,37 @@ export function implement(contract: Tool, how: object): object {
   return { contract, ...how }
 }
 
-/** What a model call gave and cost. */
-export interface Thinking {
+/** What a thought gave and cost. */
+export interface Thinking extends Usage {
   /** Not yet parsed with the thought's `output`. */
   readonly output: unknown
   /** `deterministic` when no model was asked. */
   readonly model: string
-  readonly inputTokens: number
-  readonly outputTokens: number
-  readonly microUsd: number
+  /** `null` when no model was asked. */
+  readonly prompt: PromptRecord | null
 }
 
 /** Answers thoughts: a model endpoint by configuration, or plain code. */
 export interface Thinker {
   /** Whether plain code answers a thought: it costs nothing and is quick. Default: no. */
   isPlain?(thought: Thought): boolean
-  /**
-   * Fails with `model_budget_exceeded` before anything is sent when the call could cost more than
-   * `remainingMicroUsd` (`null`: no cap).
-   */
+  /** Every call of an endpoint goes through the meter. A failure after one says in its details what all of them cost. */
   think(thought: Thought, input: unknown, limits: ThinkLimits): Promise<Thinking>
 }
 
+/** Keeps what a run spends on models within its budget, call by call, so that retries cannot pass the cap. */
+export interface Meter {
+  /** Before each call to an endpoint: sets aside what it can cost at most. Fails with `model_budget_exceeded`, and nothing is set aside. */
+  reserve(worst: Usage, what: string): Promise<Reservation>
+}
+
+export interface Reservation {
+  /** After the call, once: what it really cost, or may have cost when that is not known. */
+  settle(used: Usage): Promise<void>
+}
+
 export interface ThinkLimits {
-  readonly remainingMicroUsd: number | null
+  readonly meter: Meter
   readonly signal: AbortSignal
   heartbeat(): void
 }

@@ -35,6 +35,7 @@ import type { ReadImplementation, Thinker, WriteImplementation } from '../tools/
 import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } from './guard.ts'
 import { checked, undoWarrantOf, warrantOf } from './messages.ts'
 import type { Registry } from './registry.ts'
+import { meterOf } from './spend.ts'
 import { attested, parseInput, parseOutput, typed } from './steps.ts'
 import { executeOnce, toolCall, undoOnce } from './writes.ts'
 
@@ -178,8 +179,8 @@ class Host {
     if (context.info.isLocal && this.#options.thinker.isPlain?.(thought) !== true) {
       throw fail('model_unavailable', `a model answers \`${thought.name}\` here, which is no local activity`)
     }
-    const { output: raw, ...usage } = await this.#options.thinker.think(thought, input, {
-      remainingMicroUsd,
+    const { output: raw, ...said } = await this.#options.thinker.think(thought, input, {
+      meter: meterOf(remainingMicroUsd),
       signal: context.cancellationSignal,
       heartbeat: () => context.heartbeat(),
     })
@@ -189,7 +190,7 @@ class Host {
     } catch (error) {
       // What was spent on a useless answer is spent all the same.
       const failure = failureOf(error)
-      throw failure === undefined ? error : fail(failure.code, failure.message, usage)
+      throw failure === undefined ? error : fail(failure.code, failure.message, said)
     }
     const result = attested(this.#options.key, {
       runKey,
@@ -198,9 +199,9 @@ class Host {
       input: call.input,
       output,
       kind: 'model',
-      reference: `${thought.name} by ${usage.model}`,
+      reference: `${thought.name} by ${said.model}`,
     })
-    return { ...result, ...usage, ...mark }
+    return { ...result, ...said, ...mark }
   }
 
   async preview(how: WriteImplementation, { runKey, step, input: raw }: ReadCall): Promise<PreviewResult> {

@@ -1,10 +1,14 @@
 /** For the process that runs playbooks: tools, models, the ledger and the worker itself. */
+export type { Usage } from '../contract/calls.ts'
+export type { PromptRecord } from '../contract/prompt.ts'
 export { hostKeyFile, type HostKey, hostKeyOf } from '../identity/host-key.ts'
 export { type LedgerDatabase, openDatabase } from '../ledger/database.ts'
 export { migrateLedger } from '../ledger/migrations.ts'
 export {
   implement,
+  type Meter,
   type ReadImplementation,
+  type Reservation,
   type Thinker,
   type Thinking,
   type ThinkLimits,
@@ -13,7 +17,8 @@ export {
   type WriteCall,
   type WriteImplementation,
 } from '../tools/implementation.ts'
-export { loadModels, type ModelsConfig } from '../tools/models/config.ts'
+export { type ModelsConfig } from '../tools/models/config.ts'
+export { loadModels } from '../tools/models/load.ts'
 export { createThinker, type DeterministicThoughts } from '../tools/models/thinker.ts'
 export { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 export { defineProject, type Project } from './project.ts'

@@ -95,6 +95,7 @@ export const pay = writeTool({
 
 export const guess = thought({
   name: 'box.guess',
+  version: 1,
   title: 'guess what is in the box',
   role: 'extract',
   input: item,

@@ -85,6 +85,7 @@ const WRITE = [
 const THOUGHT = [
   'title',
   'role',
+  'version',
   'input',
   'output',
   'instructions',
@@ -112,6 +113,25 @@ test.for(THOUGHT)('a thought without `%s` stops the worker', async (field) => {
   expect(refusal).toMatchObject({
     code: 'contract_incomplete',
     message: expect.stringContaining(`box.guess: ${field}`),
+  })
+})
+
+test.for([
+  ['version', 'version: 0'],
+  ['version', 'version: 1.5'],
+  ['output', 'output: z.date()'],
+  ['output', 'output: z.strictObject({ at: z.date() })'],
+  ['output', 'output: z.string()'],
+  ['output', 'output: z.union([z.object({ a: z.string() }), z.object({ b: z.string() })])'],
+] as const)('a thought with a wrong `%s` stops the worker: %s', async ([field, wrong]) => {
+  const twist = contractWith(`{ ...plain, thoughts: [{ ...guess, ${wrong} }] }`)
+  const name = `thought-${wrong.replaceAll(/[^a-z0-9]/gi, '')}`
+  const refusal = await refusalOf({
+    workflows: await workflowsWith(name, `import { z } from '${from('node_modules/zod/index.js')}'\n${twist}`),
+  })
+  expect(refusal).toMatchObject({
+    code: 'contract_incomplete',
+    message: expect.stringContaining(`box.guess: ${field} (`),
   })
 })
 

@@ -68,6 +68,7 @@ const balance = readTool({
 /** A model's word under the name of the record. */
 export const balanceByModel = thought({
   name: 'hostile.balance',
+  version: 1,
   title: 'guess the balance',
   role: 'extract',
   input: item,

@@ -83,11 +83,11 @@ export const THOUGHT_MICRO_USD = 150_000
 
 /** Says that there is plenty, for fifteen cents a word, and for nothing less. */
 const thinker: Thinker = {
-  think: async (_, __, { remainingMicroUsd }) => {
-    if (remainingMicroUsd !== null && remainingMicroUsd < THOUGHT_MICRO_USD) {
-      throw fail('model_budget_exceeded', 'it would cost more')
-    }
-    return { output: { balance: 1_000 }, model: 'fake', inputTokens: 1, outputTokens: 1, microUsd: THOUGHT_MICRO_USD }
+  think: async (_, __, { meter }) => {
+    const used = { inputTokens: 1, outputTokens: 1, microUsd: THOUGHT_MICRO_USD }
+    const reservation = await meter.reserve(used, 'a thought')
+    await reservation.settle(used)
+    return { output: { balance: 1_000 }, model: 'fake', prompt: null, ...used }
   },
 }
 

@@ -1,46 +1,79 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ModelsConfigError, loadModels, parseModels } from '../../src/tools/models/config.ts'
-import { costMicroUsd, estimateTokens } from '../../src/tools/models/cost.ts'
+import { ModelsConfigError } from '../../src/tools/models/config.ts'
+import { loadModels, parseModels } from '../../src/tools/models/load.ts'
 
 const GOOD = `
 roles:
   extract:
+    provider: compatible
     endpoint: https://models.example/v1
     model: small-1
     apiKeyEnv: MODEL_KEY
     price: { inputUsdPerMillionTokens: 0.15, outputUsdPerMillionTokens: 0.6 }
   plan:
-    endpoint: http://127.0.0.1:8080/v1
+    provider: anthropic
     model: big-1
+    apiKeyEnv: PLAN_KEY
     price: { inputUsdPerMillionTokens: 3, outputUsdPerMillionTokens: 0.000001 }
     temperature: 0.7
     timeoutSeconds: 2.5
+  route:
+    provider: openai
+    endpoint: http://127.0.0.1:8080/v1
+    model: tiny-1
+    apiKeyEnv: ROUTE_KEY
+    price: { inputUsdPerMillionTokens: 0, outputUsdPerMillionTokens: 0 }
 `
 
 const EXPECTED = {
   extract: {
+    provider: 'compatible',
     endpoint: 'https://models.example/v1',
     model: 'small-1',
     apiKeyEnv: 'MODEL_KEY',
     price: { inputMicroUsdPerMillion: 150_000, outputMicroUsdPerMillion: 600_000 },
-    temperature: 0,
+    temperature: null,
     timeoutMs: 60_000,
   },
   plan: {
-    endpoint: 'http://127.0.0.1:8080/v1',
+    provider: 'anthropic',
+    endpoint: 'https://api.anthropic.com/v1',
     model: 'big-1',
-    apiKeyEnv: null,
+    apiKeyEnv: 'PLAN_KEY',
     price: { inputMicroUsdPerMillion: 3_000_000, outputMicroUsdPerMillion: 1 },
     temperature: 0.7,
     timeoutMs: 2500,
+  },
+  route: {
+    provider: 'openai',
+    endpoint: 'http://127.0.0.1:8080/v1',
+    model: 'tiny-1',
+    apiKeyEnv: 'ROUTE_KEY',
+    price: { inputMicroUsdPerMillion: 0, outputMicroUsdPerMillion: 0 },
+    temperature: null,
+    timeoutMs: 60_000,
   },
 }
 
 test('a configuration is read with its defaults, and prices as whole micro-dollars', () => {
   expect(parseModels(GOOD, 'models.yaml')).toEqual({ source: 'models.yaml', roles: EXPECTED })
+})
+
+test('the example of the manual is a configuration, with one role for each provider', async () => {
+  const manual = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'operating.md'), 'utf8')
+  const [, example = ''] = /```yaml\n(roles:.*?)```/s.exec(manual) ?? []
+  const { roles } = parseModels(example, 'operating.md')
+  expect(Object.values(roles).map(({ provider }) => provider)).toEqual(['compatible', 'openai', 'anthropic'])
+})
+
+test('OpenAI has a public endpoint, and a compatible server may do without a key', () => {
+  const text = GOOD.replace('    endpoint: http://127.0.0.1:8080/v1\n', '').replace('    apiKeyEnv: MODEL_KEY\n', '')
+  const { extract, route } = parseModels(text, 'models.yaml').roles
+  expect(route?.endpoint).toBe('https://api.openai.com/v1')
+  expect(extract?.apiKeyEnv).toBeNull()
 })
 
 test('a configuration file is read, and one that is not there is named', async () => {
@@ -71,6 +104,21 @@ test.each([
   ],
   ['another protocol', ['https://models', 'file:///models'], 'roles.extract.endpoint: must be an http(s) URL'],
   ['no URL', ['https://models.example/v1', 'SECRET'], 'roles.extract.endpoint: must be an http(s) URL'],
+  ['no provider', ['    provider: anthropic\n', ''], 'roles.plan.provider: must be openai, anthropic or compatible'],
+  ['another provider', ['openai', 'SECRET'], 'roles.route.provider: must be openai, anthropic or compatible'],
+  [
+    'a compatible server without an endpoint',
+    ['    endpoint: https://models.example/v1\n', ''],
+    'roles.extract.endpoint: ',
+  ],
+  [
+    'OpenAI without a key',
+    ['    apiKeyEnv: ROUTE_KEY\n', ''],
+    'roles.route.apiKeyEnv: must be the NAME of the environment variable that holds the key',
+  ],
+  ['Anthropic without a key', ['    apiKeyEnv: PLAN_KEY\n', ''], 'roles.plan.apiKeyEnv: must be the NAME'],
+  ['a temperature above what Anthropic knows', ['temperature: 0.7', 'temperature: 1.1'], 'roles.plan.temperature: '],
+  ['a role that is text', ['roles:', 'roles: { extract: SECRET }\nx:'], 'roles.extract: '],
   ['an unknown role', ['plan:', 'critic:'], 'roles: unknown key `critic`; the keys are route, extract, plan'],
   ['an unknown key at the top', ['roles:', 'models:'], 'file: unknown key `models`; the keys are roles'],
   ['no model', ['model: small-1', 'model: " "'], 'roles.extract.model: '],
@@ -89,8 +137,8 @@ test.each([
   ['a temperature of three', ['temperature: 0.7', 'temperature: 3'], 'roles.plan.temperature: '],
   ['no time at all', ['timeoutSeconds: 2.5', 'timeoutSeconds: 0'], 'roles.plan.timeoutSeconds: '],
   ['more time than a call can have', ['timeoutSeconds: 2.5', 'timeoutSeconds: 301'], 'roles.plan.timeoutSeconds: '],
-  ['a key twice', ['model: small-1', 'model: small-1\n    model: SECRET'], 'line 6: DUPLICATE_KEY'],
-  ['two documents', ['  plan:', '---\nroles:'], 'line 8: MULTIPLE_DOCS'],
+  ['a key twice', ['model: small-1', 'model: small-1\n    model: SECRET'], 'line 7: DUPLICATE_KEY'],
+  ['two documents', ['  plan:', '---\nroles:'], 'line 9: MULTIPLE_DOCS'],
   ['no YAML', ['price: {', 'price: { SECRET: ['], 'line '],
   ['a prototype', ['plan:', '__proto__:'], 'roles: unknown key `__proto__`'],
   ['an alias', ['model: big-1', 'model: *SECRET'], 'not one plain YAML document: aliases'],
@@ -114,31 +162,4 @@ test.each([
 test('every problem of a file is named at once', () => {
   const text = GOOD.replace('small-1', '""').replace('temperature: 0.7', 'temperature: -1')
   expect(() => parseModels(text, 'm')).toThrow(/m: roles\.extract\.model: .*\nm: roles\.plan\.temperature: /)
-})
-
-test.each([
-  [0, 0, 0],
-  [1, 0, 1],
-  [1_000_000, 0, 150_000],
-  [20, 0, 3],
-  [21, 0, 4],
-  [1234, 57, 220],
-  [9_000_000_000_000, 3, 1_350_000_000_002],
-])('%i tokens in and %i out cost %i micro-dollars: exact, then rounded up', (input, output, microUsd) => {
-  expect(costMicroUsd({ inputMicroUsdPerMillion: 150_000, outputMicroUsdPerMillion: 600_000 }, input, output)).toBe(
-    microUsd,
-  )
-})
-
-test.each([
-  ['', 100],
-  ['abc', 101],
-  ['abcd', 102],
-  ['a b c', 102],
-  ['ABC', 103],
-  ['123', 103],
-  ['退款', 106],
-  ['😀', 104],
-])('`%s` is estimated at %i tokens with the frame around it', (text, tokens) => {
-  expect(estimateTokens(text)).toBe(tokens)
 })

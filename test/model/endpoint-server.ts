@@ -6,13 +6,7 @@ import type { AddressInfo } from 'node:net'
 export interface Recorded {
   readonly path: string
   readonly headers: IncomingHttpHeaders
-  readonly body: {
-    readonly model: string
-    readonly temperature: number
-    readonly max_tokens: number
-    readonly messages: readonly { readonly role: string; readonly content: string }[]
-    readonly response_format: { readonly type: string; readonly json_schema: { readonly schema: unknown } }
-  }
+  readonly body: Readonly<Record<string, unknown>>
 }
 
 /** One scripted answer. */
@@ -65,25 +59,8 @@ export const status =
   (response) =>
     response.writeHead(code, { 'content-type': 'application/json', ...headers }).end(body)
 
-/** A chat completion with the given message text and usage; `null` leaves the usage out. */
-export const completion = (
-  content: string | null,
-  usage: Readonly<Record<string, unknown>> | null = { prompt_tokens: 1234, completion_tokens: 57, total_tokens: 1291 },
-  finishReason = 'stop',
-  extra: Readonly<Record<string, unknown>> = {},
-): Scripted =>
-  status(
-    200,
-    {},
-    JSON.stringify({
-      id: 'chat-1',
-      object: 'chat.completion',
-      created: 0,
-      model: 'whatever-it-calls-itself',
-      choices: [{ index: 0, message: { role: 'assistant', content, ...extra }, finish_reason: finishReason }],
-      ...(usage === null ? {} : { usage }),
-    }),
-  )
+/** 200 with a value as JSON. */
+export const json = (body: unknown): Scripted => status(200, {}, JSON.stringify(body))
 
 export const hangUp: Scripted = (response) => response.socket?.destroy()
 
@@ -93,3 +70,26 @@ export const hangUpInTheMiddle: Scripted = (response) => {
 }
 
 export const saysNothing: Scripted = () => undefined
+
+/** Begins its answer and goes on, a space at a time, for as long as anybody listens. */
+export const dawdles: Scripted = (response) => {
+  response.writeHead(200, { 'content-type': 'application/json' })
+  const timer = setInterval(() => response.write(' '), 10)
+  response.on('close', () => clearInterval(timer))
+}
+
+/** Never stops writing; `closed` is told how many bytes were taken before the listener left. */
+export const floods =
+  (closed: (bytes: number) => void): Scripted =>
+  (response) => {
+    const chunk = Buffer.alloc(64 * 1024, 'x')
+    let bytes = 0
+    const write = () => {
+      while (!response.destroyed && response.write(chunk)) bytes += chunk.length
+      bytes += chunk.length
+    }
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.on('drain', write)
+    response.on('close', () => closed(bytes))
+    write()
+  }

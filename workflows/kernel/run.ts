@@ -153,7 +153,9 @@ export class KernelRun implements Run {
     try {
       const result = await this.#dispatcher.read<ThinkResult>(WIRE.activities.think, isLocal, call, options)
       this.#spend(result)
-      this.#board.note('think', `${thought.title}: ${result.model}, ${formatMicroUsd(result.microUsd)}`, step)
+      const version = result.prompt?.version
+      const how = version === undefined ? '' : `, prompt ${version}`
+      this.#board.note('think', `${thought.title}: ${result.model}${how}, ${formatMicroUsd(result.microUsd)}`, step)
       return result
     } catch (error) {
       const failure = failureOf(error)

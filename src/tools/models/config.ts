@@ -1,7 +1,3 @@
-import { readFile } from 'node:fs/promises'
-import { LineCounter, parseDocument } from 'yaml'
-import { z } from 'zod'
-import { MICRO_USD_PER_USD } from '../../contract/money.ts'
 import type { Thought } from '../../contract/tool.ts'
 
 /** What a thought asks of a model; configuration maps each to an endpoint. */
@@ -10,21 +6,30 @@ export type ModelRole = Thought['role']
 /** The name that stands on the record in place of a model when plain code answered. */
 export const DETERMINISTIC = 'deterministic'
 
+/**
+ * How an endpoint is spoken to: `openai` its Responses API, `anthropic` its Messages API, `compatible` the chat
+ * completions that most other servers and gateways offer.
+ */
+export type Provider = 'openai' | 'anthropic' | 'compatible'
+
 /** What tokens cost: integer micro-dollars per million of them. */
 export interface ModelPrice {
   readonly inputMicroUsdPerMillion: number
   readonly outputMicroUsdPerMillion: number
 }
 
-/** One model behind one OpenAI-compatible endpoint. */
+/** One model behind one endpoint. */
 export interface ModelConfig {
-  /** The base URL, to which `/chat/completions` is added. */
+  readonly provider: Provider
+  /** The base URL, to which `/responses`, `/messages` or `/chat/completions` is added. */
   readonly endpoint: string
   readonly model: string
-  /** The environment variable that holds the API key; `null`: the endpoint takes none. */
+  /** The environment variable that holds the API key; `null`: the endpoint takes none (`compatible` alone). */
   readonly apiKeyEnv: string | null
   readonly price: ModelPrice
-  readonly temperature: number
+  /** `null`: none is sent, and the model takes its own. */
+  readonly temperature: number | null
+  /** How long one call may take. */
   readonly timeoutMs: number
 }
 
@@ -43,114 +48,4 @@ export class ModelsConfigError extends Error {
     super(problems.map((problem) => `${source}: ${problem}`).join('\n'))
     this.problems = problems
   }
-}
-
-const MAX_BYTES = 16 * 1024
-
-/** A strict object whose complaint about an unknown key lists the known ones. */
-function closed<S extends z.core.$ZodShape>(shape: S) {
-  const known = Object.keys(shape).join(', ')
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `unknown key ${issue.keys.map((key) => `\`${key}\``).join(', ')}; the keys are ${known}`
-        : undefined,
-  })
-}
-
-/** Dollars per million tokens → micro-dollars, exactly: the digits are read, not multiplied. */
-const dollars = z.number().transform((usd, context) => {
-  const match = /^(\d{1,6})(?:\.(\d{1,6}))?$/.exec(String(usd))
-  if (match === null) {
-    context.addIssue('must be dollars per million tokens: 0 to 999999, at most six decimals')
-    return z.NEVER
-  }
-  const [, whole, fraction = ''] = match
-  return Number(whole) * MICRO_USD_PER_USD + Number(fraction.padEnd(6, '0'))
-})
-
-function isEndpoint(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) return false
-  return url.username === '' && url.password === '' && url.search === '' && url.hash === ''
-}
-
-const modelEntry = closed({
-  endpoint: z.string().refine(isEndpoint, 'must be an http(s) URL without user, password, query and fragment'),
-  model: z
-    .string()
-    .trim()
-    .min(1)
-    .max(200)
-    .refine((name) => name !== DETERMINISTIC, `must not be \`${DETERMINISTIC}\`, which on the record means no model`),
-  apiKeyEnv: z
-    .string()
-    .regex(/^[A-Z_][A-Z0-9_]{0,99}$/, 'must be the NAME of an environment variable; a key never stands in this file')
-    .optional(),
-  price: closed({ inputUsdPerMillionTokens: dollars, outputUsdPerMillionTokens: dollars }),
-  temperature: z.number().min(0).max(2).default(0),
-  // Node's fetch gives up on an answer that has not begun after five minutes.
-  timeoutSeconds: z.number().positive().max(300).default(60),
-}).transform(({ endpoint, model, apiKeyEnv, price, temperature, timeoutSeconds }): ModelConfig => ({
-  endpoint,
-  model,
-  apiKeyEnv: apiKeyEnv ?? null,
-  price: {
-    inputMicroUsdPerMillion: price.inputUsdPerMillionTokens,
-    outputMicroUsdPerMillion: price.outputUsdPerMillionTokens,
-  },
-  temperature,
-  timeoutMs: Math.ceil(timeoutSeconds * 1000),
-}))
-
-const file = closed({
-  roles: closed({ route: modelEntry.optional(), extract: modelEntry.optional(), plan: modelEntry.optional() }),
-})
-
-/** One YAML document as data. The problems tell the place and never the text, which may hold a key. */
-function readYaml(text: string, source: string): unknown {
-  if (Buffer.byteLength(text) > MAX_BYTES) throw new ModelsConfigError(source, [`larger than ${MAX_BYTES} bytes`])
-  const lines = new LineCounter()
-  try {
-    const document = parseDocument(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: true,
-      logLevel: 'error',
-    })
-    if (document.errors.length > 0) {
-      const problems = document.errors.map((error) => `line ${lines.linePos(error.pos[0]).line}: ${error.code}`)
-      throw new ModelsConfigError(source, problems)
-    }
-    return document.toJS({ maxAliasCount: 0 })
-  } catch (error) {
-    if (error instanceof ModelsConfigError) throw error
-    throw new ModelsConfigError(source, ['not one plain YAML document: aliases and deep nesting are refused'])
-  }
-}
-
-/**
- * Reads the text of a model configuration: `roles` → `route`, `extract`, `plan`, each `{endpoint, model, apiKeyEnv?,
- * price: {inputUsdPerMillionTokens, outputUsdPerMillionTokens}, temperature? = 0, timeoutSeconds? = 60}`. `source`
- * names it in errors. Throws `ModelsConfigError` with every problem.
- */
-export function parseModels(text: string, source: string): ModelsConfig {
-  const parsed = file.safeParse(readYaml(text, source))
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'file'}: ${message}`)
-    throw new ModelsConfigError(source, problems)
-  }
-  const { route, extract, plan } = parsed.data.roles
-  return {
-    source,
-    roles: { ...(route && { route }), ...(extract && { extract }), ...(plan && { plan }) },
-  }
-}
-
-/** Reads a model configuration file, as `parseModels` does; a file that cannot be read is a problem too. */
-export async function loadModels(path: string): Promise<ModelsConfig> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new ModelsConfigError(path, [`cannot be read (${error.code ?? error.name})`])
-  })
-  return parseModels(text, path)
 }

@@ -1,31 +1,89 @@
-import { APICallError } from 'ai'
 import { ApplicationFailure } from '@temporalio/common'
-import { fail } from '../../contract/failures.ts'
-import type { ModelRole } from './config.ts'
-import type { Usage } from './cost.ts'
+import type { Usage } from '../../contract/calls.ts'
+import { fail, type FailureCode } from '../../contract/failures.ts'
+import type { ModelConfig } from './config.ts'
+import { NOTHING_USED } from './cost.ts'
+import type { Exchange } from './wire.ts'
 
-/** The longest wait that an endpoint may ask for; a longer `Retry-After` is cut to it. */
-const MAX_RETRY_AFTER_MS = 300_000
+/** Why a call gave no answer, what it cost or may have cost, and how long the endpoint asks to be left alone. */
+export interface Failed {
+  readonly code: FailureCode
+  /** To be read after the name of the endpoint. */
+  readonly what: string
+  readonly used: Usage
+  readonly status?: number
+  readonly waitMs?: number | undefined
+}
 
-/** Which call failed, and what it can have cost at most. */
-export interface FailedCall {
-  readonly role: ModelRole
-  readonly model: string
-  readonly worst: Usage
+/** Codes of errors in the body of a 2xx that say the same as a 5xx or 429. */
+const PASSING: ReadonlySet<string | null> = new Set(['server_error', 'rate_limit_exceeded', 'overloaded_error'])
+
+/** Statuses in which somebody gave up waiting: a model behind them may have answered, and charged. */
+const GAVE_UP: ReadonlySet<number> = new Set([408, 504])
+
+const isPassing = (status: number): boolean => status === 408 || status === 409 || status === 429 || status >= 500
+
+/** What an operator has to look at. */
+function hint(status: number, { apiKeyEnv }: ModelConfig): string {
+  if (status < 400) return ': redirects are not followed; name in `endpoint` where it leads'
+  if (status === 404) return ': check `endpoint` and `model`'
+  if (status !== 401 && status !== 403) return ''
+  return apiKeyEnv === null
+    ? ': it wants a key; name its variable in `apiKeyEnv`'
+    : `: check the key in \`${apiKeyEnv}\``
+}
+
+function refused(exchange: Extract<Exchange, { kind: 'refused' }>, config: ModelConfig, worst: Usage): Failed {
+  const { status, reason, waitMs } = exchange
+  const said = `answered with status ${status}${reason === null ? '' : ` (${reason})`}`
+  // An endpoint that said no does not charge.
+  const used = GAVE_UP.has(status) ? worst : NOTHING_USED
+  return isPassing(status)
+    ? { code: 'model_unavailable', what: said, used, status, waitMs }
+    : { code: 'model_rejected', what: `${said}${hint(status, config)}`, used, status }
+}
+
+function silence(code: string | null, timedOutAfterMs: number | null): string {
+  if (timedOutAfterMs !== null) return `did not answer within ${timedOutAfterMs} ms`
+  return code === null ? 'hung up' : `hung up (${code})`
 }
 
 /**
- * How long the endpoint asks us to wait, in milliseconds: `retry-after-ms`, or `retry-after` in seconds or as a date.
- * `undefined` when it does not say, or names a time that is over.
+ * What it means that a call threw, by how far its exchange came. 408, 409, 429, 5xx, no connection, a lost one and a
+ * timeout: `model_unavailable`, tried again; any other status: `model_rejected`; an answer that is not of the
+ * provider's form, or too large: `model_output_invalid`. Whoever fell silent may have charged the worst case. No word of
+ * the endpoint is repeated but the code of its error: it may quote the prompt or the key.
  */
-function retryAfterMs(headers: Readonly<Record<string, string>>, nowMs: number): number | undefined {
-  const exact = headers['retry-after-ms']
-  const value = headers['retry-after']
-  let wait = Number.NaN
-  if (exact !== undefined && /^\d+(?:\.\d+)?$/.test(exact)) wait = Number(exact)
-  else if (value !== undefined && /^\d+(?:\.\d+)?$/.test(value)) wait = Number(value) * 1000
-  else if (value !== undefined) wait = Date.parse(value) - nowMs
-  return wait > 0 ? Math.ceil(Math.min(wait, MAX_RETRY_AFTER_MS)) : undefined
+export function failedBy(
+  exchange: Exchange,
+  call: {
+    readonly error: unknown
+    readonly config: ModelConfig
+    readonly worst: Usage
+    /** In milliseconds, when the time that the call had is over; else `null`. */
+    readonly timedOutAfterMs: number | null
+  },
+): Failed {
+  const { error, config, worst, timedOutAfterMs } = call
+  switch (exchange.kind) {
+    case 'unsent': {
+      const name = error instanceof Error ? error.name : typeof error
+      return { code: 'platform_failed', what: `could not be asked: \`${name}\``, used: NOTHING_USED }
+    }
+    case 'unreached':
+      return { code: 'model_unavailable', what: `cannot be reached (${exchange.code})`, used: NOTHING_USED }
+    case 'silent':
+      return { code: 'model_unavailable', what: silence(exchange.code, timedOutAfterMs), used: worst }
+    case 'refused':
+      return refused(exchange, config, worst)
+    case 'too_large':
+      return { code: 'model_output_invalid', what: 'answered with more than is read', used: worst }
+    case 'answered': {
+      const { reason } = exchange
+      const what = `answered with ${reason === null ? `something that is not of the provider \`${config.provider}\`` : `the error ${reason}`}`
+      return { code: PASSING.has(reason) ? 'model_unavailable' : 'model_output_invalid', what, used: worst }
+    }
+  }
 }
 
 /** The same failure, to be tried again after the given time rather than after the interval of the retry policy. */
@@ -38,53 +96,12 @@ const after = (failure: ApplicationFailure, delayMs: number) =>
     nextRetryDelay: delayMs,
   })
 
-function unavailable({ role, model, worst }: FailedCall, what: string, status?: number): ApplicationFailure {
-  return fail('model_unavailable', `the endpoint of model \`${model}\` (role \`${role}\`) ${what}`, {
-    role,
-    model,
-    ...(status === undefined ? {} : { status }),
-    // An endpoint that said no does not charge; one that fell silent may have.
-    mayHaveCostMicroUsd: status === undefined ? worst.microUsd : 0,
-  })
-}
-
-/** An answer that cannot be used: it was paid for, so the details carry what it cost. */
-export function outputInvalid({ role, model }: FailedCall, used: Usage, what: string): ApplicationFailure {
-  return fail('model_output_invalid', `model \`${model}\` (role \`${role}\`) ${what}`, { role, model, ...used })
-}
-
-const errorName = (error: unknown) => (error instanceof Error ? error.name : typeof error)
-
-/**
- * The typed failure of what a call threw. 408, 409, 429, 5xx, a lost connection and a timeout: `model_unavailable`,
- * tried again, after `Retry-After` where it was sent; any other status: `model_rejected`; an answer that is no chat
- * completion: `model_output_invalid` at the highest price it can have had, since it does not tell. Neither
- * messages nor causes repeat what the endpoint wrote: it may quote the prompt or the key.
- */
-export function failureOfCall(error: unknown, call: FailedCall, timeoutMs: number): ApplicationFailure {
-  const name = errorName(error)
-  if (name === 'TimeoutError' || name === 'AbortError') {
-    return unavailable(call, `did not answer within ${timeoutMs} ms`)
-  }
-  if (!APICallError.isInstance(error)) {
-    if (name === 'AI_InvalidResponseDataError') return outputInvalid(call, call.worst, 'gave no answer')
-    return fail('platform_failed', `the call of model \`${call.model}\` failed with \`${name}\``, {
-      role: call.role,
-      model: call.model,
-      ...call.worst,
-    })
-  }
-  const { statusCode: status, isRetryable, responseHeaders = {} } = error
-  if (status === undefined || (status < 300 && isRetryable)) return unavailable(call, 'cannot be reached or hung up')
-  if (status < 300) return outputInvalid(call, call.worst, 'answered with something that is no chat completion')
-  if (status === 408 || status === 409 || status === 429 || status >= 500) {
-    const failure = unavailable(call, `answered with status ${status}`, status)
-    const wait = retryAfterMs(responseHeaders, Date.now())
-    return wait === undefined ? failure : after(failure, wait)
-  }
-  return fail(
-    'model_rejected',
-    `the endpoint of model \`${call.model}\` (role \`${call.role}\`) answered with status ${status}`,
-    { role: call.role, model: call.model, status },
-  )
+/** The failure as it goes to Temporal, with what all calls of the attempt cost among the details. */
+export function failureOfCall(
+  { code, status, waitMs }: Omit<Failed, 'used' | 'what'>,
+  message: string,
+  details: Readonly<Record<string, unknown>>,
+): ApplicationFailure {
+  const failure = fail(code, message, status === undefined ? details : { ...details, status })
+  return waitMs === undefined ? failure : after(failure, waitMs)
 }

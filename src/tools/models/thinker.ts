@@ -1,8 +1,10 @@
 import { fail } from '../../contract/failures.ts'
 import type { Thought } from '../../contract/tool.ts'
 import type { Thinker, Thinking } from '../implementation.ts'
+import { ask } from './ask.ts'
+import type { Endpoint } from './call.ts'
 import { DETERMINISTIC, type ModelRole, type ModelsConfig, ModelsConfigError } from './config.ts'
-import { type Endpoint, ask, connect } from './endpoint.ts'
+import { NOTHING_USED } from './cost.ts'
 
 // Method syntax on purpose, as in contracts: a record holds functions of different inputs.
 type Answer = { answer(input: unknown): unknown }['answer']
@@ -35,7 +37,7 @@ function connectAll(models: ModelsConfig, env: ThinkerOptions['env']): ReadonlyM
     if (apiKeyEnv !== null && !KEY.test(apiKey ?? '')) {
       problems.push(`roles.${role}.apiKeyEnv: the environment variable \`${apiKeyEnv}\` is not set to a key`)
     }
-    endpoints.set(role, connect(role, config, apiKey))
+    endpoints.set(role, { role, config, apiKey })
   }
   if (problems.length > 0) throw new ModelsConfigError(models.source, problems)
   return endpoints
@@ -58,7 +60,7 @@ async function answerByCode(thought: Thought, deterministic: DeterministicThough
       { role: thought.role, thought: thought.name },
     )
   }
-  return { output: await answer(input), model: DETERMINISTIC, inputTokens: 0, outputTokens: 0, microUsd: 0 }
+  return { output: await answer(input), model: DETERMINISTIC, prompt: null, ...NOTHING_USED }
 }
 
 /**
