@@ -77,11 +77,15 @@ describe.each([...EVERY, anthropicTool])('an answer of $provider, $model', (dial
   })
 })
 
-test.each([DIALECTS.openai, DIALECTS.compatible])(
-  'an answer of $provider that does not say what it used is charged the worst case',
-  async (dialect) => {
+test.each([
+  { dialect: DIALECTS.openai, used: null },
+  { dialect: DIALECTS.compatible, used: null },
+  { dialect: DIALECTS.compatible, used: {} },
+])(
+  'an answer of $dialect.provider that does not say what it used is charged the worst case: $used',
+  async ({ dialect, used }) => {
     const tape = newTape()
-    await using endpoint = await scriptedEndpoint(dialect.says(GOOD, null))
+    await using endpoint = await scriptedEndpoint(dialect.says(GOOD, used))
     const { inputTokens, outputTokens, microUsd } = await ask(dialect, endpoint.url, { tape })
     expect(outputTokens).toBe(readClaim.maxOutputTokens)
     expect(inputTokens).toBeGreaterThan(1500)

@@ -3,7 +3,7 @@ import type { Provider } from '../../src/tools/models/config.ts'
 import { json, type Recorded, type Scripted } from './endpoint-server.ts'
 
 /** What an answer says it used; `null`: nothing is said. */
-type Said = { readonly input: unknown; readonly output: unknown } | null
+type Said = { readonly input?: unknown; readonly output?: unknown } | null
 
 const USED: Said = { input: 1234, output: 57 }
 

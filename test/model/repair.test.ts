@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { readClaim } from '../../activities/model/contract.ts'
+import { thought } from '../../src/contract/tool.ts'
 import { ask, CLAIM, failed, newTape } from './asking.ts'
 import { DIALECTS, EVERY, SPENT, SPENT_TWICE } from './dialects.ts'
 import { scriptedEndpoint, status } from './endpoint-server.ts'
@@ -122,6 +124,19 @@ test.each(BAD)('%s is told to the model by place and kind', async (_, text, said
   expect(output).toEqual(CLAIM)
   expect(prompt?.repaired).toContain(said)
   expect(prompt?.repaired).not.toContain('PRIVATE-WORD')
+})
+
+test('a name that the model chose is not repeated: neither to it nor on the record', async () => {
+  const dialect = DIALECTS.compatible
+  const output = z.strictObject({ amounts: z.record(z.string(), z.int()) })
+  const counting = thought({ ...readClaim, name: 'test.count', output })
+  const [wrong, right] = [{ 'PRIVATE-WORD': 'x' }, { 'PRIVATE-WORD': 1 }]
+  await using endpoint = await scriptedEndpoint(
+    dialect.says(JSON.stringify({ amounts: wrong })),
+    dialect.says(JSON.stringify({ amounts: right })),
+  )
+  const { prompt } = await ask(dialect, endpoint.url, { thought: counting })
+  expect(prompt?.repaired).toBe('broke the agreed form at `amounts.*` (invalid_type)')
 })
 
 test('a whole answer is taken also when the model had no room left', async () => {
