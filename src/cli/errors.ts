@@ -1,5 +1,6 @@
 import { StackError } from '../embedded/stack-error.ts'
-import { failureOf, failureRule } from '../contract/failures.ts'
+import { failureOf, failureRule, isFailureCode } from '../contract/failures.ts'
+import { failurePage } from './failure-page.ts'
 import { GRPC, grpcOf } from './grpc.ts'
 import { plain, say, style } from './terminal.ts'
 
@@ -87,20 +88,25 @@ function causesOf(error: unknown): readonly Error[] {
   return causes
 }
 
-/** Tells a person on stderr what happened, what to do, and the code; the stack only when asked for. */
+/** Tells a person on stderr what happened, what to do, the code and its page; the stack only when asked for. */
 export function printError(error: unknown, { verbose }: { readonly verbose: boolean }): void {
   const { message, help, code } = explain(error)
   const [first = '', ...more] = message.split('\n').map(plain)
   say(`${style('red', 'error:')} ${first}`)
   for (const line of more) say(`  ${line}`)
-  say(`  help  ${help}`)
-  say(`  code  ${code}`)
+  sayWhatToDo(help, code)
   if (verbose) for (const { stack = '' } of causesOf(error)) say(stack)
 }
 
-/** Tells a person that the answer is no: what was asked, why not, and what to do. */
+/** Tells a person that the answer is no: what was asked, why not, what to do, and where to read more. */
 export function printRefusal(message: string, help: string, code: string): void {
   say(`${style('yellow', 'refused:')} ${plain(message)}`)
+  sayWhatToDo(help, code)
+}
+
+function sayWhatToDo(help: string, code: string): void {
   say(`  help  ${help}`)
   say(`  code  ${code}`)
+  // The codes that only commands have say all there is to say.
+  if (isFailureCode(code)) say(`  docs  ${failurePage(code)}`)
 }

@@ -4,6 +4,7 @@ import { formatMicroUsd } from '../contract/money.ts'
 import type { Case, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
 import { shellWord } from '../contract/text.ts'
 import { actionLines, answerCommand, pendingLines } from './action-text.ts'
+import { failurePage } from './failure-page.ts'
 import { plain } from './terminal.ts'
 import { clock, moment } from './time.ts'
 
@@ -31,6 +32,7 @@ const effectLine = ({ state, describe, step }: EffectStatus): string =>
 const caseLines = ({ code, message, rules, action }: Case): readonly string[] => [
   `${plain(message)}  (${code})`,
   failureRule(code).help,
+  `see ${failurePage(code)}`,
   ...(action === null ? [] : actionLines(action, rules)),
 ]
 
@@ -60,6 +62,7 @@ function asked(workflowId: string, status: RunStatus, flags: string): readonly s
     lines.push(
       ...section('incident', [
         `${plain(message)}  (${code}, since ${moment(since)})`,
+        `see ${failurePage(code)}`,
         'once it is looked at, answer with',
         `  countersign resolve ${shellWord(workflowId)} ${step} --as retry|settled --by <you>${flags}`,
       ]),

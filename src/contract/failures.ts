@@ -30,11 +30,8 @@ export const FAILURES = {
   denied_by_policy: final('policy', 'Read the rule that matched; change the request or the policy.'),
   escalated_by_policy: final('policy', 'A rule hands the case to a person; take it over by hand.'),
   tool_not_listed: final('policy', 'List the tool in the playbook contract, or do not call it.'),
-  decision_failed: final(
-    'policy',
-    'A rule could not be decided, so the action was denied; see which fact was missing.',
-  ),
-  policy_not_found: final('policy', 'Add policies/<slug>.yaml for this playbook and start the worker again.'),
+  decision_failed: final('policy', 'The facts could not be derived, so the action was denied; mend the contract.'),
+  policy_not_found: final('policy', 'Add `policies/<slug>.yaml` for this playbook and start the worker again.'),
   policy_invalid: final('policy', 'Run `countersign policy check` and mend what it names.'),
   model_budget_exceeded: final('policy', 'Raise model_budget_usd or take the case over by hand.'),
   tool_budget_exceeded: final('policy', 'Raise max_tool_calls or take the case over by hand.'),

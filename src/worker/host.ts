@@ -12,7 +12,7 @@ import type {
   UndoResult,
   WriteCallMessage,
 } from '../contract/calls.ts'
-import { canonicalJson, type Digest, digestOf } from '../contract/digest.ts'
+import { canonicalJson, type Digest, digestOf, digestOfText } from '../contract/digest.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
 import { fail, failureOf } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
@@ -265,6 +265,10 @@ class Host {
     if (cached !== undefined) return cached
     const text = await policyText(this.#options.db, digest)
     if (text === undefined) return undefined
+    // The digest stands in warrants and on the record: no other text may decide in its name.
+    if (digestOfText(text) !== digest) {
+      throw fail('warrant_policy_unknown', `the text that is stored under ${digest} is another one`)
+    }
     const parsed = parsePolicy(text, digest, [...this.#options.registry.playbooks.values()])
     if (!parsed.ok) throw fail('policy_invalid', `the stored policy ${digest} cannot be read by this version`)
     const stored = { policy: parsed.policy, text }

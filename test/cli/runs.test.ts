@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { until } from '../support/world.ts'
 import { countersign, useFolder } from './cli.ts'
@@ -9,6 +9,8 @@ import { useWorkerChild } from './worker-child.ts'
 const folder = useFolder()
 const child = useWorkerChild(folder)
 const run = (...args: readonly string[]) => child().run(args)
+/** Far from the checkout, so by its whole path. */
+const pageOf = (code: string) => resolve(import.meta.dirname, '..', '..', 'docs', 'failures', `${code}.md`)
 
 test('start --wait prints the id and the outcome; what completes is exit code 0', async () => {
   const { order, request } = await requestFor(child())
@@ -27,6 +29,7 @@ test('start --wait of a run that is refused is exit code 3, and says which rule'
   const plain = await run(...args, '--request-file', 'request.json')
   expect(plain.stdout).toContain('ended     refused\n')
   expect(plain.stdout).toContain('(deny_if.reason_contains)')
+  expect(plain.stdout).toContain(`see ${pageOf('denied_by_policy')}\n`)
   expect(plain.code).toBe(3)
   const { code, stdout } = await run(...args, '--request-file', 'request.json', '--json')
   expect(JSON.parse(stdout)).toMatchObject({
@@ -44,7 +47,7 @@ test('a second start under the same id is refused', async () => {
   expect(stderr).toBe(
     `error: there is a run \`${workflowId}\` already\n` +
       '  help  There is a run with this workflow id; attach to it or choose another id.\n' +
-      '  code  run_exists\n',
+      `  code  run_exists\n  docs  ${pageOf('run_exists')}\n`,
   )
   expect(code).toBe(1)
 })
@@ -75,7 +78,7 @@ test('the requester is refused with exit code 3; somebody else approves, and the
   expect(own.stderr).toBe(
     'refused: Ana@acme.example asked for this and cannot decide it\n' +
       '  help  Somebody other than the requester has to decide.\n' +
-      '  code  decision_by_requester\n',
+      `  code  decision_by_requester\n  docs  ${pageOf('decision_by_requester')}\n`,
   )
   expect(await refunded(child(), order)).toBe(0)
 

@@ -22,6 +22,8 @@ const strict = {
   // The Temporal SDK's own declarations do not stand `exactOptionalPropertyTypes`.
   skipLibCheck: true,
 }
+/** As `docs/writing-a-playbook.md` has it made. */
+const OWN = { name: 'own', private: true, type: 'module', overrides: { protobufjs: '8.8.1' } }
 const taskQueue = `own-${randomUUID()}`
 
 let project: string
@@ -42,7 +44,7 @@ async function countersign(...args: readonly string[]): Promise<{ code: number; 
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'countersign-own-'))
   await cp(join(import.meta.dirname, 'own-project'), project, { recursive: true })
-  await writeFile(join(project, 'package.json'), '{"name": "own", "private": true, "type": "module"}')
+  await writeFile(join(project, 'package.json'), JSON.stringify(OWN))
   await run('npm', ['pack', '--silent', '--pack-destination', project], { cwd: root })
   const tarball = (await readdir(project)).find((name) => name.endsWith('.tgz'))
   await run('npm', ['install', '--silent', '--prefer-offline', `./${tarball}`, 'zod@4.6.7'], { cwd: project })
@@ -104,4 +106,27 @@ test('a playbook of twenty lines in an empty project is governed by its own poli
   expect(JSON.parse(denied.stdout)).toMatchObject({ result: { state: 'refused' } })
   expect(denied.code).toBe(3)
   expect(await effects()).toHaveLength(1)
+})
+
+test('a failure is told with the path of its page in the package', async () => {
+  const { code, stderr } = await countersign('undo', 'nobody', '--by', 'olga')
+  expect(code).toBe(1)
+  const page = /^ {2}docs {2}(\S+)$/m.exec(stderr)?.[1] ?? ''
+  expect(page).toBe(join('node_modules', 'countersign', 'docs', 'failures', 'run_not_found.md'))
+  expect(await readFile(join(project, page), 'utf8')).toMatch(/^# `run_not_found`\n/)
+})
+
+test('a saved history replays on the playbook, and not on one that reads twice', async () => {
+  const { stdout } = await grow(3, '--wait', '--json')
+  const { workflowId } = JSON.parse(stdout) as { readonly workflowId: string }
+  const show = ['workflow', 'show', '--workflow-id', workflowId, '--output', 'json']
+  const saved = await run(inject('temporalCli'), show, { env, maxBuffer: 10_000_000 })
+  await writeFile(join(project, 'saved.json'), saved.stdout)
+  const replay = () => run('node', ['replay.ts', 'saved.json'], { cwd: project, env })
+  await expect(replay()).resolves.toMatchObject({ stdout: '' })
+
+  const file = join(project, 'workflows.ts')
+  const text = await readFile(file, 'utf8')
+  await writeFile(file, text.replace('const plan =', "await run.read(getPlan, { team: 'other' })\n    const plan ="))
+  await expect(replay()).rejects.toThrow('TMPRL1100')
 })

@@ -11,6 +11,7 @@ import { fail, failureOf, failureRule } from '../../src/contract/failures.ts'
 import { MAX_ARGUMENT_CHARACTERS, MAX_LOCAL_RESULT_BYTES, MAX_TASK_CHARACTERS } from '../../src/contract/limits.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import type { ReadTool, Retry, Thought, WriteTool } from '../../src/contract/tool.ts'
+import { WIRE } from '../../src/contract/wire.ts'
 
 type Activities = Record<string, (argument: unknown) => Promise<unknown>>
 
@@ -77,7 +78,10 @@ export class Dispatcher {
     this.#beforeWaiting = beforeWaiting
   }
 
-  /** Calls an activity type with one argument. Fails with `input_invalid` on an argument too large to carry. */
+  /**
+   * Calls an activity type with one argument. Fails with `input_invalid` on an argument too large to carry, and with
+   * `tool_unavailable` or `model_unavailable` when the last attempt ran out of time.
+   */
   async activity<T>(type: string, argument: unknown, options: ActivityOptions): Promise<T> {
     const { length } = JSON.stringify(argument)
     if (length > MAX_ARGUMENT_CHARACTERS) {
@@ -88,7 +92,11 @@ export class Dispatcher {
     while (!this.#fits(length)) await sleep(1, { summary: 'room for more steps' })
     this.#beforeWaiting()
     const call = proxyActivities<Activities>(options)[type] as Activities[string]
-    return (await call(argument)) as T
+    try {
+      return (await call(argument)) as T
+    } catch (error) {
+      throw outOfTime(error) ? late(type) : error
+    }
   }
 
   async local<T>(type: string, argument: unknown, options: LocalActivityOptions): Promise<T> {
@@ -131,6 +139,15 @@ function mayWorkAsActivity(error: unknown): boolean {
   if (code !== undefined) return code === 'result_too_large' || failureRule(code).retryable
   return isTimeout(error)
 }
+
+/** Temporal ends an attempt without a word of the host's: no code of ours is in it. */
+const outOfTime = (error: unknown): boolean => failureOf(error) === undefined && isTimeout(error)
+
+const late = (type: string): Error =>
+  fail(
+    type === WIRE.activities.think ? 'model_unavailable' : 'tool_unavailable',
+    `\`${type}\` did not answer within its time, in any attempt`,
+  )
 
 const isTimeout = (error: unknown): boolean =>
   typeof error === 'object' &&
