@@ -3,7 +3,7 @@ import { textFact } from '../../src/contract/fact.ts'
 import { readTool, thought, writeTool } from '../../src/contract/tool.ts'
 import { playbook } from '../../workflows/kernel/index.ts'
 
-/** A system that does not answer, and time for two attempts of a third of a second. */
+/** A system that does not answer, and little time for it; what does answer has time, on a busy machine too. */
 const retry = { maximumAttempts: 2, initialIntervalMs: 20, maximumIntervalMs: 100, backoffCoefficient: 2 }
 const times = { startToCloseMs: 300, retry }
 const item = z.strictObject({ item: z.string() })
@@ -21,6 +21,7 @@ export const wait = readTool({ ...common, name: 'late.wait', title: 'wait for it
 
 export const keep = writeTool({
   ...common,
+  startToCloseMs: 10_000,
   name: 'late.keep',
   title: 'keep it',
   reversibility: 'reversible',
@@ -30,7 +31,7 @@ export const keep = writeTool({
   facts: (input) => ({ item: input.item }),
   supports: () => [],
   describe: (input) => `keep ${input.item}`,
-  undo: { does: 'let it go', ...times },
+  undo: { does: 'let it go', startToCloseMs: 2_000, retry },
 })
 
 const ponder = thought({
