@@ -37,6 +37,7 @@ export const keep = writeTool({
 const ponder = thought({
   ...times,
   name: 'late.ponder',
+  version: 1,
   title: 'ponder',
   role: 'extract',
   input: item,

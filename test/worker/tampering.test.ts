@@ -24,6 +24,7 @@ const world = useWorld({
             inputTokens: 0,
             outputTokens: 0,
             microUsd: 0,
+            prompt: null,
           }),
   },
 })

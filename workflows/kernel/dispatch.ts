@@ -99,9 +99,9 @@ export class Dispatcher {
     }
   }
 
-  async local<T>(type: string, argument: unknown, options: LocalActivityOptions): Promise<T> {
+  local<T>(type: string, argument: unknown, options: LocalActivityOptions): Promise<T> {
     const call = proxyLocalActivities<Activities>(options)[type] as Activities[string]
-    return (await call(argument)) as T
+    return call(argument) as Promise<T>
   }
 
   /** As a local activity where `isLocal`, and as an ordinary one when that was too slow, too large or not answered. */

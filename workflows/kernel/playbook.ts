@@ -61,6 +61,7 @@ export function playbook<R extends z.ZodType>(
 }
 
 type Body = (run: Run, request: unknown) => Promise<unknown>
+type Ended = { readonly outcome: Json } | End
 
 /** An outcome as the history can hold it; fails with `playbook_failed` on what JSON cannot say. */
 function plainJson(outcome: unknown): Json {
@@ -100,10 +101,15 @@ class Execution {
   async run(start: unknown): Promise<RunResult> {
     this.#listen()
     const opened = await this.#open(start)
-    if ('state' in opened) return await this.#close(opened)
-    const ended = await this.#carryOut(opened)
-    if ('outcome' in ended) return await this.#keepOpen(opened, ended.outcome)
-    return await this.#close(await this.#compensated(ended, opened))
+    if ('state' in opened) return await CancellationScope.nonCancellable(() => this.#close(opened))
+    const { run, ended } = await this.#carryOut(opened)
+    const ofRun = CancellationScope.current()
+    // From here on a cancel changes nothing: what was done is settled first.
+    return await CancellationScope.nonCancellable(async () => {
+      const end = await this.#settled(run, ended, opened)
+      if ('outcome' in end) return await this.#keepOpen(opened, end.outcome, ofRun)
+      return await this.#close(await this.#compensated(end, opened))
+    })
   }
 
   /** Handlers stand before the first await, so that what arrives with the start finds them. */
@@ -146,7 +152,7 @@ class Execution {
   }
 
   /** Runs the playbook until it returns or its end is decided, and until nothing is under way any more. */
-  async #carryOut(opened: OpenedRun): Promise<{ readonly outcome: Json } | End> {
+  async #carryOut(opened: OpenedRun): Promise<{ readonly run: KernelRun; readonly ended: Ended }> {
     const { workflowType } = workflowInfo()
     const parts = {
       board: this.#board,
@@ -156,46 +162,47 @@ class Execution {
     }
     const run = new KernelRun(opened, this.#contract, workflowType, parts)
     const scope = new CancellationScope()
-    let ended: { readonly outcome: Json } | End
     try {
       const body = scope.run(() => this.#body(run, opened.request))
       // A playbook that catches its end, or its cancellation, goes no further: its next step never returns.
       const outcome = plainJson(await Promise.race([body, run.ended]))
       // The last write may have gone through although the run was cancelled.
-      ended = scope.consideredCancelled ? endOf(new CancelledFailure('the run was cancelled')) : { outcome }
+      const ended = scope.consideredCancelled ? endOf(new CancelledFailure('the run was cancelled')) : { outcome }
+      return { run, ended }
     } catch (error) {
-      ended = endOf(error)
       scope.cancel()
+      return { run, ended: endOf(error) }
     }
-    return await CancellationScope.nonCancellable(async () => {
-      await run.settle()
-      run.close()
-      let end = run.end ?? ended
-      try {
-        await run.adoptStrays('outcome' in end)
-      } catch (error) {
-        // What is registered is compensated all the same.
-        end = endOf(error)
-      }
-      // A write that failed and that the playbook got over must not happen late.
-      if ('outcome' in end)
-        await this.#saga.unwind({ why: 'effect_abandoned', by: null }, opened.policyDigest, ['running'])
-      return end
-    })
+  }
+
+  /** Waits for what is under way, takes over what the ledger knows beside, and bars what the playbook got over. */
+  async #settled(run: KernelRun, ended: Ended, opened: OpenedRun): Promise<Ended> {
+    await run.settle()
+    run.close()
+    let end = run.end ?? ended
+    try {
+      await run.adoptStrays('outcome' in end)
+    } catch (error) {
+      // What is registered is compensated all the same.
+      end = endOf(error)
+    }
+    // A write that failed and that the playbook got over must not happen late.
+    if ('outcome' in end) {
+      await this.#saga.unwind({ why: 'effect_abandoned', by: null }, opened.policyDigest, ['running'])
+    }
+    return end
   }
 
   /** Compensates, and says what that makes of the end. */
   async #compensated(end: End, opened: OpenedRun): Promise<End> {
-    return await CancellationScope.nonCancellable(async () => {
-      const { code, by } = end.because
-      await this.#saga.unwind({ why: code, by }, opened.policyDigest)
-      const undone = this.#board.effects.some(({ state }) => state === 'undone' || state === 'settled')
-      return end.state === 'failed' && undone ? { ...end, state: 'reverted' } : end
-    })
+    const { code, by } = end.because
+    await this.#saga.unwind({ why: code, by }, opened.policyDigest)
+    const undone = this.#board.effects.some(({ state }) => state === 'undone' || state === 'settled')
+    return end.state === 'failed' && undone ? { ...end, state: 'reverted' } : end
   }
 
   /** The outcome is known; the run stays open as long as an operator can undo it. */
-  async #keepOpen(opened: OpenedRun, outcome: Json): Promise<RunResult> {
+  async #keepOpen(opened: OpenedRun, outcome: Json, ofRun: CancellationScope): Promise<RunResult> {
     const { enabled, windowMinutes } = opened.policy.rollback
     const undoable = this.#board.effects.some(({ state, reversible }) => state === 'done' && reversible)
     const windowMs = enabled && undoable ? windowMinutes * 60_000 : 0
@@ -206,24 +213,22 @@ class Execution {
     this.#board.result = this.#result('completed', outcome, null)
     this.#board.flush()
     if (windowMs > 0) {
-      this.#ignoreCancel()
-      await CancellationScope.nonCancellable(() =>
-        condition(() => this.#undo !== undefined, windowMs, { summary: 'undo window' }),
-      )
+      this.#ignoreCancel(ofRun)
+      await condition(() => this.#undo !== undefined, windowMs, { summary: 'undo window' })
     }
     const undo = this.#undo
     if (undo === undefined) {
       this.#board.undoUntil = null
       return await this.#close(null)
     }
-    await CancellationScope.nonCancellable(() => this.#saga.unwind(undo, opened.policyDigest))
+    await this.#saga.unwind(undo, opened.policyDigest)
     const message = `undone by ${undo.by ?? 'an operator'}`
     return await this.#close({ state: 'reverted', because: bareCase('undo_requested', message, undo.by) })
   }
 
   /** A completed run has nothing to cancel; whoever meant to take it back is told how. */
-  #ignoreCancel(): void {
-    CancellationScope.current().cancelRequested.catch(() => {
+  #ignoreCancel(ofRun: CancellationScope): void {
+    ofRun.cancelRequested.catch(() => {
       this.#board.note('note', 'a cancel changes nothing: the run is completed; `countersign undo` takes it back')
       this.#board.flush()
     })
@@ -256,25 +261,23 @@ class Execution {
 
   /** Enters the end, answers whoever waits for the outcome, and closes. A failed run closes as Failed, typed. */
   async #close(end: End | null): Promise<RunResult> {
-    return await CancellationScope.nonCancellable(async () => {
-      if (end !== null) {
-        this.#board.enter(end.state)
-        this.#board.note('end', `${end.state}: ${end.because.message}`)
-        this.#board.result = this.#result(end.state, null, end.because)
-      } else if (this.#board.result !== null) {
-        this.#board.result = { ...this.#board.result, undoUntil: null }
-      }
-      this.#board.flush()
-      await condition(allHandlersFinished)
-      const result = this.#board.result as RunResult
-      if (result.state === 'failed' && result.because !== null) {
-        const failure = fail(result.because.code, result.because.message, { ...result })
-        // The code says where to look; a stack would only put paths of the bundle into the history.
-        failure.stack = ''
-        throw failure
-      }
-      return result
-    })
+    if (end !== null) {
+      this.#board.enter(end.state)
+      this.#board.note('end', `${end.state}: ${end.because.message}`)
+      this.#board.result = this.#result(end.state, null, end.because)
+    } else if (this.#board.result !== null) {
+      this.#board.result = { ...this.#board.result, undoUntil: null }
+    }
+    this.#board.flush()
+    if (!allHandlersFinished()) await condition(allHandlersFinished)
+    const result = this.#board.result as RunResult
+    if (result.state === 'failed' && result.because !== null) {
+      const failure = fail(result.because.code, result.because.message, { ...result })
+      // The code says where to look; a stack would only put paths of the bundle into the history.
+      failure.stack = ''
+      throw failure
+    }
+    return result
   }
 
   #result(state: RunEnd, outcome: Json, because: RunResult['because']): RunResult {

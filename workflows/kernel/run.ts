@@ -1,4 +1,4 @@
-import { CancellationScope, CancelledFailure } from '@temporalio/workflow'
+import { CancellationScope, CancelledFailure, condition } from '@temporalio/workflow'
 import type { z } from 'zod'
 import {
   actionDigestOf,
@@ -63,10 +63,10 @@ export class KernelRun implements Run {
   readonly #saga: Saga
   readonly #dispatcher: Dispatcher
   readonly #steps = new Steps()
-  readonly #inFlight = new Set<Promise<unknown>>()
   #plan: string | null = null
   #end: End | undefined
   #closed = false
+  #underWay = 0
   #thinking: Promise<unknown> = Promise.resolve()
   #reject: (end: EndOfRun) => void = () => {}
 
@@ -109,7 +109,7 @@ export class KernelRun implements Run {
 
   /** Waits until no step is under way: effects in flight must be known before anything is undone. */
   async settle(): Promise<void> {
-    while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight)
+    if (this.#underWay > 0) await condition(() => this.#underWay === 0)
   }
 
   read<T extends ReadTool>(tool: T, input: z.input<T['input']>, name: StepName = {}): Promise<z.output<T['output']>> {
@@ -360,19 +360,25 @@ export class KernelRun implements Run {
   }
 
   #track<T>(step: () => Promise<T>): Promise<T> {
+    const running = this.#counted(step)
+    // One that the playbook does not wait for must not fail the workflow task.
+    running.catch(() => {})
+    return running
+  }
+
+  /** Runs a step, counted as under way. What it is refused for before it starts is a rejection, like every other. */
+  async #counted<T>(step: () => Promise<T>): Promise<T> {
     if (CancellationScope.current().consideredCancelled && this.#end === undefined && !this.#closed) {
       this.#ends(endOf(new CancelledFailure('the run was cancelled')))
     }
     // A step after the end never returns, so that no loop around it can keep the run busy.
-    if (this.#closed || this.#end !== undefined) return new Promise(() => {})
-    // A step that is refused before it starts is refused as a rejection, like every other.
-    const running = (async () => await step())()
-    this.#inFlight.add(running)
-    const done = (): void => {
-      this.#inFlight.delete(running)
+    if (this.#closed || this.#end !== undefined) return await new Promise<never>(() => {})
+    this.#underWay++
+    try {
+      return await step()
+    } finally {
+      this.#underWay--
     }
-    running.then(done, done)
-    return running
   }
 
   #parse(contract: Tool | Thought, input: unknown): Json {
