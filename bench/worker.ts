@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { sampleTools } from '../activities/index.ts'
 import { deterministicClaims } from '../activities/model/index.ts'
+import { deploymentOf } from '../src/contract/version.ts'
 import { hostKeyOf, newHostKey } from '../src/identity/host-key.ts'
 import { openDatabase } from '../src/ledger/database.ts'
 import { createThinker } from '../src/tools/models/thinker.ts'
+import { bundlePlaybooks, type PlaybookBundle } from '../src/worker/bundle.ts'
+import { makeCurrent } from '../src/worker/deployment.ts'
 import { createWorker } from '../src/worker/worker.ts'
 import { byHandActivities, plainActivities } from './activities.ts'
 import { type Waiting, WAITING } from './case.ts'
@@ -39,12 +42,20 @@ const root = join(import.meta.dirname, '..')
 const connection = await NativeConnection.connect({ address: values.address })
 const db = openDatabase(values.database, () => {})
 const taskQueue = values.queue
+
+/** The playbooks, as the current version of a deployment of this queue's name. */
+async function playbooks(): Promise<PlaybookBundle> {
+  const bundle = await bundlePlaybooks(join(root, 'workflows', 'index.ts'))
+  await makeCurrent(connection, 'default', { deployment: deploymentOf(taskQueue), buildId: bundle.buildId })
+  return bundle
+}
+
 const worker =
   values.kind === 'governed'
     ? await createWorker({
         connection,
         taskQueue,
-        workflows: join(root, 'workflows', 'index.ts'),
+        workflows: await playbooks(),
         tools: sampleTools,
         thinker: createThinker({ deterministic: deterministicClaims, env: {} }),
         policies: values.policies,

@@ -10,6 +10,7 @@ import { EXIT } from './exit.ts'
 import { askRun, sendUpdate } from './patience.ts'
 import type { Session } from './session.ts'
 import { out, outJson, say } from './terminal.ts'
+import { whoAnswers } from './who-answers.ts'
 
 /** A decision as it was asked for on the command line. */
 export interface Wish {
@@ -44,7 +45,7 @@ export async function decide(
   }
   const message: DecideMessage = { step, decision, by, comment, actionDigest }
   const updateId = randomUUID()
-  const answer = await sendUpdate(session, () => session.client.run(workflowId).decide(message, updateId))
+  const answer = await sendUpdate(session, workflowId, () => session.client.run(workflowId).decide(message, updateId))
   return { ...answer, step }
 }
 
@@ -54,7 +55,7 @@ async function pendingOf(session: Session, workflowId: string): Promise<readonly
   throw new CliError(
     'no_answer',
     'No worker answered within 5 seconds, so what waits cannot be shown.',
-    `Start a worker on the task queue of the run, then try again.`,
+    `${await whoAnswers(session, workflowId)} Then try again.`,
   )
 }
 

@@ -2,6 +2,7 @@ import type { LogLevel } from '@temporalio/worker'
 import { type Stack, type StackOptions, startStack } from '../embedded/stack.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { bundlePlaybooks } from '../worker/bundle.ts'
+import { makeCurrent } from '../worker/deployment.ts'
 import type { Project } from '../worker/project.ts'
 import { connectDatabase } from './connect.ts'
 import { findHostKey, type Host, quietRuntime, startHost } from './host.ts'
@@ -15,8 +16,8 @@ import { findTemporal, withoutPassword } from './where.ts'
 
 export interface DevelopmentOptions {
   readonly stateDir: string
-  /** Default: `countersign` on a Temporal of our own. */
-  readonly taskQueue: (stack: Stack) => string
+  /** Where the worker listens, and as a version of what. */
+  readonly work: (stack: Stack) => { readonly taskQueue: string; readonly deployment: string }
   readonly project: Project
   /** From which level on Temporal's own log is shown. */
   readonly logLevel: LogLevel
@@ -43,7 +44,7 @@ export async function startDevelopment(options: DevelopmentOptions, closing: Clo
   const stack = await startStack({ ...options.stack, stateDir, temporal: { searchAttributes } })
   closing.add(stack.stop)
   const place = await findTemporal(stateDir)
-  const taskQueue = options.taskQueue(stack)
+  const { taskQueue, deployment } = options.work(stack)
   const session = await openSession(place, { stateDir, taskQueue })
   closing.add(() => session.connection.close())
   say(`Temporal  ${place.address}, namespace ${place.namespace} (${place.from})`)
@@ -55,7 +56,8 @@ export async function startDevelopment(options: DevelopmentOptions, closing: Clo
   await prepare(session.connection, place.namespace, db, project)
   await project.seed?.(db)
   const { key } = findHostKey(stateDir)
-  const host = await startHost({ temporal: place, db, project, taskQueue, key, bundle })
+  await makeCurrent(session.connection, place.namespace, { deployment, buildId: (await bundle).buildId })
+  const host = await startHost({ temporal: place, db, project, taskQueue, deployment, key, bundle })
   closing.add(host.stop)
   return { session, db, host }
 }

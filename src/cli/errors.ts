@@ -20,6 +20,7 @@ export type CliErrorCode =
   | 'temporal_not_configured'
   | 'temporal_unreachable'
   | 'unexpected'
+  | 'version_without_worker'
 
 /** An error with what to do about it, for the person at the terminal. */
 export class CliError extends Error {

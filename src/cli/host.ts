@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Digest } from '../contract/digest.ts'
 import { type HostKey, hostKeyFile, hostKeyOf } from '../identity/host-key.ts'
+import type { WorkerVersion } from '../contract/version.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { loadPolicies } from '../policy/load/index.ts'
 import { loadModels } from '../tools/models/load.ts'
@@ -17,6 +18,7 @@ import type { TemporalPlace } from './where.ts'
 
 /** A worker that polls. */
 export interface Host {
+  readonly version: WorkerVersion
   readonly policies: readonly { readonly workflow: string; readonly digest: Digest }[]
   /** Settles when the worker has ended; rejects when it died. */
   readonly ended: Promise<void>
@@ -29,6 +31,7 @@ export interface HostParts {
   readonly db: LedgerDatabase
   readonly project: Project
   readonly taskQueue: string
+  readonly deployment: string
   readonly key: HostKey
   /** Made ahead of time; default: made here. */
   readonly bundle?: Promise<PlaybookBundle>
@@ -84,7 +87,7 @@ async function runToTheEnd(worker: Worker, connection: NativeConnection): Promis
 }
 
 /** Starts a worker on a prepared Temporal and database; returns once it polls. */
-export async function startHost({ temporal, db, project, taskQueue, key, bundle }: HostParts): Promise<Host> {
+export async function startHost({ temporal, db, project, key, bundle, ...where }: HostParts): Promise<Host> {
   const thinker = await thinkerOf(project)
   const workflows = await (bundle ?? bundlePlaybooks(project.workflows))
   const { address, namespace, options } = temporal
@@ -93,7 +96,7 @@ export async function startHost({ temporal, db, project, taskQueue, key, bundle 
   })
   try {
     const { tools, policies } = project
-    const parts = { connection, namespace, taskQueue, workflows, tools, thinker, policies, db, key }
+    const parts = { connection, namespace, ...where, workflows, tools, thinker, policies, db, key }
     const worker = await createWorker(parts)
     const loaded = await loadPolicies(policies, [...workflows.playbooks.values()])
     const inForce = loaded.ok ? [...loaded.policies.values()] : []
@@ -101,6 +104,7 @@ export async function startHost({ temporal, db, project, taskQueue, key, bundle 
     // Whoever waits for it hears of a failure; before that it must not end the process.
     ended.catch(() => undefined)
     return {
+      version: { deployment: where.deployment, buildId: workflows.buildId },
       policies: inForce.map(({ workflow, digest }) => ({ workflow, digest })),
       ended,
       stop: async () => {

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { deploymentOf, isDeploymentName } from '../contract/version.ts'
 import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
 
 /** What every command takes. `--verbose` is read by the program when it prints an error. */
@@ -13,6 +14,11 @@ export interface JsonOption {
 /** What commands take that work on a task queue. */
 export interface QueueOption {
   readonly taskQueue: string
+}
+
+/** What commands take that work on the versions of workers. */
+export interface DeploymentOption extends QueueOption {
+  readonly deployment?: string
 }
 
 /** What commands take that read the project. */
@@ -31,6 +37,22 @@ export const withJson = (command: Command): Command => command.option('--json', 
 
 export const withQueue = (command: Command): Command =>
   command.option('--task-queue <name>', 'where the workers listen', DEFAULT_TASK_QUEUE)
+
+export const withDeployment = (command: Command): Command =>
+  withQueue(command).option(
+    '--deployment <name>',
+    'the worker deployment (default: the name of the task queue)',
+    deploymentName,
+  )
+
+/** The deployment that the options name, or mean. */
+export const namedDeployment = ({ deployment, taskQueue }: DeploymentOption): string =>
+  deployment ?? deploymentOf(taskQueue)
+
+const deploymentName = (name: string): string => {
+  if (isDeploymentName(name)) return name
+  throw new InvalidArgumentError('It must be 1 to 200 letters, digits, `-`, `_` and `/`.')
+}
 
 export const withProject = (command: Command): Command =>
   command.option('--config <file>', 'the project file (default: countersign.config.ts, .js or .mjs, else the sample)')

@@ -2,20 +2,26 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { CliError } from './errors.ts'
 import { GRPC, grpcOf } from './grpc.ts'
 import type { Session } from './session.ts'
+import { whoAnswers } from './who-answers.ts'
 
 const UPDATE_TIMEOUT_MS = 30_000
 const QUERY_TIMEOUT_MS = 5_000
 const RETRY_AFTER_MS = 500
 
 /**
- * Sends an update until it is answered, for 30 seconds. A connection that breaks is tried again: the caller
- * uses one update id throughout, so the run sees one message. Fails with `no_answer`.
+ * Sends an update to a run until it is answered, for 30 seconds. A connection that breaks is tried again: the caller
+ * uses one update id throughout, so the run sees one message. Fails with `no_answer`, and says which worker is missing.
  */
-export async function sendUpdate<T>({ connection, taskQueue }: Session, send: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + UPDATE_TIMEOUT_MS
+export async function sendUpdate<T>(
+  session: Session,
+  workflowId: string,
+  send: () => Promise<T>,
+  timeoutMs = UPDATE_TIMEOUT_MS,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs
   for (;;) {
     try {
-      return await connection.withDeadline(deadline, send)
+      return await session.connection.withDeadline(deadline, send)
     } catch (error) {
       const isTransient = grpcOf(error)?.code === GRPC.unavailable
       if (isTransient && Date.now() + RETRY_AFTER_MS < deadline) {
@@ -23,10 +29,11 @@ export async function sendUpdate<T>({ connection, taskQueue }: Session, send: ()
         continue
       }
       if (!isTransient && !isTimeout(error)) throw error
+      const who = await whoAnswers(session, workflowId).catch(() => 'Start a worker.')
       throw new CliError(
         'no_answer',
-        `No worker answered within ${UPDATE_TIMEOUT_MS / 1000} seconds; what was sent may still arrive.`,
-        `Start a worker on the task queue \`${taskQueue}\`, then look with \`countersign show\` before you send it again.`,
+        `No worker answered within ${timeoutMs / 1000} seconds; what was sent may still arrive.`,
+        `${who} Then look with \`countersign show\` before you send it again.`,
         { cause: error },
       )
     }

@@ -14,6 +14,12 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
   ['dev', 'run servers, sample and worker for development, until Ctrl-C', () => import('./commands/dev.ts')],
   ['setup', 'prepare the configured Temporal and database', () => import('./commands/setup.ts')],
   ['worker', 'run playbooks and tools until SIGTERM', () => import('./commands/worker.ts')],
+  [
+    'versions',
+    'list the versions of the workers, and how many open runs each has',
+    () => import('./commands/versions.ts'),
+  ],
+  ['rollout', 'send new runs to another version of the workers', () => import('./commands/rollout.ts')],
   ['start', 'start a run of a playbook', () => import('./commands/start.ts')],
   ['list', 'list runs', () => import('./commands/list.ts')],
   ['show', 'show a run: its state, what it waits for, what it did', () => import('./commands/show.ts')],

@@ -78,6 +78,17 @@ function asked(workflowId: string, status: RunStatus, flags: string): readonly s
   return lines
 }
 
+/** Which build runs it, and which one opened it where somebody moved it to another. */
+function versionLines(
+  { version }: RunSummary,
+  opened?: Pick<RunStatus, 'kernelVersion' | 'buildId'>,
+): readonly string[] {
+  const kernel = opened?.kernelVersion ? `, kernel ${plain(opened.kernelVersion)}` : ''
+  const by = opened?.buildId && opened.buildId !== version?.buildId ? `, opened by ${plain(opened.buildId)}` : ''
+  if (version === null) return kernel === '' ? [] : [`version   ${kernel.slice(2)}${by}`]
+  return [`version   ${plain(version.buildId)} of ${plain(version.deployment)}${kernel}${by}`]
+}
+
 /** The page of a run, as the run itself tells it. */
 export function runPage(
   summary: RunSummary,
@@ -100,6 +111,7 @@ export function runPage(
     `request   ${plain(JSON.stringify(status.request))}`,
     `started   ${moment(summary.startedAt)}${summary.closedAt === null ? '' : `, closed ${moment(summary.closedAt)}`}`,
     `policy    ${status.policyDigest ?? 'none yet'}`,
+    ...versionLines(summary, status),
     `spend     ${formatMicroUsd(spend.modelMicroUsd)} of model, ${tokens}`,
     ...(auditExport === null ? [] : [`audit export: ${plain(auditExport)}, not exported yet`]),
     ...(link === null ? [] : [`link      ${link}`]),
@@ -116,6 +128,7 @@ export const summaryPage = (summary: RunSummary, link: string | null): readonly 
   `${summary.playbook}  ${summary.workflowId}`,
   `state     ${summary.state}${summary.waitingFor === null ? '' : `, waiting for ${summary.waitingFor}`}`,
   `workspace ${plain(summary.workspace ?? 'unknown')}`,
+  ...versionLines(summary),
   `started   ${moment(summary.startedAt)}${summary.closedAt === null ? '' : `, closed ${moment(summary.closedAt)}`}`,
   `spend     ${formatMicroUsd(summary.spendMicroUsd)} of model`,
   ...(link === null ? [] : [`link      ${link}`]),

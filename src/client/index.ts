@@ -20,6 +20,7 @@ export type {
   UndoMessage,
 } from '../contract/run.ts'
 export type { RunEnd, RunState } from '../contract/states.ts'
+export type { WorkerVersion } from '../contract/version.ts'
 export { CountersignClient, type ListOptions, type RequestOf, type StartOptions } from './client.ts'
 export { RunHandle } from './run-handle.ts'
 export type { RunSummary } from './summary.ts'

@@ -1,5 +1,7 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client'
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common'
 import { RUN_STATES, type RunState } from '../contract/states.ts'
+import { versionIn, type WorkerVersion } from '../contract/version.ts'
 import { SEARCH_ATTRIBUTES } from '../contract/wire.ts'
 
 /** A run as lists show it, from what Temporal knows without asking a worker. */
@@ -11,6 +13,9 @@ export interface RunSummary {
   readonly state: RunState | 'unknown'
   readonly waitingFor: string | null
   readonly workspace: string | null
+  /** The version of the workers that the run is pinned to; `null` before a worker has taken it up. */
+  readonly version: WorkerVersion | null
+  readonly taskQueue: string
   readonly spendMicroUsd: number
   readonly startedAt: string
   readonly closedAt: string | null
@@ -18,10 +23,13 @@ export interface RunSummary {
 
 type Execution = Pick<
   WorkflowExecutionInfo,
-  'workflowId' | 'runId' | 'type' | 'typedSearchAttributes' | 'startTime'
+  'workflowId' | 'runId' | 'type' | 'taskQueue' | 'typedSearchAttributes' | 'startTime'
 > & {
   readonly closeTime?: Date | undefined
 }
+
+/** Temporal's own: `deployment:build id`. */
+const VERSION = defineSearchAttributeKey('TemporalWorkerDeploymentVersion', SearchAttributeType.KEYWORD)
 
 /** Reads the search attributes of a workflow execution. */
 export function summaryOf(info: Execution): RunSummary {
@@ -34,6 +42,8 @@ export function summaryOf(info: Execution): RunSummary {
     state: RUN_STATES.find((one) => one === state) ?? 'unknown',
     waitingFor: attributes.get(SEARCH_ATTRIBUTES.waitingFor) ?? null,
     workspace: attributes.get(SEARCH_ATTRIBUTES.workspace) ?? null,
+    version: versionIn(attributes.get(VERSION) ?? '') ?? null,
+    taskQueue: info.taskQueue,
     spendMicroUsd: attributes.get(SEARCH_ATTRIBUTES.spend) ?? 0,
     startedAt: info.startTime.toISOString(),
     closedAt: info.closeTime?.toISOString() ?? null,

@@ -108,6 +108,9 @@ export interface RunStatus {
   readonly principal: Principal | null
   readonly request: Json
   readonly policyDigest: Digest | null
+  /** Of the worker that opened this history of the run, with the build id of its bundle; `null` before that. */
+  readonly kernelVersion: string | null
+  readonly buildId: string | null
   /** What the policy asks to be exported and to where; nothing is exported yet. */
   readonly auditExport: string | null
   readonly pending: readonly PendingApproval[]

@@ -31,6 +31,8 @@ export interface TemporalOptions {
   /** Default `default`. Others are created. */
   namespace?: string
   searchAttributes?: readonly SearchAttribute[]
+  /** The server's own settings, each as `name=value`, besides those that make it quick. */
+  dynamicConfig?: readonly string[]
   /** The server's own log (warnings and worse) is appended here. */
   logFile?: string
   env?: NodeJS.ProcessEnv
@@ -99,7 +101,7 @@ async function spawnServer(options: TemporalOptions, port: number, uiPort: numbe
   args.push('--ui-disable-news-fetch', '--log-level', 'warn', '--color', 'never')
   if (options.namespace !== undefined) args.push('--namespace', options.namespace)
   if (options.dbFile !== undefined) args.push('--db-filename', options.dbFile)
-  for (const value of DYNAMIC_CONFIG) args.push('--dynamic-config-value', value)
+  for (const value of [...DYNAMIC_CONFIG, ...(options.dynamicConfig ?? [])]) args.push('--dynamic-config-value', value)
   for (const attribute of options.searchAttributes ?? []) {
     args.push('--search-attribute', `${attribute.name}=${attribute.type}`)
   }

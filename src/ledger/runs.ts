@@ -11,6 +11,7 @@ export interface RunRow {
   readonly policyDigest: Digest
   readonly principal: Principal
   readonly requestDigest: Digest
+  /** Of the worker that opened the run first. */
   readonly kernelVersion: string
   readonly buildId: string
 }

@@ -71,7 +71,7 @@ export interface OpenedRun {
   readonly requestDigest: Digest
   /** The thoughts, by name, that plain code answered where the run was opened: asked for as local activities. */
   readonly plainThoughts: readonly string[]
+  /** Of the worker that opened this history of the run, with the build id of its bundle. */
   readonly kernelVersion: string
-  /** The build id of the worker's bundle. */
   readonly buildId: string
 }

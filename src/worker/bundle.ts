@@ -3,13 +3,18 @@ import { createHash } from 'node:crypto'
 import { extname, join } from 'node:path'
 import { fail } from '../contract/failures.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
+import { KERNEL_VERSION } from '../contract/wire.ts'
 import { readPlaybooks } from './registry.ts'
+import { withoutPaths } from './without-paths.ts'
 
 /** A workflows file as the worker runs it: bundled for the sandbox, and read for its contracts. */
 export interface PlaybookBundle {
   readonly bundle: WorkflowBundleWithSourceMap
   readonly playbooks: ReadonlyMap<string, PlaybookContract>
-  /** The first 16 hex digits of the SHA-256 of the bundled code. */
+  /**
+   * The kernel's version and the first 16 hex digits of the SHA-256 of the bundled code. The same code has the same
+   * one on every machine, and in every folder.
+   */
   readonly buildId: string
 }
 
@@ -33,10 +38,17 @@ const PRELOADED = [
   ours('workflows', 'kernel', 'shared-modules'),
 ]
 
+/** Bundles a workflows file for `replayHistory`: its code tells what it sends. */
+export const bundleForReplay = (workflowsPath: string): Promise<WorkflowBundleWithSourceMap> =>
+  bundled(workflowsPath, [ours('workflows', 'kernel', 'command-log')])
+
 const quiet = (): void => {}
 
 /** Fails with `contract_incomplete` and with what the bundler complained of. */
-async function bundled(workflowsPath: string): Promise<WorkflowBundleWithSourceMap> {
+async function bundled(
+  workflowsPath: string,
+  workflowInterceptorModules: string[] = [],
+): Promise<WorkflowBundleWithSourceMap> {
   const complaints: string[] = []
   const error = (message: string): void => void complaints.push(message)
   const logger = { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: quiet, error }
@@ -44,8 +56,10 @@ async function bundled(workflowsPath: string): Promise<WorkflowBundleWithSourceM
     return await bundleWorkflowCode({
       workflowsPath,
       logger,
+      workflowInterceptorModules,
       payloadConverterPath: PAYLOAD_CONVERTER,
       preloadModules: PRELOADED,
+      webpackConfigHook: withoutPaths(workflowsPath),
     })
   } catch (cause) {
     const why = [String(cause), ...complaints].join('\n').slice(0, 4_000)
@@ -53,9 +67,8 @@ async function bundled(workflowsPath: string): Promise<WorkflowBundleWithSourceM
   }
 }
 
-/** The source map at the end of the code holds paths of the machine that bundled it; they are no part of it. */
-const buildIdOf = (code: string): string =>
-  createHash('sha256')
-    .update(code.replace(/\n\/\/# sourceMappingURL=.*$/s, ''))
-    .digest('hex')
-    .slice(0, 16)
+/** The source map at the end of the code is the one part that holds paths. */
+function buildIdOf(code: string): string {
+  const bare = code.replace(/\n\/\/# sourceMappingURL=.*$/s, '')
+  return `${KERNEL_VERSION}-${createHash('sha256').update(bare).digest('hex').slice(0, 16)}`
+}

@@ -130,7 +130,7 @@ class Host {
     if (run.requestDigest !== requestDigest || run.workflowType !== at.type) {
       throw fail('request_invalid', `\`${runKey}\` was opened with another request`)
     }
-    const { policyDigest, kernelVersion } = run
+    const { policyDigest } = run
     const pinned = await this.#stored(policyDigest)
     if (pinned === undefined) throw fail('warrant_policy_unknown', `nobody stored the policy ${policyDigest}`)
     return {
@@ -142,8 +142,9 @@ class Host {
       policyText: pinned.text,
       policyDigest,
       requestDigest,
-      kernelVersion,
-      buildId: run.buildId,
+      // Of this worker: a reset to its first task takes a run to the version that is current then.
+      kernelVersion: KERNEL_VERSION,
+      buildId,
     }
   }
 

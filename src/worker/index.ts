@@ -1,6 +1,7 @@
 /** For the process that runs playbooks: tools, models, the ledger and the worker itself. */
 export type { Usage } from '../contract/calls.ts'
 export type { PromptRecord } from '../contract/prompt.ts'
+export type { WorkerVersion } from '../contract/version.ts'
 export { hostKeyFile, type HostKey, hostKeyOf } from '../identity/host-key.ts'
 export { type LedgerDatabase, openDatabase } from '../ledger/database.ts'
 export { migrateLedger } from '../ledger/migrations.ts'
@@ -20,6 +21,9 @@ export {
 export { type ModelsConfig } from '../tools/models/config.ts'
 export { loadModels } from '../tools/models/load.ts'
 export { createThinker, type DeterministicThoughts } from '../tools/models/thinker.ts'
-export { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
+export { type Difference, differenceText } from '../audit/differences.ts'
+export { type Replayed, replayHistory } from '../audit/replay.ts'
+export { bundleForReplay, bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
+export { makeCurrent } from './deployment.ts'
 export { defineProject, type Project } from './project.ts'
 export { createWorker, type WorkerSettings } from './worker.ts'

@@ -1,6 +1,7 @@
 import { type NativeConnection, Worker } from '@temporalio/worker'
 import type { Digest } from '../contract/digest.ts'
 import { fail } from '../contract/failures.ts'
+import { deploymentOf, isDeploymentName } from '../contract/version.ts'
 import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
@@ -20,6 +21,11 @@ export interface WorkerSettings {
   readonly namespace?: string
   /** Default: `countersign`. */
   readonly taskQueue?: string
+  /**
+   * The worker deployment that this worker is a version of, by the build id of its bundle. A run goes on, and ends, on
+   * the version that it began on; new runs go to the one of `makeCurrent`. Default: the name of the task queue.
+   */
+  readonly deployment?: string
   /** An absolute path of the file that exports the playbooks, or what `bundlePlaybooks` made of it. */
   readonly workflows: string | PlaybookBundle
   readonly tools: readonly ToolImplementation[]
@@ -40,6 +46,12 @@ export interface WorkerSettings {
  */
 export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   const { db, key, tools, thinker, workflows } = settings
+  const { taskQueue = DEFAULT_TASK_QUEUE, deployment = deploymentOf(taskQueue) } = settings
+  if (!isDeploymentName(deployment)) {
+    throw new RangeError(
+      `a deployment cannot be named \`${deployment}\`: 1 to 200 letters, digits, \`-\`, \`_\` and \`/\``,
+    )
+  }
   const built = typeof workflows === 'string' ? await bundlePlaybooks(workflows) : workflows
   const registry = registryOf(built.playbooks, tools)
   const current = await publishPolicies(settings.policies, built, db)
@@ -47,7 +59,12 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   return await Worker.create({
     connection: settings.connection,
     namespace: settings.namespace ?? 'default',
-    taskQueue: settings.taskQueue ?? DEFAULT_TASK_QUEUE,
+    taskQueue,
+    workerDeploymentOptions: {
+      version: { deploymentName: deployment, buildId: built.buildId },
+      useWorkerVersioning: true,
+      defaultVersioningBehavior: 'PINNED',
+    },
     workflowBundle: built.bundle,
     dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER },
     activities: activitiesOf({

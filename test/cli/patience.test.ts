@@ -27,7 +27,7 @@ function failing(errors: readonly Error[]) {
 
 test('an update is sent again while the server is unavailable, by the same call with the same id', async () => {
   const update = failing([wrapped(14), grpc(14)])
-  expect(await sendUpdate(session, update.send)).toBe('accepted')
+  expect(await sendUpdate(session, 'refund-1', update.send)).toBe('accepted')
   expect(update.calls()).toBe(3)
 })
 
@@ -35,7 +35,7 @@ test('an update that nobody answers in time is not sent again, and the error say
   const timeout = Object.assign(new Error('timeout'), { name: 'WorkflowUpdateRPCTimeoutOrCancelledError' })
   for (const error of [timeout, wrapped(4)]) {
     const update = failing([error])
-    await expect(sendUpdate(session, update.send)).rejects.toMatchObject({
+    await expect(sendUpdate(session, 'refund-1', update.send)).rejects.toMatchObject({
       code: 'no_answer',
       message: 'No worker answered within 30 seconds; what was sent may still arrive.',
     })
@@ -46,7 +46,7 @@ test('an update that nobody answers in time is not sent again, and the error say
 test('what the server refuses is passed on at once', async () => {
   const refusal = wrapped(7)
   const update = failing([refusal])
-  await expect(sendUpdate(session, update.send)).rejects.toBe(refusal)
+  await expect(sendUpdate(session, 'refund-1', update.send)).rejects.toBe(refusal)
   expect(update.calls()).toBe(1)
 })
 

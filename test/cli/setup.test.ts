@@ -8,6 +8,7 @@ import { freshDatabase, query } from '../support/world.ts'
 import { countersign, useFolder } from './cli.ts'
 
 const folder = useFolder()
+const BUILD_ID = expect.stringMatching(/^0\.\d+\.\d+-[0-9a-f]{16}$/) as string
 let connection: Connection
 let database: Awaited<ReturnType<typeof freshDatabase>>
 
@@ -48,6 +49,7 @@ test('a worker without setup is refused; setup does what is missing, and says th
   expect(first.stdout).toContain('search attribute  CountersignSpendMicroUsd (Int)  added\n')
   expect(first.stdout).toContain('ledger  0001_ledger  applied\n')
   expect(first.stdout).toContain('tables of the project  up to date\n')
+  expect(first.stdout).toMatch(/\nversion {2}0\.\S+-[0-9a-f]{16} of deployment countersign {2}made current\n$/)
   expect(first.stderr).toContain('(TEMPORAL_ADDRESS)\n')
   expect(first.stderr).not.toContain(new URL(database.url).password)
   expect(first.code).toBe(0)
@@ -58,6 +60,7 @@ test('a worker without setup is refused; setup does what is missing, and says th
     searchAttributes: expect.arrayContaining([{ name: 'CountersignState', type: 'Keyword', state: 'present' }]),
     ledgerMigrations: [],
     projectTables: true,
+    version: { deployment: 'countersign', buildId: BUILD_ID, state: 'current', current: BUILD_ID },
   })
   expect(second.stdout).not.toContain('added')
   expect(second.code).toBe(0)

@@ -28,6 +28,13 @@ const MISUSED: readonly (readonly [string, readonly string[], string])[] = [
   ['an unknown state', ['list', '--state', 'waiting'], 'Allowed choices are pending, in_progress, blocked, completed'],
   ['a limit of nothing', ['list', '--limit', '0'], 'It must be a whole number from 1 to 1000.'],
   ['half a digest', ['approve', 'x', '--by', 'b', '--digest', 'sha256:12'], 'It must be `sha256:` and 64 hex digits.'],
+  [
+    'a deployment with a dot in its name',
+    ['versions', '--deployment', 'a.b'],
+    'It must be 1 to 200 letters, digits, `-`, `_` and `/`.',
+  ],
+  ['more than all new runs', ['rollout', '--percent', '101'], 'It must be a whole number from 0 to 100.'],
+  ['a version to end a ramp', ['rollout', '0.1.0-a', '--percent', '0'], '`--percent 0` takes no version'],
   ['no resolution', ['resolve', 'x', 'step', '--by', 'b'], "error: required option '--as <resolution>' not specified"],
   ['a group without its command', ['policy'], 'Usage: countersign policy [options] [command]'],
   ['no playbook name', ['start', 'Refund!', '--by', 'a'], 'A playbook is named like refund_request.'],

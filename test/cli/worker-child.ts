@@ -2,6 +2,7 @@ import { Client, Connection } from '@temporalio/client'
 import { randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, inject } from 'vitest'
+import { migrateRecords } from '../../activities/records/migrate.ts'
 import { seedRecords } from '../../activities/records/seed.ts'
 import { CountersignClient } from '../../src/client/index.ts'
 import { openDatabase } from '../../src/ledger/database.ts'
@@ -31,18 +32,20 @@ export function useWorkerChild(
     closing.push(database.drop)
     const env = { TEMPORAL_ADDRESS: inject('temporalAddress'), DATABASE_URL: database.url, ...more.env?.() }
     const cwd = folder()
-    const setup = await countersign(['setup'], { env, cwd })
+    const taskQueue = `cli-${randomUUID()}`
+    const args = ['--task-queue', taskQueue, ...(more.args ?? [])]
+    const setup = await countersign(['setup', ...args], { env, cwd })
     if (setup.code !== 0) throw new Error(setup.stderr)
     const db = openDatabase(database.url, () => {})
+    await migrateRecords(db as unknown as Kysely<unknown>)
     await seedRecords(db as unknown as Kysely<unknown>)
     await db.destroy()
-    const taskQueue = `cli-${randomUUID()}`
-    const worker = inBackground(['worker', '--task-queue', taskQueue, ...(more.args ?? [])], { env, cwd })
+    const worker = inBackground(['worker', ...args], { env, cwd })
     await worker.says('ready')
     const connection = await Connection.connect({ address: env.TEMPORAL_ADDRESS })
     closing.push(() => connection.close())
     const client = new CountersignClient(new Client({ connection }), { taskQueue })
-    const run = (args: readonly string[], stdin = '') => countersign(args, { env, cwd, stdin })
+    const run = (command: readonly string[], stdin = '') => countersign(command, { env, cwd, stdin })
     child = { worker, databaseUrl: database.url, taskQueue, client, env, run }
   })
   afterAll(async () => {

@@ -17,6 +17,16 @@ const bookHas = (line: string) =>
     return text.includes(`${line}\n`) ? true : undefined
   })
 
+/** A worker on another task queue, of the version that is current already. */
+const workerOf = (taskQueue: string) => [
+  '--task-queue',
+  taskQueue,
+  '--deployment',
+  child().taskQueue,
+  '--config',
+  config,
+]
+
 const start = (board: string, { thenFail = false, taskQueue = child().taskQueue } = {}) => {
   const request = JSON.stringify({ board, thenFail })
   const args = ['start', 'cut_wood', '--by', 'ana', '--id', `cut-${board}-${taskQueue}`, '--request', request]
@@ -45,8 +55,7 @@ test('a stuck compensation is shown as an incident with the command that settles
 test('SIGTERM lets the running step finish, then the worker ends with exit code 0', async () => {
   const taskQueue = `${child().taskQueue}-drain`
   const { env } = child()
-  const args = ['worker', '--task-queue', taskQueue, '--config', config]
-  const worker = inBackground(args, { env, cwd: folder() })
+  const worker = inBackground(['worker', ...workerOf(taskQueue)], { env, cwd: folder() })
   await worker.says('ready')
   await start('elm', { taskQueue })
   await bookHas('begin elm')
@@ -61,7 +70,7 @@ test('SIGTERM lets the running step finish, then the worker ends with exit code 
 test('a second signal ends the worker at once, with exit code 1', async () => {
   const taskQueue = `${child().taskQueue}-force`
   const { env } = child()
-  const worker = inBackground(['worker', '--task-queue', taskQueue, '--config', config], { env, cwd: folder() })
+  const worker = inBackground(['worker', ...workerOf(taskQueue)], { env, cwd: folder() })
   await worker.says('ready')
   await start('ash', { taskQueue })
   await bookHas('begin ash')

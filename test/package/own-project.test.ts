@@ -56,7 +56,7 @@ beforeAll(async () => {
     TEMPORAL_ADDRESS: inject('temporalAddress'),
     DATABASE_URL: database.url,
   }
-  await run('npx', ['countersign', 'setup'], { cwd: project, env })
+  await run('npx', ['countersign', 'setup', '--task-queue', taskQueue], { cwd: project, env })
   const worker = spawn('npx', ['countersign', 'worker', '--task-queue', taskQueue], { cwd: project, env })
   stopWorker = () =>
     new Promise((resolve) => {
@@ -127,6 +127,9 @@ test('a saved history replays on the playbook, and not on one that reads twice',
 
   const file = join(project, 'workflows.ts')
   const text = await readFile(file, 'utf8')
+  await writeFile(file, text.replace('seats: request.seats }', 'seats: request.seats + 1 }'))
+  const where = '`cloud.addSeats` (cloud.addSeats-1) at `input.seats`: the history has 3, the code sends 4'
+  await expect(replay()).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining(`the activity ${where}\n`) })
   await writeFile(file, text.replace('const plan =', "await run.read(getPlan, { team: 'other' })\n    const plan ="))
   await expect(replay()).rejects.toThrow('TMPRL1100')
 })

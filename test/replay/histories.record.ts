@@ -1,17 +1,22 @@
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { SAMPLE, type SampleOrder } from '../../activities/records/sample.ts'
 import type { RunHandle } from '../../src/client/index.ts'
 import { KERNEL_VERSION } from '../../src/contract/wire.ts'
 import { query, until, useWorld } from '../support/world.ts'
+import { whyNotRecord } from './record-rule.ts'
 
 const world = useWorld()
 const folder = join(import.meta.dirname, 'histories', KERNEL_VERSION)
 
 beforeAll(async () => {
+  const changelog = await readFile(join(import.meta.dirname, '..', '..', 'CHANGELOG.md'), 'utf8')
+  const why = whyNotRecord({ version: KERNEL_VERSION, exists: existsSync(folder), changelog })
+  if (why !== undefined) throw new Error(why)
   await mkdir(folder, { recursive: true })
   for (const old of await readdir(folder)) await rm(join(folder, old))
 })

@@ -13,6 +13,13 @@ declare module 'vitest' {
   }
 }
 
+/** Room for a deployment of each test file, and what is drained is found to be so at once and not in some minutes. */
+const DYNAMIC_CONFIG = [
+  'matching.maxDeployments=10000',
+  'matching.wv.VersionDrainageStatusVisibilityGracePeriod="1s"',
+  'matching.wv.VersionDrainageStatusRefreshInterval="1s"',
+]
+
 /** One Temporal dev server and one PostgreSQL for all test files; each file makes its own database and task queue. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = await mkdtemp(join(tmpdir(), 'countersign-tests-'))
@@ -21,6 +28,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     startTemporal({
       executable,
       headless: true,
+      dynamicConfig: DYNAMIC_CONFIG,
       searchAttributes: Object.values(SEARCH_ATTRIBUTES).map(({ name, type }) => ({
         name,
         type: type === 'INT' ? 'Int' : 'Keyword',

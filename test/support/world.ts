@@ -17,6 +17,7 @@ import { migrateLedger } from '../../src/ledger/migrations.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import type { Thinker, ToolImplementation } from '../../src/tools/implementation.ts'
 import { bundlePlaybooks, type PlaybookBundle } from '../../src/worker/bundle.ts'
+import { makeCurrent } from '../../src/worker/deployment.ts'
 import { createWorker } from '../../src/worker/worker.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -33,8 +34,18 @@ export interface WorldOptions {
   readonly environment?: TestWorkflowEnvironment
 }
 
+/** A worker that polls. */
+export interface TestWorker {
+  readonly buildId: string
+  /** Safe to call twice. */
+  stop(): Promise<void>
+}
+
 /** A worker on its own task queue and its own database, and a client to it. */
 export interface World {
+  readonly worker: TestWorker
+  /** Starts another worker beside it, on the same task queue and database; of the same code where none is named. */
+  startWorker(other?: Pick<WorldOptions, 'workflows' | 'thinker'>): Promise<TestWorker>
   readonly client: CountersignClient
   readonly temporal: Client
   readonly db: LedgerDatabase
@@ -51,6 +62,12 @@ export interface World {
 Runtime.install({ logger: new DefaultLogger('ERROR') })
 
 const bundles = new Map<string, Promise<PlaybookBundle>>()
+
+function bundleOf(workflows: string): Promise<PlaybookBundle> {
+  const bundle = bundles.get(workflows) ?? bundlePlaybooks(workflows)
+  bundles.set(workflows, bundle)
+  return bundle
+}
 
 /** A database of its own, migrated and seeded. */
 export async function freshDatabase(): Promise<{ readonly url: string; readonly drop: () => Promise<void> }> {
@@ -69,10 +86,15 @@ export async function freshDatabase(): Promise<{ readonly url: string; readonly 
   }
 }
 
+async function runToTheEnd(worker: Worker, connection: NativeConnection): Promise<void> {
+  try {
+    await worker.run()
+  } finally {
+    await connection.close()
+  }
+}
+
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const workflows = options.workflows ?? SHIPPED_WORKFLOWS
-  const bundle = bundles.get(workflows) ?? bundlePlaybooks(workflows)
-  bundles.set(workflows, bundle)
   const database = await freshDatabase()
   const db = openDatabase(database.url, () => {})
   await migrateLedger(db)
@@ -83,22 +105,41 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const address = environment?.address ?? inject('temporalAddress')
   const taskQueue = `queue-${randomUUID()}`
   const key = hostKeyOf(newHostKey())
-  const native = await NativeConnection.connect({ address })
-  const worker: Worker = await createWorker({
-    connection: native,
-    taskQueue,
-    workflows: await bundle,
-    tools: options.tools ?? sampleTools,
-    thinker: options.thinker ?? createThinker({ deterministic: deterministicClaims, env: {} }),
-    policies: options.policies ?? SHIPPED_POLICIES,
-    db,
-    key,
-    shutdownGraceMs: 500,
-  })
-  const running = worker.run()
+  const workers: TestWorker[] = []
+  const startWorker: World['startWorker'] = async (other) => {
+    const workflows = await bundleOf(other?.workflows ?? options.workflows ?? SHIPPED_WORKFLOWS)
+    // Two workers of one build are not let onto one connection.
+    const native = await NativeConnection.connect({ address })
+    const worker: Worker = await createWorker({
+      connection: native,
+      taskQueue,
+      workflows,
+      tools: options.tools ?? sampleTools,
+      thinker: other?.thinker ?? options.thinker ?? createThinker({ deterministic: deterministicClaims, env: {} }),
+      policies: options.policies ?? SHIPPED_POLICIES,
+      db,
+      key,
+      shutdownGraceMs: 500,
+    })
+    const running = runToTheEnd(worker, native)
+    const stop = async () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown()
+      await running
+    }
+    const started = { buildId: workflows.buildId, stop }
+    workers.push(started)
+    return started
+  }
+  const first = await startWorker()
   const connection = await Connection.connect({ address })
+  // The time-skipping server knows no versions, and gives every worker work.
+  if (environment === undefined) {
+    await makeCurrent(connection, 'default', { deployment: taskQueue, buildId: first.buildId })
+  }
   const temporal = environment?.client ?? new Client({ connection })
   return {
+    worker: first,
+    startWorker,
     client: new CountersignClient(temporal, { taskQueue }),
     temporal,
     db,
@@ -119,9 +160,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       return Number(rows[0]?.n)
     },
     async stop() {
-      worker.shutdown()
-      await running
-      await native.close()
+      await Promise.all(workers.map((worker) => worker.stop()))
       await connection.close()
       await db.destroy()
       await database.drop()

@@ -44,6 +44,8 @@ export class Board {
   request: Json = null
   policyDigest: Digest | null = null
   requestDigest: Digest | null = null
+  kernelVersion: string | null = null
+  buildId: string | null = null
   auditExport: string | null = null
   undoUntil: string | null = null
   result: RunResult | null = null
@@ -141,6 +143,8 @@ export class Board {
       principal: this.principal,
       request: this.request,
       policyDigest: this.policyDigest,
+      kernelVersion: this.kernelVersion,
+      buildId: this.buildId,
       auditExport: this.auditExport,
       pending: this.pending,
       attempts: this.attempts,

@@ -140,9 +140,10 @@ class Execution {
         call,
         hostOptions('open the run: principal, request, policy'),
       )
-      const { principal, request, requestDigest, policy, policyDigest } = opened
+      const { policy, principal, request, requestDigest, policyDigest, kernelVersion, buildId } = opened
       const auditExport = policy.audit.export
-      Object.assign(this.#board, { principal, request, requestDigest, policyDigest, auditExport })
+      const record = { principal, request, requestDigest, policyDigest, kernelVersion, buildId, auditExport }
+      Object.assign(this.#board, record)
       this.#board.enter('in_progress')
       this.#board.note('open', `${this.#contract.title}, asked by ${principal.subject} (${principal.proof})`)
       return opened

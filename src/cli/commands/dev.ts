@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
-import { withCommon, withProject, withQueue } from '../options.ts'
+import { withCommon, withDeployment, withProject } from '../options.ts'
 import type { DevOptions } from '../servers/dev.ts'
 
 /** `countersign dev`: everything in the foreground until Ctrl-C. */
 export function define(command: Command): void {
-  withProject(withQueue(withCommon(command))).action(async (options: DevOptions) => {
+  withProject(withDeployment(withCommon(command))).action(async (options: DevOptions) => {
     const { dev } = await import('../servers/dev.ts')
     await dev(options)
   })

@@ -31,7 +31,8 @@ async function resolve(workflowId: string, step: string, options: Options): Prom
   await withSession(options, async (session) => {
     const message = { step, resolution, by, comment }
     const updateId = randomUUID()
-    const answer = await sendUpdate(session, () => session.client.run(workflowId).resolve(message, updateId))
+    const run = session.client.run(workflowId)
+    const answer = await sendUpdate(session, workflowId, () => run.resolve(message, updateId))
     printAnswer(answer, { workflowId, step, resolution }, { json })
   })
 }

@@ -4,6 +4,7 @@ import { askRun } from '../patience.ts'
 import { runPage, summaryPage } from '../run-text.ts'
 import { linkOf, withSession } from '../session.ts'
 import { out, outJson, say } from '../terminal.ts'
+import { whoAnswers } from '../who-answers.ts'
 
 type Options = CommonOptions & JsonOption & QueueOption
 
@@ -20,7 +21,7 @@ async function show(workflowId: string, options: Options): Promise<void> {
     const link = linkOf(session, workflowId, summary.runId)
     if (status === undefined) {
       say('No worker answered within 5 seconds, so this is only what Temporal itself knows of the run.')
-      say(`Start a worker (\`countersign worker\` or \`countersign dev\`) and ask again for the rest.`)
+      say(`${await whoAnswers(session, workflowId)} Then ask again for the rest.`)
     }
     if (options.json) {
       outJson({

@@ -56,11 +56,11 @@ async function start(playbook: string, options: Options): Promise<void> {
     const { workflowId } = run
     const link = linkOf(session, workflowId)
     if (link !== null) say(`Temporal UI  ${link}`)
-    const { isPolled } = await import('../task-queue.ts')
+    const { describeTaskQueue, whyNewRunsWait } = await import('../task-queue.ts')
     // A run that nobody picks up looks like one that hangs. Whoever may not ask is not told.
-    if (!(await isPolled(session).catch(() => true))) {
-      say(`No worker listens on the task queue \`${session.taskQueue}\` now; the run waits until one does.`)
-    }
+    const queue = await describeTaskQueue(session, session.taskQueue).catch(() => undefined)
+    const waits = queue === undefined ? undefined : whyNewRunsWait(queue)
+    if (waits !== undefined) say(waits)
     if (!options.json) out(workflowId)
     if (!options.wait) {
       if (options.json) outJson({ workflowId, link })

@@ -29,7 +29,7 @@ async function undo(workflowId: string, options: Options): Promise<void> {
   await withSession(options, async (session) => {
     const run = session.client.run(workflowId)
     const updateId = randomUUID()
-    const answer = await sendUpdate(session, () => run.undo({ by, comment }, updateId))
+    const answer = await sendUpdate(session, workflowId, () => run.undo({ by, comment }, updateId))
     if (!answer.accepted || !options.wait) {
       printAnswer(answer, { workflowId }, { json })
       return

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { deploymentOf } from '../../contract/version.ts'
 import { DEFAULT_TASK_QUEUE } from '../../contract/wire.ts'
 import type { Stack } from '../../embedded/stack.ts'
 import { startDevelopment } from '../development.ts'
@@ -31,7 +32,7 @@ export async function demo(options: DemoOptions): Promise<void> {
     const logLevel = 'ERROR'
     const { DATABASE_URL: _, ...env } = process.env
     const stack = { env, postgres: { database: `demo_${randomUUID().replaceAll('-', '')}` } }
-    const parts = { stateDir, taskQueue: queueOn, project: sampleProject, logLevel, stack } as const
+    const parts = { stateDir, work: workOn, project: sampleProject, logLevel, stack } as const
     const development = await startDevelopment(parts, closing)
     const { session, host } = development
     const started: string[] = []
@@ -70,9 +71,14 @@ export async function demo(options: DemoOptions): Promise<void> {
   }
 }
 
-/** On a Temporal that others use, their workers and ours must not take each other's work. */
-const queueOn = ({ servers }: Stack): string =>
-  servers.temporalPid === undefined ? `countersign-demo-${randomUUID()}` : DEFAULT_TASK_QUEUE
+/**
+ * On a Temporal that others use, their workers and ours must not take each other's work. The deployment is one for all
+ * demos: nobody would ever delete it, and a namespace has room for a hundred.
+ */
+const workOn = ({ servers }: Stack) =>
+  servers.temporalPid === undefined
+    ? { taskQueue: `countersign-demo-${randomUUID()}`, deployment: 'countersign-demo' }
+    : { taskQueue: DEFAULT_TASK_QUEUE, deployment: deploymentOf(DEFAULT_TASK_QUEUE) }
 
 /** On a Temporal that goes on without us: nobody would ever close the undo windows that are still open. */
 async function endRuns({ temporal }: Session, workflowIds: readonly string[]): Promise<void> {

@@ -59,7 +59,7 @@ export class Stage {
   async #act(command: string, send: (updateId: string) => Promise<Answer>): Promise<void> {
     const updateId = randomUUID()
     say(`     ${style('cyan', '$')} ${command}`)
-    const answer = await sendUpdate(this.#session, () => send(updateId))
+    const answer = await sendUpdate(this.#session, this.#run.workflowId, () => send(updateId))
     if (answer.accepted) say(`       ${style('green', 'accepted:')} ${plain(answer.message)}`)
     else say(`       ${style('yellow', 'refused:')} ${plain(answer.message)}  (${answer.code}, exit code 3)`)
   }

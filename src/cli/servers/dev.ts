@@ -1,32 +1,44 @@
 import { SAMPLE } from '../../../activities/records/sample.ts'
+import type { WorkerVersion } from '../../contract/version.ts'
 import { DEFAULT_TASK_QUEUE } from '../../contract/wire.ts'
+import { versionsOf } from '../deployment.ts'
 import { startDevelopment } from '../development.ts'
-import type { CommonOptions, ProjectOption, QueueOption } from '../options.ts'
+import { type CommonOptions, type DeploymentOption, namedDeployment, type ProjectOption } from '../options.ts'
 import { loadProject } from '../project.ts'
 import type { Session } from '../session.ts'
 import { Closing, listenForStop } from '../stopping.ts'
 import { say } from '../terminal.ts'
 
-export type DevOptions = CommonOptions & QueueOption & ProjectOption
+export type DevOptions = CommonOptions & DeploymentOption & ProjectOption
 
 /** Runs servers, sample and worker until SIGINT or SIGTERM, and tells what to type meanwhile. */
-export async function dev({ stateDir, taskQueue, config }: DevOptions): Promise<void> {
+export async function dev(given: DevOptions): Promise<void> {
+  const { stateDir, taskQueue, config } = given
+  const deployment = namedDeployment(given)
   const stopping = listenForStop('everything that was started here stops')
   const { project, file } = await loadProject(config)
   const closing = new Closing()
   try {
-    const options = { stateDir, taskQueue: () => taskQueue, project, logLevel: 'WARN' } as const
+    const options = { stateDir, work: () => ({ taskQueue, deployment }), project, logLevel: 'WARN' } as const
     const { session, host } = await startDevelopment(options, closing)
     if (session.place.uiUrl !== null) say(`UI        ${session.place.uiUrl}`)
     say(`temporal  export TEMPORAL_ADDRESS=${session.place.address}`)
     for (const { workflow, digest } of host.policies) say(`playbook  ${workflow}, policy ${digest}`)
-    say(`ready     task queue ${taskQueue}`)
+    say(`ready     task queue ${taskQueue}, version ${host.version.buildId}`)
+    await sayWhoWaits(session, host.version)
     if (file === null) for (const line of examples(session)) say(line)
     say('Ctrl-C stops everything that was started here.')
     await Promise.race([stopping.asked, host.ended])
   } finally {
     await closing.close()
   }
+}
+
+/** Runs of builds that are gone: a changed playbook is another build, and does not take them over. */
+async function sayWhoWaits(session: Session, { deployment, buildId }: WorkerVersion): Promise<void> {
+  const known = await versionsOf(session, deployment)
+  const waiting = known.filter((version) => version.buildId !== buildId && version.openRuns > 0)
+  if (waiting.length > 0) say('Open runs of earlier builds wait for a worker of theirs: see `countersign versions`.')
 }
 
 /** What to type in another terminal, on the shipped sample. */

@@ -1,11 +1,12 @@
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js'
-import { Worker } from '@temporalio/worker'
-import { bundlePlaybooks } from 'countersign/worker'
+import { bundleForReplay, differenceText, replayHistory } from 'countersign/worker'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-const { bundle } = await bundlePlaybooks(join(import.meta.dirname, 'workflows.ts'))
+const bundle = await bundleForReplay(join(import.meta.dirname, 'workflows.ts'))
 for (const file of process.argv.slice(2)) {
   const history = historyFromJSON(JSON.parse(await readFile(file, 'utf8')))
-  await Worker.runReplayHistory({ workflowBundle: bundle }, history)
+  const { differences } = await replayHistory(bundle, history)
+  for (const difference of differences) console.log(`${file}: ${differenceText(difference)}`)
+  if (differences.length > 0) process.exitCode = 1
 }
