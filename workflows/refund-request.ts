@@ -12,7 +12,8 @@ import { playbook } from './kernel/index.ts'
  *
  * Started by the helpdesk, for one order and one ticket. It reads order, customer and claim, refunds what the
  * customer asks for and the records bear out, and answers in the ticket. What needs a person is what the
- * policy says; it can never refund more than was captured, nor another customer's payment. It leaves as
+ * policy says, and a message that does not say clearly how much it asks for. It can never refund more than was
+ * captured, nor an order that the ticket is not about, nor the same order for the same ticket twice. It leaves as
  * evidence the order, the customer, each parcel that is said not to have arrived, and the model's reading.
  */
 export const refundRequest = playbook(
@@ -22,11 +23,15 @@ export const refundRequest = playbook(
     request: z.strictObject({ orderId, ticketId, message: z.string().min(1).max(20_000) }),
     tools: [getOrder, getCustomer, getParcel, refund, reply],
     thoughts: [readClaim],
+    businessKey: (request) => `${request.orderId}/${request.ticketId}`,
   },
   async (run, request) => {
     const order = await run.read(getOrder, { orderId: request.orderId })
     const customer = await run.read(getCustomer, { customerId: order.customerId })
     const claim = await run.think(readClaim, { message: request.message, order })
+    if (claim.asksFor === 'unclear') {
+      run.escalate(`ticket ${request.ticketId} does not say clearly how much of order ${order.id} is asked back`)
+    }
 
     const parcels = []
     if (claim.category === 'not_received') {
@@ -34,21 +39,25 @@ export const refundRequest = playbook(
     }
 
     const amount = claim.amount ?? order.refundable
+    const isRefunded = order.refundable.cents === 0
     run.plan(`refund ${formatMoney(amount)} of order ${order.id}, then tell the customer`)
 
     const refunded = await run.act(
       refund,
-      { paymentId: order.paymentId, amount, reason: claim.reason },
-      { because: [order, customer, claim, ...parcels] },
+      { paymentId: order.paymentId, amount, reason: claim.reason, ticketId: request.ticketId },
+      {
+        because: [order, customer, claim, ...parcels],
+        refuse: isRefunded ? `order ${order.id} has been refunded already; nothing of it is left` : undefined,
+      },
     )
     await run.act(
       reply,
       {
         ticketId: request.ticketId,
-        body: `We have refunded ${formatMoney(amount)} for order ${order.id}. It arrives within a few days.`,
+        body: `We have refunded ${formatMoney(refunded.amount)} for order ${order.id}. It arrives within a few days.`,
       },
       { because: [refunded] },
     )
-    return { refundId: refunded.refundId, amount }
+    return { refundId: refunded.refundId, amount: refunded.amount }
   },
 )

@@ -3,6 +3,7 @@ import { enumFact, moneyFact, textFact } from '../../src/contract/fact.ts'
 import { formatMoney, moneySchema, usd } from '../../src/contract/money.ts'
 import { readTool, writeTool } from '../../src/contract/tool.ts'
 import { CUSTOMER_TIERS, customerId, getCustomer } from '../crm/contract.ts'
+import { ticketId } from '../helpdesk/contract.ts'
 import { trackingNumber } from '../shipping/contract.ts'
 
 const ORDER_STATUSES = ['paid', 'shipped', 'delivered'] as const
@@ -25,7 +26,7 @@ const reason = z
   .max(500)
   .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text')
 
-/** An order with its payment, lines and parcels, as of one moment. Unknown → `not_found`. */
+/** An order with its payment, lines, parcels and tickets, as of one moment. Unknown → `not_found`. */
 export const getOrder = readTool({
   name: 'billing.getOrder',
   title: 'look the order up',
@@ -45,6 +46,8 @@ export const getOrder = readTool({
       z.strictObject({ sku: z.string(), title: z.string(), quantity: z.int().positive(), price: moneySchema() }),
     ),
     parcels: z.array(trackingNumber),
+    /** The tickets in which its customer writes about it, open and closed. */
+    tickets: z.array(ticketId),
   }),
   scopes: ['billing:read'],
   risk: 'low',
@@ -63,7 +66,8 @@ export const getOrder = readTool({
 export const refund = writeTool({
   name: 'billing.refund',
   title: 'refund the payment',
-  input: z.strictObject({ paymentId, amount: positiveMoney, reason }),
+  /** `ticketId`: where it was asked for. */
+  input: z.strictObject({ paymentId, amount: positiveMoney, reason, ticketId }),
   output: z.strictObject({
     refundId,
     paymentId,
@@ -92,13 +96,16 @@ export const refund = writeTool({
     customer_tier: customer.tier,
     reason: input.reason,
   }),
-  supports: ({ paymentId: payment, amount }, { order, customer }) => {
+  supports: ({ paymentId: payment, amount, ticketId: ticket }, { order, customer }) => {
     const against: string[] = []
     if (order.paymentId !== payment) {
       against.push(`payment \`${payment}\` is not that of order \`${order.id}\`, which is \`${order.paymentId}\``)
     }
     if (order.customerId !== customer.id) {
       against.push(`order \`${order.id}\` is not of customer \`${customer.id}\`, but of \`${order.customerId}\``)
+    }
+    if (!order.tickets.includes(ticket)) {
+      against.push(`ticket \`${ticket}\` is not about order \`${order.id}\` of customer \`${order.customerId}\``)
     }
     if (amount.currency !== order.refundable.currency) {
       against.push(`order \`${order.id}\` was paid in ${order.refundable.currency}, not in ${amount.currency}`)

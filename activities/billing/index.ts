@@ -75,6 +75,14 @@ export const billingTools: readonly ToolImplementation[] = [
               .whereRef('order_id', '=', 'orders.id')
               .orderBy('tracking_number'),
           ).as('parcels'),
+          jsonArrayFrom(
+            from
+              .selectFrom('tickets')
+              .select('id')
+              .whereRef('order_id', '=', 'orders.id')
+              .whereRef('customer_id', '=', 'orders.customer_id')
+              .orderBy('id'),
+          ).as('tickets'),
         ])
         .where('orders.id', '=', input.orderId)
         .executeTakeFirst()
@@ -92,6 +100,7 @@ export const billingTools: readonly ToolImplementation[] = [
         refundable: money(currency, order.captured_cents - order.refunded_cents),
         lines: order.lines.map(({ price_cents, ...line }) => ({ ...line, price: money(currency, price_cents) })),
         parcels: order.parcels.map((parcel) => parcel.tracking_number),
+        tickets: order.tickets.map(({ id }) => id),
       }
     },
   }),

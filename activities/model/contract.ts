@@ -5,6 +5,9 @@ import { thought } from '../../src/contract/tool.ts'
 /** The longest reason that goes on the record, in UTF-16 units. */
 export const REASON_LIMIT = 300
 
+/** How much a customer asks for: one exact amount, all that can be refunded, or what only a person can tell. Wire names. */
+const ASKED_FOR = ['amount', 'everything', 'unclear'] as const
+
 /** Why a customer asks for money back. Wire names: they stand in histories. */
 export const CLAIM_CATEGORIES = ['damaged', 'not_received', 'wrong_item', 'changed_mind', 'other'] as const
 export type ClaimCategory = (typeof CLAIM_CATEGORIES)[number]
@@ -21,21 +24,30 @@ const claimInput = z.object({
   }),
 })
 
-const claimOutput = z.strictObject({
-  category: z.enum(CLAIM_CATEGORIES),
-  reason: z
-    .string()
-    .min(1)
-    .max(REASON_LIMIT)
-    .refine(wellFormed, 'must not hold half a surrogate pair')
-    .describe('Why the customer asks, in their own words'),
-  amount: moneySchema().nullable().describe('What the customer asks for; null: all that can be refunded'),
-})
+const claimOutput = z
+  .strictObject({
+    category: z.enum(CLAIM_CATEGORIES),
+    reason: z
+      .string()
+      .min(1)
+      .max(REASON_LIMIT)
+      .refine(wellFormed, 'must not hold half a surrogate pair')
+      .describe('Why the customer asks, in their own words'),
+    asksFor: z.enum(ASKED_FOR).describe('How much the customer asks for; unclear: a person has to read it'),
+    amount: moneySchema()
+      .refine(({ cents }) => cents > 0, 'must be more than nothing')
+      .nullable()
+      .describe('The one amount that is asked for; null unless asksFor is `amount`'),
+  })
+  .refine(({ asksFor, amount }) => (asksFor === 'amount') === (amount !== null), {
+    path: ['amount'],
+    error: 'must be there exactly when `asksFor` is `amount`',
+  })
 
 /** What is known when a message is read: the message and the order that it is about. Unknown keys are dropped. */
 export type ClaimInput = z.output<typeof claimInput>
 
-/** What a customer wants: why, and how much (`null`: everything that can be refunded). */
+/** What a customer wants: why, and how much. `amount` is there exactly when one exact amount is asked for. */
 export type Claim = z.output<typeof claimOutput>
 
 /** JSON in which no `<` is left, so that no text in it can close the delimiter around it. */
@@ -45,7 +57,7 @@ const quoted = (value: unknown) => JSON.stringify(value).replaceAll('<', '\\u003
 export const readClaim = thought({
   name: 'refund.readClaim',
   title: 'read what the customer asks for',
-  version: 1,
+  version: 2,
   role: 'extract',
   input: claimInput,
   output: claimOutput,
@@ -63,8 +75,12 @@ export const readClaim = thought({
     '- reason: why the customer asks, in their own words and language, shortened to at most',
     `  ${REASON_LIMIT} characters.`,
     '  Keep the words that tell the reason, such as fraud or chargeback, as they stand. Add nothing.',
-    '- amount: the one amount that the customer asks for, as {currency, cents}, cents being hundredths: $20 is',
-    '  {"currency": "USD", "cents": 2000}. null when the customer names none, asks for everything, or is unclear.',
+    '- asksFor: `amount` when the message asks for one exact amount in the currency of the order, more than nothing and',
+    '  with at most two decimals; `everything` when it names no amount, or asks for all of it; `unclear` in every other',
+    '  case: several amounts, a part or a percentage, an amount that can be read in two ways or has more decimals,',
+    '  nothing or less than nothing, another currency, an empty message, and whenever you are in doubt. A person decides.',
+    '- amount: with `amount` that amount as {currency, cents}, cents being hundredths: $20 is',
+    '  {"currency": "USD", "cents": 2000}. null otherwise.',
   ].join('\n'),
   prompt: ({ message, order }) =>
     ['<order>', quoted(order), '</order>', '', '<customer_message>', quoted(message), '</customer_message>'].join('\n'),

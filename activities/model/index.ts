@@ -1,10 +1,13 @@
-import { amountIn } from './amount.ts'
+import { askedIn } from './amount.ts'
 import { categoryIn } from './category.ts'
 import { type Claim, type ClaimInput, readClaim } from './contract.ts'
 import { shorten } from './shorten.ts'
 
 /** What policies commonly refuse on: it has to survive into a shortened reason. */
 const ALARMING = /(?:fraud|scam|stole|chargeback|charge back|retaliat|dispute|lawyer|attorney|police|threat)/giu
+
+/** What makes people see other digits than stand there: overrides of direction. */
+const OVERRIDE = /[\u202d\u202e]/u
 
 /** Spaces, line ends and controls collapse; invisible characters go, since they would hide words from a policy. */
 const plain = (message: string) =>
@@ -16,16 +19,18 @@ const plain = (message: string) =>
 /**
  * Reads a claim with plain code, the same on every machine. Category: the first sign in the text, in English, else
  * `other`. Reason: the message with white space collapsed; of a long one the sentences that policies refuse on and
- * the one that tells the category. Amount: see `amountIn`.
+ * the one that tells the category. Amount: see `askedIn`.
  */
 export function claimByRules({ message, order }: ClaimInput): Claim {
   const text = plain(message)
+  const asked = askedIn(text, order.refundable.currency)
+  const isLegible = asked.asksFor !== 'amount' || !OVERRIDE.test(message)
   const { category, at } = categoryIn(text)
   const marks = [...text.matchAll(ALARMING)].map((match) => match.index)
   return {
     category,
     reason: shorten(text, at === undefined ? marks : [...marks, at]) || 'no reason given',
-    amount: amountIn(text, order.refundable.currency),
+    ...(isLegible ? asked : { asksFor: 'unclear', amount: null }),
   }
 }
 

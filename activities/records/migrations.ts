@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Migration, MigrationProvider } from 'kysely/migration'
 
 // The composite foreign keys keep one currency from order to refund, and a ticket with its customer's order.
@@ -89,13 +89,18 @@ const TABLES = [
   sql`create index on records.replies (ticket_id)`,
 ]
 
+const INDEXES = [sql`create index on records.tickets (order_id)`]
+
+const running = (statements: readonly RawBuilder<unknown>[]): Migration => ({
+  async up(db: Kysely<unknown>) {
+    for (const statement of statements) await statement.execute(db)
+  },
+})
+
 /** By name, and run in the order of the names. One that was released is never changed. */
 const MIGRATIONS: Record<string, Migration> = {
-  '0001_systems_of_record': {
-    async up(db: Kysely<unknown>) {
-      for (const statement of TABLES) await statement.execute(db)
-    },
-  },
+  '0001_systems_of_record': running(TABLES),
+  '0002_tickets_of_an_order': running(INDEXES),
 }
 
 /** The migrations of the schema `records`. */

@@ -1,26 +1,18 @@
 import type { Action, Match } from '../contract/action.ts'
-import type { Facts, FactValue } from '../contract/fact.ts'
-import { formatMoney, isMoney } from '../contract/money.ts'
 import type { PendingApproval } from '../contract/run.ts'
-import { changeText, citationText, matchText, shellWord } from '../contract/text.ts'
+import { changeText, citationText, factTexts, matchText, shellWord } from '../contract/text.ts'
 import { plain } from './terminal.ts'
 import { moment } from './time.ts'
-
-const factText = (value: FactValue): string =>
-  isMoney(value) ? formatMoney(value) : typeof value === 'string' ? `“${value}”` : String(value)
 
 /** A label before the first of several lines. */
 const labelled = (label: string, lines: readonly string[]): readonly string[] =>
   lines.map((line, at) => `${(at === 0 ? label : '').padEnd(10)}${plain(line)}`)
 
-const factLines = (facts: Facts): readonly string[] =>
-  Object.entries(facts).map(([name, value]) => `${name} ${factText(value)}`)
-
 /** What an action rests on and would change. */
 export const actionLines = (action: Action, matches: readonly Match[]): readonly string[] => [
   ...labelled('tool', [action.tool]),
   ...labelled('input', [JSON.stringify(action.input)]),
-  ...labelled('facts', factLines(action.facts)),
+  ...labelled('facts', factTexts(action)),
   ...labelled('because', matches.map(matchText)),
   ...labelled('changes', action.changes.map(changeText)),
   ...labelled('evidence', action.evidence.map(citationText)),

@@ -4,10 +4,12 @@ import type { z } from 'zod'
 import { fail } from '../contract/failures.ts'
 import { digestOf } from '../contract/digest.ts'
 import type { Json } from '../contract/json.ts'
+import { MAX_START_CHARACTERS } from '../contract/limits.ts'
 import { type PlaybookContract, slugOf } from '../contract/playbook.ts'
 import type { PrincipalClaim } from '../contract/principal.ts'
 import type { RunResult, StartMessage } from '../contract/run.ts'
 import type { RunState } from '../contract/states.ts'
+import { textOf } from '../contract/text.ts'
 import { DEFAULT_TASK_QUEUE, OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
 import { RunHandle } from './run-handle.ts'
 import { type RunSummary, summaryOf } from './summary.ts'
@@ -43,7 +45,8 @@ export class CountersignClient {
 
   /**
    * Starts a run. `start<typeof refundRequest>('refund_request', …)`, with the playbook imported as a type, types
-   * the request. Fails with `run_exists` when there is a run with this workflow id, open or closed and still kept.
+   * the request. Fails with `request_invalid` when the request is too large to be sent, and with `run_exists` when
+   * there is a run with this workflow id, open or closed and still kept.
    */
   async start<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions): Promise<RunHandle> {
     const workflowId = idOf(playbook, options)
@@ -104,7 +107,7 @@ export class CountersignClient {
   }
 
   #startOptions(playbook: string, request: unknown, { principal }: StartOptions, workflowId: string) {
-    const start: StartMessage = { principal, request: request as Json }
+    const start = sendable({ principal, request: request as Json })
     return {
       workflowId,
       taskQueue: this.#taskQueue,
@@ -117,6 +120,18 @@ export class CountersignClient {
         `\`countersign show ${PLAIN_ID.test(workflowId) ? workflowId : '<workflow id>'}\` prints the same.`,
     }
   }
+}
+
+/** Fails with `request_invalid` on a start message that Temporal, or the host, would not take. */
+function sendable(start: StartMessage): StartMessage {
+  let text: string
+  try {
+    text = JSON.stringify(start)
+  } catch (error) {
+    throw fail('request_invalid', `the request is not plain JSON: ${textOf(error)}`)
+  }
+  if (text.length <= MAX_START_CHARACTERS) return start
+  throw fail('request_invalid', `the request has ${text.length} characters; at most ${MAX_START_CHARACTERS} are taken`)
 }
 
 /** What can stand in Markdown and on a command line as it is. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Digest, digestOf, isDigest } from './digest.ts'
 import type { Evidence, EvidenceKind, RunKey, StepResult } from './evidence.ts'
-import type { Facts, FactValue, Trust } from './fact.ts'
+import type { Facts, FactTrust, FactValue, Trust } from './fact.ts'
 import type { FailureCode } from './failures.ts'
 import type { Json, JsonObject } from './json.ts'
 import { personName, type Principal } from './principal.ts'
@@ -38,6 +38,7 @@ export interface Action {
   readonly tool: string
   readonly input: Json
   readonly facts: Facts
+  readonly trust: FactTrust
   readonly evidence: readonly Citation[]
   readonly changes: readonly Change[]
   readonly expect: JsonObject
@@ -72,7 +73,7 @@ export interface Match {
   readonly value?: FactValue
   /** What it was compared with. */
   readonly threshold?: Json
-  /** `refund_amount_usd is $120.00, at least $50.00` */
+  /** `refund_amount_usd is $120.00 (a model's word), at least $50.00` */
   readonly because: string
 }
 
@@ -135,6 +136,7 @@ export interface Warrant {
   readonly inputDigest: Digest
   readonly actionDigest: Digest
   readonly facts: Facts
+  readonly trust: FactTrust
   readonly evidence: readonly Evidence[]
   readonly decision: Decision
   readonly approvals: readonly Approval[]

@@ -1,5 +1,5 @@
 import type { Evidence } from './evidence.ts'
-import type { Facts, FactDeclaration, FactValue } from './fact.ts'
+import type { Facts, FactDeclaration, FactTrust, FactValue } from './fact.ts'
 import { fail } from './failures.ts'
 import { isMoney } from './money.ts'
 import type { WriteTool } from './tool.ts'
@@ -78,6 +78,12 @@ export function factsOfAction(tool: WriteTool, input: unknown, evidence: readonl
   }
   return facts
 }
+
+/** How far the facts of an action are trusted: what its contract declares. */
+export const trustOfFacts = ({ declares }: Pick<WriteTool, 'declares'>, facts: Facts): FactTrust =>
+  Object.fromEntries(
+    Object.entries(declares).flatMap(([name, { trust }]) => (Object.hasOwn(facts, name) ? [[name, trust]] : [])),
+  )
 
 /** What in the cited records speaks against an action; `supports` that throws speaks against it too. */
 export function contradictions(tool: WriteTool, input: unknown, evidence: readonly Evidence[]): readonly string[] {

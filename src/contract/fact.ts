@@ -1,10 +1,22 @@
 import type { Currency, Money } from './money.ts'
 
 /**
- * How far a fact is trusted: `record` was read from a system of record, `request` is what the caller said,
- * `model` is a model's reading of it. A trigger on a model's word is advisory.
+ * How far a fact is trusted, the least first: `model` is a model's reading, `request` is what the caller said, `record`
+ * was read from a system of record. A trigger on a model's word is advisory.
  */
-export type Trust = 'record' | 'request' | 'model'
+export const TRUSTS = ['model', 'request', 'record'] as const
+export type Trust = (typeof TRUSTS)[number]
+
+/** Whether a trust is less than the one that is demanded. */
+export const isTrustedLess = (trust: Trust, demanded: Trust): boolean =>
+  TRUSTS.indexOf(trust) < TRUSTS.indexOf(demanded)
+
+/** What people are told behind a fact: whose word it is, unless it is on record. */
+export const WHOSE_WORD: Readonly<Record<Trust, string>> = {
+  model: " (a model's word)",
+  request: " (the caller's word)",
+  record: '',
+}
 
 /** The declaration of a fact: its type, its unit and where it comes from. */
 export type FactDeclaration =
@@ -32,6 +44,9 @@ type ValueOf<D extends FactDeclaration> = D extends { type: 'money'; currency: i
 
 /** What `facts` of a contract returns: each declared fact, or `undefined` where the evidence does not tell. */
 export type FactValues<F extends FactDeclarations> = { readonly [K in keyof F]: ValueOf<F[K]> | undefined }
+
+/** How far each derived fact is trusted, by its name. */
+export type FactTrust = Readonly<Record<string, Trust>>
 
 /** Derived facts as the kernel and the host hand them to the policy; what is unknown is absent. */
 export type Facts = Readonly<Record<string, FactValue>>

@@ -25,6 +25,10 @@ export const FAILURES = {
   request_invalid: final('caller', 'Send a request that matches the playbook contract.'),
   principal_invalid: final('caller', 'Name who starts the run: principal.subject and principal.workspace.'),
   run_exists: final('caller', 'There is a run with this workflow id; attach to it or choose another id.'),
+  request_repeated: final(
+    'caller',
+    'Another run has done this already; look at it, and undo it first if it is to be done again.',
+  ),
   run_not_found: final('caller', 'Check the workflow id and the namespace.'),
   // What the policy said.
   denied_by_policy: final('policy', 'Read the rule that matched; change the request or the policy.'),

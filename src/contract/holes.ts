@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { TRUSTS } from './fact.ts'
 import { isFailureCode } from './failures.ts'
 import type { PlaybookContract } from './playbook.ts'
 import { outputSchemaOf } from './prompt.ts'
@@ -9,6 +10,7 @@ const TOOL_NAME = /^[a-z][A-Za-z0-9]*(\.[a-z][A-Za-z0-9]*)+$/
 const PLAYBOOK_NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
 const FACT_NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
 const RESERVED: ReadonlySet<string> = new Set(Object.values(WIRE.activities))
+const TRUSTED: ReadonlySet<unknown> = new Set(TRUSTS)
 const HOUR_MS = 3_600_000
 const HEARTBEAT_NEEDED_MS = 10_000
 
@@ -61,7 +63,7 @@ function writeHoles(tool: WriteTool): string[] {
     holes.push('needs (a write of medium or high risk rests on evidence)')
   }
   for (const [fact, declaration] of Object.entries(tool.declares ?? { '': undefined })) {
-    if (!FACT_NAME.test(fact) || !isText(declaration?.type) || !isText(declaration?.trust)) {
+    if (!FACT_NAME.test(fact) || !isText(declaration?.type) || !TRUSTED.has(declaration?.trust)) {
       holes.push(`declares.${fact}`)
     }
   }
@@ -128,6 +130,7 @@ export function playbookHoles(contract: PlaybookContract): readonly string[] {
   if (!PLAYBOOK_NAME.test(contract.name)) holes.push('name (`lower_case_words`)')
   if (!isText(contract.title)) holes.push('title')
   if (!isSchema(contract.request)) holes.push('request')
+  if (contract.businessKey !== undefined && !hasMethod(contract, 'businessKey')) holes.push('businessKey (a function)')
   if (!Array.isArray(contract.tools)) return [...holes, 'tools']
   if (!Array.isArray(contract.thoughts)) return [...holes, 'thoughts']
   const types = new Map<string, string>()

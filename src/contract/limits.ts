@@ -16,6 +16,12 @@ export const MAX_ARGUMENT_CHARACTERS = 1_000_000
  */
 export const MAX_TASK_CHARACTERS = 1_000_000
 
+/**
+ * The largest start message: principal and request. It comes back in the result of `openRun` beside the policy, and
+ * Temporal carries 2 MB. Characters of canonical JSON.
+ */
+export const MAX_START_CHARACTERS = 500_000
+
 /** The longest message of a failure or of a case. UTF-16 units. */
 export const MAX_MESSAGE_CHARACTERS = 4_000
 

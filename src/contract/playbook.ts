@@ -13,6 +13,12 @@ export interface PlaybookContract<R extends z.ZodType = z.ZodType> {
   /** The only tools that a run may call. */
   readonly tools: readonly Tool[]
   readonly thoughts: readonly Thought[]
+  /**
+   * Names the business case that a request is about: of the runs with one name, in one workspace, only one has effects
+   * that stand, whatever their workflow ids and however long ago. 1 to 500 characters; pure; called by the host alone.
+   * Default: a run is a case of its own.
+   */
+  businessKey?(request: z.output<R>): string
 }
 
 /** `refund_request` → `refund-request`: the name of the files of a playbook. */

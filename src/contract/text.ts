@@ -1,4 +1,6 @@
-import type { Change, Citation, Match } from './action.ts'
+import type { Action, Change, Citation, Match } from './action.ts'
+import { type FactValue, WHOSE_WORD } from './fact.ts'
+import { formatMoney, isMoney } from './money.ts'
 import { shortened } from './plain-text.ts'
 
 /** `payment/pay_1042 refundable: $120.00 → $0.00` */
@@ -8,9 +10,15 @@ export const changeText = (change: Change): string => `${change.record} ${change
 export const citationText = (citation: Citation): string =>
   `${citation.kind} ${citation.reference} (step ${citation.step}, read ${citation.at})`
 
-/** `refund_amount_usd is $120.00, at least $50.00, on a model's reading (requires_approval_if.refund_amount_usd_gte)` */
-export const matchText = ({ because, rule, trust }: Match): string =>
-  `${because}${trust === 'model' ? ", on a model's reading" : ''} (${rule})`
+/** `refund_amount_usd is $120.00 (a model's word), at least $50.00 (requires_approval_if.refund_amount_usd_gte)` */
+export const matchText = ({ because, rule }: Match): string => `${because} (${rule})`
+
+/** The facts of an action, one a line: `refund_amount_usd $120.00 (a model's word)`. */
+export const factTexts = ({ facts, trust }: Pick<Action, 'facts' | 'trust'>): readonly string[] =>
+  Object.entries(facts).map(([name, value]) => `${name} ${factText(value)}${WHOSE_WORD[trust[name] ?? 'model']}`)
+
+const factText = (value: FactValue): string =>
+  isMoney(value) ? formatMoney(value) : typeof value === 'string' ? `“${value}”` : String(value)
 
 /** What somebody threw, in words: anything can be thrown, and not everything can be made a string. */
 export function textOf(thrown: unknown): string {

@@ -21,6 +21,8 @@ export interface Claim extends EffectKey {
   readonly input: Json
   readonly inputDigest: Digest
   readonly actionDigest: Digest | null
+  /** Names the business case of the run; `null`: the run is a case of its own. */
+  readonly businessKey: Digest | null
 }
 
 /** A claimed step: this attempt may run while its fence is the newest. */
@@ -57,6 +59,32 @@ export async function effectsOf(db: Db, runKey: RunKey): Promise<readonly Ledger
   return rows.map(entryOf)
 }
 
+/** What keeps a business case from being done by another run. */
+const STANDING = ['claimed', 'done', 'unknown'] as const
+
+/**
+ * The `request_repeated` of a business case for which an effect stands; of one step, or of any. `undefined` when none
+ * does.
+ */
+export async function repeated(db: Db, businessKey: Digest | null, step?: string): Promise<Error | undefined> {
+  const standing = await db
+    .selectFrom('countersign.effects')
+    .select(['run_key', 'step'])
+    .where('business_key', '=', businessKey)
+    .where('state', 'in', STANDING)
+    .$if(step !== undefined, (query) => query.where('step', '=', String(step)))
+    .orderBy('claimed_at')
+    .executeTakeFirst()
+  if (standing === undefined) return undefined
+  const workflowId = standing.run_key.slice(0, standing.run_key.lastIndexOf('/'))
+  return fail(
+    'request_repeated',
+    `this was asked for before: \`${standing.step}\` of the run \`${workflowId}\` stands for the same case`,
+  )
+}
+
+const inFlight = (step: string): Error => fail('effect_in_flight', `\`${step}\` is just being settled`)
+
 export async function findEffect(db: Db, key: EffectKey): Promise<LedgerEntry | undefined> {
   const row = await db
     .selectFrom('countersign.effects')
@@ -69,13 +97,14 @@ export async function findEffect(db: Db, key: EffectKey): Promise<LedgerEntry | 
 
 /**
  * Claims a step for this attempt, or tells what is known of it. Inside a transaction an insert waits for
- * another attempt's uncommitted row, so two attempts of one step never run side by side.
+ * another attempt's uncommitted row, so two attempts of one step never run side by side, nor two runs of one business
+ * case.
  * Fails with `effect_conflict` when the step did something else, and with `effect_undone` when it was undone
- * or barred.
+ * or barred; with `request_repeated` when another run of the same business case did it, or may have.
  */
 export async function claim(
   db: Db,
-  { runKey, step, tool, input, inputDigest, actionDigest }: Claim,
+  { runKey, step, tool, input, inputDigest, actionDigest, businessKey }: Claim,
   leaseMs: number | null,
 ): Promise<Claimed | LedgerEntry> {
   const lease = leaseMs === null ? null : sql<Date>`now() + make_interval(secs => ${leaseMs / 1000})`
@@ -89,6 +118,7 @@ export async function claim(
       input: JSON.stringify(input),
       input_digest: inputDigest,
       action_digest: actionDigest,
+      business_key: businessKey,
       lease_until: lease,
     })
     .onConflict((conflict) => conflict.doNothing())
@@ -96,7 +126,7 @@ export async function claim(
     .executeTakeFirst()
   if (inserted !== undefined) return { fence: inserted.fence }
   const known = await findEffect(db, { runKey, step })
-  if (known === undefined) throw fail('effect_in_flight', `\`${step}\` is just being settled`)
+  if (known === undefined) throw (await repeated(db, businessKey, step)) ?? inFlight(step)
   if (known.state === 'undone' || known.state === 'barred') {
     throw fail('effect_undone', `\`${step}\` was ${known.state} and is not done again`)
   }
@@ -178,7 +208,7 @@ export async function release(db: Db, { runKey, step }: EffectKey, { fence }: Cl
  * Bars a step that never happened from happening late. `undefined`: it is barred now; otherwise what the
  * ledger has of it.
  */
-export async function bar(db: Db, step: Omit<Claim, 'actionDigest'>): Promise<LedgerEntry | undefined> {
+export async function bar(db: Db, step: Omit<Claim, 'actionDigest' | 'businessKey'>): Promise<LedgerEntry | undefined> {
   const inserted = await db
     .insertInto('countersign.effects')
     .values({
@@ -189,6 +219,7 @@ export async function bar(db: Db, step: Omit<Claim, 'actionDigest'>): Promise<Le
       input: JSON.stringify(step.input),
       input_digest: step.inputDigest,
       action_digest: null,
+      business_key: null,
     })
     .onConflict((conflict) => conflict.doNothing())
     .returning('step')

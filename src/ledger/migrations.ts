@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import type { LedgerDatabase } from './database.ts'
 
+/** Run in the order of their names. One that was released is never changed. */
 const migrations: Readonly<Record<string, Migration>> = {
   '0001_ledger': {
     async up(db: Kysely<unknown>): Promise<void> {
@@ -48,6 +49,16 @@ const migrations: Readonly<Record<string, Migration>> = {
           public_key text NOT NULL,
           added_at timestamptz NOT NULL DEFAULT now()
         )`.execute(db)
+    },
+  },
+  '0002_business_key': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`ALTER TABLE countersign.runs ADD COLUMN business_key text`.execute(db)
+      await sql`ALTER TABLE countersign.effects ADD COLUMN business_key text`.execute(db)
+      // What stands of a case, and each step of it once, whichever run does it.
+      await sql`
+        CREATE UNIQUE INDEX effects_standing ON countersign.effects (business_key, step)
+          WHERE state IN ('claimed', 'done', 'unknown')`.execute(db)
     },
   },
 }

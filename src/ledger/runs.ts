@@ -1,7 +1,10 @@
+import { sql } from 'kysely'
 import type { Digest } from '../contract/digest.ts'
 import type { RunKey } from '../contract/evidence.ts'
+import { fail } from '../contract/failures.ts'
 import type { Principal } from '../contract/principal.ts'
 import type { LedgerDatabase } from './database.ts'
+import { repeated } from './effects.ts'
 
 /** A run as `openRun` wrote it down. */
 export interface RunRow {
@@ -11,28 +14,35 @@ export interface RunRow {
   readonly policyDigest: Digest
   readonly principal: Principal
   readonly requestDigest: Digest
+  /** Names the business case; `null`: the run is a case of its own. */
+  readonly businessKey: Digest | null
   /** Of the worker that opened the run first. */
   readonly kernelVersion: string
   readonly buildId: string
 }
 
-/** Writes a run down once, and answers with what stands: of two attempts that race, the first counts. */
+/**
+ * Writes a run down once, and answers with what stands: of two attempts that race, the first counts. Fails with
+ * `request_repeated` when an effect of another run stands for the same business case.
+ */
 export async function insertRun(db: LedgerDatabase, run: RunRow): Promise<RunRow> {
-  await db
-    .insertInto('countersign.runs')
-    .values({
-      run_key: run.runKey,
-      workflow_id: run.workflowId,
-      workflow_type: run.workflowType,
-      policy_digest: run.policyDigest,
-      principal: JSON.stringify(run.principal),
-      request_digest: run.requestDigest,
-      kernel_version: run.kernelVersion,
-      build_id: run.buildId,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute()
-  return (await findRun(db, run.runKey)) ?? run
+  const { businessKey } = run
+  const { rows } = await sql`
+    INSERT INTO countersign.runs (run_key, workflow_id, workflow_type, policy_digest, principal, request_digest,
+      business_key, kernel_version, build_id)
+    SELECT ${run.runKey}, ${run.workflowId}, ${run.workflowType}, ${run.policyDigest}, ${JSON.stringify(run.principal)}::jsonb,
+      ${run.requestDigest}, ${businessKey}, ${run.kernelVersion}, ${run.buildId}
+    WHERE NOT EXISTS (SELECT FROM countersign.effects
+      WHERE business_key = ${businessKey} AND state IN ('claimed', 'done', 'unknown'))
+    ON CONFLICT DO NOTHING
+    RETURNING run_key`.execute(db)
+  if (rows.length > 0) return run
+  const known = await findRun(db, run.runKey)
+  if (known !== undefined) return known
+  throw (
+    (await repeated(db, businessKey)) ??
+    fail('effect_in_flight', `the case of \`${run.workflowId}\` is just being settled`)
+  )
 }
 
 export async function findRun(db: LedgerDatabase, runKey: RunKey): Promise<RunRow | undefined> {
@@ -45,6 +55,7 @@ export async function findRun(db: LedgerDatabase, runKey: RunKey): Promise<RunRo
     policyDigest: row.policy_digest as Digest,
     principal: row.principal,
     requestDigest: row.request_digest as Digest,
+    businessKey: row.business_key as Digest | null,
     kernelVersion: row.kernel_version,
     buildId: row.build_id,
   }

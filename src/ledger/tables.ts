@@ -19,6 +19,8 @@ interface RunTable {
   policy_digest: string
   principal: JSONColumnType<Principal>
   request_digest: string
+  /** The digest that names the business case; `null`: the run is a case of its own. */
+  business_key: string | null
   kernel_version: string
   build_id: string
   opened_at: Generated<Date>
@@ -33,6 +35,8 @@ interface EffectTable {
   input: JSONColumnType<object>
   input_digest: string
   action_digest: string | null
+  /** That of the run. */
+  business_key: string | null
   result: ColumnType<StepResult | null, string | null, string | null>
   /** Grows with each attempt that takes the step over; an attempt with an older one writes nothing. */
   fence: Generated<number>

@@ -1,5 +1,6 @@
 import type { Digest } from '../contract/digest.ts'
 import type { RunKey } from '../contract/evidence.ts'
+import type { Trust } from '../contract/fact.ts'
 import type { Json } from '../contract/json.ts'
 import type { Money } from '../contract/money.ts'
 import type { Principal } from '../contract/principal.ts'
@@ -34,6 +35,14 @@ export interface Trigger {
   readonly operands: readonly Operand[]
 }
 
+/** How far a fact has to be trusted, one line of `trust.at_least`. */
+export interface TrustDemand {
+  /** `trust.at_least.refund_amount_usd`: where it stands in the file. */
+  readonly id: string
+  readonly fact: string
+  readonly trust: Trust
+}
+
 /**
  * A policy as it was parsed: plain JSON, so that it stands in the history beside its text and both sides of
  * the sandbox decide by the same value.
@@ -46,6 +55,11 @@ export interface Policy {
   readonly budget: { readonly onExceeded: 'escalate' | 'refuse' }
   readonly denyIf: readonly Trigger[]
   readonly requiresApprovalIf: readonly Trigger[]
+  readonly trust: {
+    readonly atLeast: readonly TrustDemand[]
+    /** What becomes of an action with a fact that is trusted less. */
+    readonly onLess: 'require_approval' | 'deny' | 'escalate'
+  }
   readonly approvals: {
     /** Minutes from the question to its absolute deadline. */
     readonly expiresMinutes: number

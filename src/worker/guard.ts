@@ -7,7 +7,7 @@ import {
   undoPathOf,
   type Warrant,
 } from '../contract/action.ts'
-import { contradictions, factsOfAction, missingEvidence } from '../contract/derive.ts'
+import { contradictions, factsOfAction, missingEvidence, trustOfFacts } from '../contract/derive.ts'
 import { canonicalJson, type Digest } from '../contract/digest.ts'
 import type { RunKey } from '../contract/evidence.ts'
 import { fail, type FailureCode } from '../contract/failures.ts'
@@ -141,12 +141,16 @@ export async function checkWarrant(
   if (!same(undoPathOf(tool, policy.rollback), warrant.undo)) {
     throw refuse('warrant_mismatch', 'the undo path is not the one of tool and policy')
   }
+  const trust = trustOfFacts(tool, facts)
+  if (!same(trust, warrant.trust))
+    throw refuse('warrant_mismatch', 'the trust of its facts is not that of the contract')
   const actionDigest = actionDigestOf({
     runKey: warrant.runKey,
     step: warrant.step,
     tool: tool.name,
     input,
     facts,
+    trust,
     evidence: warrant.evidence.map(citationOf),
     changes: warrant.changes,
     expect: warrant.expect,

@@ -12,16 +12,12 @@ import type {
   UndoResult,
   WriteCallMessage,
 } from '../contract/calls.ts'
-import { canonicalJson, type Digest, digestOf, digestOfText } from '../contract/digest.ts'
+import { canonicalJson, type Digest, digestOfText } from '../contract/digest.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
 import { fail, failureOf } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
 import type { Json } from '../contract/json.ts'
-import type { PlaybookContract } from '../contract/playbook.ts'
-import type { Principal } from '../contract/principal.ts'
 import type { Thought, Tool } from '../contract/tool.ts'
-import { startMessage } from '../contract/run.ts'
-import { textOf } from '../contract/text.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
@@ -36,6 +32,7 @@ import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } fr
 import { checked, undoWarrantOf, warrantOf } from './messages.ts'
 import type { Registry } from './registry.ts'
 import { meterOf } from './spend.ts'
+import { parseStart } from './start.ts'
 import { attested, parseInput, parseOutput, typed } from './steps.ts'
 import { executeOnce, toolCall, undoOnce } from './writes.ts'
 
@@ -105,12 +102,15 @@ class Host {
     }
   }
 
-  /** Opens a run once; again, after a reset or a continuation, it answers what was pinned the first time. */
+  /**
+   * Opens a run once; again, after a reset or a continuation, it answers what was pinned the first time. Fails with
+   * `request_repeated` when what another run did for the same business case stands.
+   */
   async openRun({ runKey, start }: OpenRunCall): Promise<OpenedRun> {
     const { db, registry, thinker, buildId } = this.#options
     const at = playbookAt(Context.current().info, registry.playbooks)
     await checkChain(runKey, at, this.#stores)
-    const { principal, request, requestDigest } = parseStart(start, at.contract)
+    const { principal, request, requestDigest, businessKey } = parseStart(start, at.contract)
     let run = await findRun(db, runKey)
     if (run === undefined) {
       const policyDigest = this.#options.currentPolicy(at.type)
@@ -122,6 +122,7 @@ class Host {
         policyDigest,
         principal,
         requestDigest,
+        businessKey,
         kernelVersion: KERNEL_VERSION,
         buildId,
       }
@@ -219,7 +220,7 @@ class Host {
     const input = parseInput(how.contract, message.input)
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores)
     return {
-      ...(await executeOnce(this.#options, how, { raw: message.input, parsed: input }, warrant)),
+      ...(await executeOnce(this.#options, how, { raw: message.input, parsed: input }, warrant, run.businessKey)),
       ...markOf(warrant.runKey),
     }
   }
@@ -314,34 +315,4 @@ function previewOf({ contract }: WriteImplementation, shown: unknown): Preview {
   const parsed = previewSchema.safeParse(shown)
   if (!parsed.success) throw fail('output_invalid', `the preview of ${contract.name}: ${firstIssue(parsed.error)}`)
   return JSON.parse(canonicalJson(parsed.data)) as Preview
-}
-
-interface ParsedStart {
-  readonly principal: Principal
-  readonly request: Json
-  readonly requestDigest: Digest
-}
-
-/** Whatever is wrong with a start is the caller's, and final: a start that is tried for ever starves the others. */
-function parseStart(start: Json, contract: PlaybookContract): ParsedStart {
-  try {
-    return { ...parsedStart(start, contract), requestDigest: digestOf({ start }) }
-  } catch (error) {
-    throw failureOf(error) === undefined ? fail('request_invalid', `the request: ${textOf(error)}`) : error
-  }
-}
-
-function parsedStart(start: Json, contract: PlaybookContract): Omit<ParsedStart, 'requestDigest'> {
-  const message = startMessage().safeParse(start)
-  if (!message.success) {
-    const whose = message.error.issues[0]?.path[0] === 'principal' ? 'principal_invalid' : 'request_invalid'
-    throw fail(whose, `the start message: ${firstIssue(message.error)}`)
-  }
-  const request = contract.request.safeParse(message.data.request)
-  if (!request.success) throw fail('request_invalid', `the request: ${firstIssue(request.error)}`)
-  const { onBehalfOf, ...principal } = message.data.principal
-  return {
-    principal: { ...principal, ...(onBehalfOf === undefined ? {} : { onBehalfOf }), proof: 'unauthenticated' },
-    request: JSON.parse(canonicalJson(request.data)) as Json,
-  }
 }

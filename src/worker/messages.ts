@@ -46,6 +46,7 @@ const warrant = z.strictObject({
   inputDigest: digest,
   actionDigest: digest,
   facts: z.record(z.string(), json),
+  trust: z.record(z.string(), text),
   evidence: z.array(z.strictObject({ receipt, output: json })),
   decision: z.strictObject({ effect: text, matches: z.array(z.looseObject({ rule: text })) }),
   approvals: z.array(approval),

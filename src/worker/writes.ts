@@ -6,7 +6,7 @@ import { fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import { textOf } from '../contract/text.ts'
 import type { Principal } from '../contract/principal.ts'
-import { digestOf } from '../contract/digest.ts'
+import { type Digest, digestOf } from '../contract/digest.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import {
@@ -61,12 +61,16 @@ const NOTHING_HAPPENED: ReadonlySet<string> = new Set([
   'world_moved',
 ])
 
-/** Runs a warranted write once: claims its step in the ledger, executes, records the result. */
+/**
+ * Runs a warranted write once: claims its step in the ledger, executes, records the result. Fails with
+ * `request_repeated` when another run of the same business case did the step.
+ */
 export async function executeOnce(
   host: WriteHost,
   how: WriteImplementation,
   input: { readonly raw: Json; readonly parsed: unknown },
   warrant: Warrant,
+  businessKey: Digest | null,
 ): Promise<StepResult> {
   const claimed: Claim = {
     runKey: warrant.runKey,
@@ -75,6 +79,7 @@ export async function executeOnce(
     input: input.raw,
     inputDigest: warrant.inputDigest,
     actionDigest: warrant.actionDigest,
+    businessKey,
   }
   const { parsed } = input
   return how.contract.idempotency === 'transaction'
@@ -259,7 +264,7 @@ async function settle(
   runKey: RunKey,
   principal: Principal,
 ): Promise<void> {
-  const claimed: Claim = { ...known, runKey, actionDigest: null }
+  const claimed: Claim = { ...known, runKey, actionDigest: null, businessKey: null }
   const mine = await takeOver(host.db, claimed, how.contract.startToCloseMs)
   const call = toolCall(host.db, runKey, known.step)
   const input = parseInput(how.contract, known.input)

@@ -28,7 +28,7 @@ test('start --wait of a run that is refused is exit code 3, and says which rule'
   const args = ['start', 'refund_request', '--by', 'ana@acme.example', '--task-queue', child().taskQueue, '--wait']
   const plain = await run(...args, '--request-file', 'request.json')
   expect(plain.stdout).toContain('ended     refused\n')
-  expect(plain.stdout).toContain('(deny_if.reason_contains)')
+  expect(plain.stdout).toContain("because   reason contains `fraud` (a model's word) (deny_if.reason_contains)\n")
   expect(plain.stdout).toContain(`see ${pageOf('denied_by_policy')}\n`)
   expect(plain.code).toBe(3)
   const { code, stdout } = await run(...args, '--request-file', 'request.json', '--json')
@@ -61,7 +61,10 @@ test('show tells what waits, for whom, until when, why, and the exact commands t
   expect(stdout).toContain('audit export: splunk, not exported yet\n')
   expect(stdout).toMatch(/waits {5}for a person other than the requester, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n/)
   expect(stdout).toContain(
-    "because   refund_amount_usd is $120.00, at least $50.00, on a model's reading (requires_approval_if.refund_amount_usd_gte)\n",
+    "because   refund_amount_usd is $120.00 (a model's word), at least $50.00 (requires_approval_if.refund_amount_usd_gte)\n",
+  )
+  expect(stdout).toMatch(
+    /facts {5}refund_amount_usd \$120\.00 \(a model's word\)\n +customer_tier “standard”\n +reason “/,
   )
   expect(stdout).toContain(`changes   payment/${order.paymentId} refundable: $120.00 → $0.00\n`)
   for (const verb of ['approve', 'reject']) {

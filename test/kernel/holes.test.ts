@@ -140,6 +140,12 @@ test.for([
   ['a playbook without a request', 'request', contractWith("without(plain, 'request')")],
   ['a playbook without tools', 'tools', contractWith("without(plain, 'tools')")],
   ['a playbook without thoughts', 'thoughts', contractWith("without(plain, 'thoughts')")],
+  ['a business key that is no function', 'businessKey', contractWith("{ ...plain, businessKey: 'order' }")],
+  [
+    'a fact that nobody is said to have told',
+    'declares.amount',
+    contractWith("{ ...plain, tools: [look, { ...pay, declares: { amount: { type: 'text', trust: 'somebody' } } }] }"),
+  ],
   ['a playbook under another name', 'exported as `other`', 'export const other = playbook(plain, body)'],
   ['a workflow of its own making', 'was not made with', 'export async function holes() {}'],
   [

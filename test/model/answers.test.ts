@@ -47,7 +47,7 @@ describe.each([...EVERY, anthropicTool])('an answer of $provider, $model', (dial
       prompt: readClaim.prompt(INPUT),
       maxTokens: readClaim.maxOutputTokens,
       temperature: 0.5,
-      schema: { type: 'object', required: ['category', 'reason', 'amount'], additionalProperties: false },
+      schema: { type: 'object', required: ['category', 'reason', 'asksFor', 'amount'], additionalProperties: false },
     })
   })
 

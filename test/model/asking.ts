@@ -19,6 +19,7 @@ export const INPUT = {
 export const CLAIM = {
   category: 'damaged',
   reason: 'The kettle arrived broken',
+  asksFor: 'amount',
   amount: { currency: 'USD', cents: 2000 },
 }
 

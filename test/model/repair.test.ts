@@ -19,11 +19,17 @@ const BAD: readonly (readonly [string, string, string])[] = [
   ['blanks', ' \n', 'was empty'],
   ['an unknown category', twisted({ category: 'PRIVATE-WORD' }), 'broke the agreed form at `category` (invalid_value)'],
   ['an unknown key', twisted({ 'PRIVATE-WORD': 1 }), 'broke the agreed form at `answer` (unrecognized_keys)'],
-  ['a missing key', '{"category":"other","reason":"x"}', 'broke the agreed form at `amount` (invalid_'],
+  [
+    'a missing key',
+    '{"category":"other","reason":"x","asksFor":"unclear"}',
+    'broke the agreed form at `amount` (invalid_',
+  ],
   ['a bare number as money', twisted({ amount: 20 }), 'broke the agreed form at `amount` (invalid_'],
   ['half a cent', twisted({ amount: { currency: 'USD', cents: 0.5 } }), 'broke the agreed form at `amount.cents` ('],
   ['a reason of 301 characters', twisted({ reason: 'x'.repeat(301) }), 'at `reason` (too_big)'],
-  ['half a surrogate pair', '{"category":"other","reason":"\\ud83d","amount":null}', 'at `reason` (custom)'],
+  ['no amount where one is asked for', twisted({ amount: null }), 'broke the agreed form at `amount` (custom)'],
+  ['nothing', twisted({ amount: { currency: 'USD', cents: 0 } }), 'broke the agreed form at `amount` (custom)'],
+  ['half a surrogate pair', twisted({ reason: '\ud83d' }), 'at `reason` (custom)'],
   ['a list', JSON.stringify([CLAIM]), 'at `answer` (invalid_type)'],
   ['a prototype', `{"__proto__":{},${GOOD.slice(1)}`, 'was no JSON'],
   ['a nest 100,000 deep', '['.repeat(100_000), 'was no JSON'],
@@ -67,7 +73,12 @@ describe.each(EVERY)('an answer of $provider that is not in the agreed form', (d
     expect(message).toBe(
       `the answer of model \`${dialect.model}\` (role \`extract\`) was empty; the one before it was no JSON`,
     )
-    expect(details).toMatchObject({ role: 'extract', model: dialect.model, prompt: { version: 1 }, ...SPENT_TWICE })
+    expect(details).toMatchObject({
+      role: 'extract',
+      model: dialect.model,
+      prompt: { version: readClaim.version },
+      ...SPENT_TWICE,
+    })
     expect(tape.settled).toEqual([SPENT, SPENT])
   })
 

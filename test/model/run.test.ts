@@ -14,7 +14,7 @@ import { KEY, modelsAt } from './asking.ts'
 import { type Dialect, EVERY, SPENT, SPENT_TWICE } from './dialects.ts'
 import { scriptedEndpoint, type Scripted, status } from './endpoint-server.ts'
 
-const GOOD = JSON.stringify({ category: 'damaged', reason: 'It arrived broken', amount: null })
+const GOOD = JSON.stringify({ category: 'damaged', reason: 'It arrived broken', asksFor: 'everything', amount: null })
 
 let current: Thinker | undefined
 afterEach(() => {
@@ -73,13 +73,18 @@ describe.each(EVERY)('a refund whose message is read by $provider', (dialect) =>
     const { spend, timeline } = await run.status()
     expect(spend).toMatchObject(recorded(SPENT))
     expect(timeline.map(({ text }) => text)).toContain(
-      `read what the customer asks for: ${dialect.model}, prompt 1, $0.0003`,
+      `read what the customer asks for: ${dialect.model}, prompt ${readClaim.version}, $0.0003`,
     )
     const thought = await thoughtIn(run)
     expect(thought.result).toMatchObject({
       model: dialect.model,
       ...SPENT,
-      prompt: { version: 1, template: templateDigestOf(readClaim), asked: expect.any(String), repaired: null },
+      prompt: {
+        version: readClaim.version,
+        template: templateDigestOf(readClaim),
+        asked: expect.any(String),
+        repaired: null,
+      },
     })
     expect(thought.text).not.toContain(KEY)
   })

@@ -21,6 +21,10 @@ const SHIPPED: readonly {
         template: 'sha256:a0dca575049c8d83f0eda87357b6291401663674e472220ccc9a2a96ac0446c3',
         prompt: 'sha256:700132410c26e4b329b15eae6266109372b35285f32e11154510e7940b2d1d18',
       },
+      2: {
+        template: 'sha256:8bdcc642d3e9e1e1c2e94209110d4159b9f81ec44b3961a7a2cd47487624952d',
+        prompt: 'sha256:700132410c26e4b329b15eae6266109372b35285f32e11154510e7940b2d1d18',
+      },
     },
   },
 ]
@@ -38,7 +42,7 @@ test.each(SHIPPED)('what $thought.name asks changes only with its version', ({ t
 
 test('a template is its words and its form', () => {
   const others = [
-    { ...readClaim, version: 2 },
+    { ...readClaim, version: readClaim.version + 1 },
     { ...readClaim, instructions: `${readClaim.instructions} ` },
     { ...readClaim, name: 'refund.other' as never },
     { ...readClaim, output: readClaim.input as never },

@@ -22,7 +22,7 @@ describe('a role without a model', () => {
     const thinker = createThinker({ deterministic: deterministicClaims, env: {} })
     const tape = newTape(0)
     expect(await thinker.think(readClaim, INPUT, limitsOf(tape))).toEqual({
-      output: { category: 'damaged', reason: MESSAGE, amount: usd(2000) },
+      output: { category: 'damaged', reason: MESSAGE, asksFor: 'amount', amount: usd(2000) },
       model: 'deterministic',
       prompt: null,
       inputTokens: 0,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { refund } from '../../activities/billing/contract.ts'
 import { reply } from '../../activities/helpdesk/contract.ts'
@@ -19,7 +19,7 @@ interface Case {
   readonly rules: readonly string[]
 }
 
-const read = (name: string): string => readFileSync(new URL(`../../policies/${name}`, import.meta.url), 'utf8')
+const here = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8')
 
 const tools: ReadonlyMap<string, WriteTool> = new Map([refund, reply].map((tool) => [tool.name, tool]))
 const contract = { ...refundRequest, tools: [...tools.values()] }
@@ -33,16 +33,18 @@ const typed = (facts: Case['facts'], declares: FactDeclarations): Facts =>
     }),
   )
 
-const parsed = parsePolicy(read('refund-request.yaml'), 'policies/refund-request.yaml', [contract])
-const cases = parse(read('refund-request.cases.yaml')) as readonly Case[]
+describe.each(['../../policies/refund-request', './trust', './trust-escalate'])('%s', (path) => {
+  const parsed = parsePolicy(here(`${path}.yaml`), `${path}.yaml`, [contract])
+  const cases = parse(here(`${path}.cases.yaml`)) as readonly Case[]
 
-test('the shipped policy is sound', () => {
-  expect(parsed.ok ? [] : parsed.problems.map(formatProblem)).toEqual([])
-})
+  test('the policy is sound', () => {
+    expect(parsed.ok ? [] : parsed.problems.map(formatProblem)).toEqual([])
+  })
 
-test.each(cases)('refund-request: $name', ({ tool: name, facts, decision, rules }) => {
-  const tool = tools.get(name)
-  if (!parsed.ok || tool === undefined) throw new Error(`there is no \`${name}\` to decide on`)
-  const { effect, matches } = decide(parsed.policy, tool, typed(facts, tool.declares))
-  expect({ decision: effect, rules: matches.map((match) => match.rule) }).toEqual({ decision, rules })
+  test.each(cases)('$name', ({ tool: name, facts, decision, rules }) => {
+    const tool = tools.get(name)
+    if (!parsed.ok || tool === undefined) throw new Error(`there is no \`${name}\` to decide on`)
+    const { effect, matches } = decide(parsed.policy, tool, typed(facts, tool.declares))
+    expect({ decision: effect, rules: matches.map((match) => match.rule) }).toEqual({ decision, rules })
+  })
 })

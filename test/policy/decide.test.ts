@@ -26,8 +26,8 @@ test('what no trigger speaks against is allowed', () => {
 test('deny beats approval, and every match stays in the decision, deny first and then as in the file', () => {
   expect(decided({ refund_amount_usd: usd(12_000), reason: 'abuse, FRAUD' })).toEqual([
     'deny',
-    'deny_if.fraud: deny, reason contains `fraud`',
-    'deny_if.abuse: deny, reason contains `abuse`',
+    "deny_if.fraud: deny, reason contains `fraud` (a model's word)",
+    "deny_if.abuse: deny, reason contains `abuse` (a model's word)",
     'requires_approval_if.large: require_approval, refund_amount_usd is $120.00, at least $50.00',
   ])
 })
@@ -91,8 +91,8 @@ test('an exception while deciding is a deny', () => {
 test('a long or odd text neither floods nor breaks the reason', () => {
   const because = (reason: string): string =>
     decide(policyOf({ denyIf: [{ ...fraud, operator: 'ne' }] }), pay, { reason }).matches[0]?.because ?? ''
-  expect(because('x'.repeat(100_000))).toBe(`reason is \`${'x'.repeat(79)}…\`, not \`fraud\``)
-  expect(because('🙂'.repeat(100_000))).toBe(`reason is \`${'🙂'.repeat(79)}…\`, not \`fraud\``)
-  expect(because(`x${'🙂'.repeat(100_000)}`)).toBe(`reason is \`x${'🙂'.repeat(78)}…\`, not \`fraud\``)
-  expect(because('a`b\nc\u0000d\u202ee\u001b[31m')).toBe('reason is `a b c d e [31m`, not `fraud`')
+  expect(because('x'.repeat(100_000))).toBe(`reason is \`${'x'.repeat(79)}…\` (a model's word), not \`fraud\``)
+  expect(because('🙂'.repeat(100_000))).toBe(`reason is \`${'🙂'.repeat(79)}…\` (a model's word), not \`fraud\``)
+  expect(because(`x${'🙂'.repeat(100_000)}`)).toBe(`reason is \`x${'🙂'.repeat(78)}…\` (a model's word), not \`fraud\``)
+  expect(because('a`b\nc\u0000d\u202ee\u001b[31m')).toBe("reason is `a b c d e [31m` (a model's word), not `fraud`")
 })

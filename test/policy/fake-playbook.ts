@@ -69,6 +69,7 @@ export const statusReport = contract('status_report', [look])
 export const policyOf = (triggers: {
   denyIf?: readonly Trigger[]
   requiresApprovalIf?: readonly Trigger[]
+  trust?: Policy['trust']
 }): Policy => ({
   workflow: 'refund_request',
   modelBudgetMicroUsd: null,
@@ -76,6 +77,7 @@ export const policyOf = (triggers: {
   budget: { onExceeded: 'escalate' },
   denyIf: [],
   requiresApprovalIf: [],
+  trust: { atLeast: [], onLess: 'require_approval' },
   approvals: { expiresMinutes: 4320, onTimeout: 'escalate' },
   audit: { logLevel: 'evidence', export: null },
   rollback: { enabled: false, windowMinutes: 0 },

@@ -37,6 +37,7 @@ const run = (texts: fc.Arbitrary<string>, numRuns: number): string | undefined =
 
 const KEYS =
   'workflow refund_request model_budget_usd deny_if requires_approval_if audit rollback budget reason_contains ' +
+  'trust at_least on_less record request refund_amount_usd reason ' +
   'refund_amount_usd_gte customer_tier_in order_age_days_lt customer_blocked_eq plus << __proto__ constructor'
 const VALUES = '~ true .nan .inf -1 0x10 0o7 1e9 50 0.20 "" é 🙂 \\u200b'
 const MARKS =

@@ -51,6 +51,7 @@ describe('a policy', () => {
             operands: ['enterprise'],
           },
         ],
+        trust: { atLeast: [], onLess: 'require_approval' },
         approvals: { expiresMinutes: 4320, onTimeout: 'escalate' },
         audit: { logLevel: 'evidence', export: 'splunk' },
         rollback: { enabled: true, windowMinutes: 30 },

@@ -16,6 +16,7 @@ const order = getOrder.output.parse({
   refundable: usd(1_500),
   lines: [{ sku: 'MUG-01', title: 'Stoneware mug', quantity: 1, price: usd(2_000) }],
   parcels: ['UPS-1001-1'],
+  tickets: ['tkt_1000', 'tkt_1001'],
 })
 const customer = getCustomer.output.parse({
   id: 'cus_1001',
@@ -23,7 +24,7 @@ const customer = getCustomer.output.parse({
   email: 'ada@example.com',
   tier: 'plus',
 })
-const asked = { paymentId: 'pay_1001', amount: usd(1_500), reason: 'arrived broken' }
+const asked = { paymentId: 'pay_1001', amount: usd(1_500), reason: 'arrived broken', ticketId: 'tkt_1001' }
 
 describe('what speaks against a refund', () => {
   test('nothing, when payment, customer, currency and amount are those of the order', () => {
@@ -44,6 +45,12 @@ describe('what speaks against a refund', () => {
       'order `ord_1001` is not of customer `cus_1002`, but of `cus_1001`',
     ],
     [
+      'a ticket about another order',
+      { ...asked, ticketId: 'tkt_1002' },
+      customer,
+      'ticket `tkt_1002` is not about order `ord_1001` of customer `cus_1001`',
+    ],
+    [
       'a cent above what can be refunded',
       { ...asked, amount: usd(1_501) },
       customer,
@@ -60,8 +67,8 @@ describe('what speaks against a refund', () => {
   })
 
   test('every contradiction is named, not the first alone', () => {
-    const input = { ...asked, paymentId: 'pay_1002', amount: usd(9_999) }
-    expect(refund.supports(input, { order, customer: { ...customer, id: 'cus_1002' } })).toHaveLength(3)
+    const input = { ...asked, paymentId: 'pay_1002', amount: usd(9_999), ticketId: 'tkt_1002' }
+    expect(refund.supports(input, { order, customer: { ...customer, id: 'cus_1002' } })).toHaveLength(4)
   })
 })
 

@@ -21,8 +21,8 @@ import {
 } from './harness.ts'
 
 const server = postgres()
-const { paymentId } = SAMPLE.small
-const ofDollars = (cents: number) => ({ paymentId, amount: usd(cents), reason: 'arrived broken' })
+const { paymentId, ticketId } = SAMPLE.small
+const ofDollars = (cents: number) => ({ paymentId, amount: usd(cents), reason: 'arrived broken', ticketId })
 const times = <T>(count: number, what: T): T[] => Array.from({ length: count }, () => what)
 let db: Kysely<unknown>
 

@@ -19,7 +19,7 @@ describe('migrations', () => {
     await Promise.all(processes.map(migrateRecords))
     await migrateRecords(server.connect('at_once'))
     const { rows } = await sql`select name from records.records_migration`.execute(server.connect('at_once'))
-    expect(rows).toEqual([{ name: '0001_systems_of_record' }])
+    expect(rows).toEqual([{ name: '0001_systems_of_record' }, { name: '0002_tickets_of_an_order' }])
   })
 
   test('a migration that fails is thrown and changes nothing', async () => {

@@ -23,7 +23,7 @@ export const refund_request = playbook(
     const amount = claim.amount ?? order.refundable
     await run.act(
       refund,
-      { paymentId: order.paymentId, amount, reason: claim.reason },
+      { paymentId: order.paymentId, amount, reason: claim.reason, ticketId: request.ticketId },
       { because: [order, customer, claim, told] },
     )
     return null

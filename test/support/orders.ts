@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { SampleOrder } from '../../activities/records/sample.ts'
+import type { Currency } from '../../src/contract/money.ts'
 import { query } from './world.ts'
 
-/** What an order of a test is like. Defaults: $20, a standard customer, one parcel, an open ticket. */
+/** What an order of a test is like. Defaults: 20 US dollars, a standard customer, one parcel, an open ticket. */
 export interface OrderOptions {
   readonly amountCents?: number
+  readonly currency?: Currency
   readonly tier?: 'standard' | 'plus' | 'enterprise'
   readonly parcels?: number
   readonly ticket?: 'open' | 'closed'
@@ -12,7 +14,7 @@ export interface OrderOptions {
 
 /** A paid order that no other test knows, with its customer, payment, parcels and ticket. */
 export async function newOrder(url: string, options: OrderOptions = {}): Promise<SampleOrder> {
-  const { amountCents = 2_000, tier = 'standard', parcels = 1, ticket = 'open' } = options
+  const { amountCents = 2_000, currency = 'USD', tier = 'standard', parcels = 1, ticket = 'open' } = options
   const id = randomUUID().replaceAll('-', '')
   const order: SampleOrder = {
     orderId: `ord_${id}`,
@@ -25,9 +27,9 @@ export async function newOrder(url: string, options: OrderOptions = {}): Promise
   const insert = (table: string, ...values: readonly unknown[]) =>
     query(url, `INSERT INTO records.${table} VALUES (${values.map((_, at) => `$${at + 1}`).join(', ')})`, values)
   await insert('customers', customerId, 'Ana', `${id}@acme.example`, tier)
-  await insert('orders', orderId, customerId, 'USD', amountCents, '2026-10-01T09:00:00Z', 'delivered')
+  await insert('orders', orderId, customerId, currency, amountCents, '2026-10-01T09:00:00Z', 'delivered')
   await insert('order_lines', orderId, 1, 'GFT-00', 'Gift box', 1, amountCents)
-  await insert('payments', paymentId, orderId, 'USD', amountCents)
+  await insert('payments', paymentId, orderId, currency, amountCents)
   await addParcels(url, orderId, parcels)
   await insert('tickets', ticketId, customerId, orderId, 'It arrived broken', ticket)
   return order

@@ -143,6 +143,7 @@ const decided: readonly Row[] = [
   ],
   ['of a payment of another order', resting(orderRead({ paymentId: 'pay_7' })), differs, 'is not that of order'],
   ['of an order of another customer', resting(orderRead({ customerId: 'cus_8' })), differs, 'is not of customer'],
+  ['for a ticket about another order', resting(orderRead({ tickets: ['tkt_8'] })), differs, 'is not about order'],
   ['in another currency', resting(orderRead({ refundable: { ...money('EUR', 20_000) } })), differs, 'was paid in EUR'],
   ['above what is refundable', resting(orderRead({ refundable: dollars(11_999) })), differs, 'more than the $119.99'],
   [

@@ -66,7 +66,8 @@ test.concurrent('a write without a warrant of its kind is refused', async () => 
 test.concurrent('a forged warrant of a run that nobody opened is refused', async () => {
   const { wanted: real } = await opened()
   const { puppet, order } = await registeredPuppet(world())
-  const input = { paymentId: order.paymentId, amount: { ...usd(2000) }, reason: 'broken' }
+  const { paymentId, ticketId } = order
+  const input = { paymentId, amount: { ...usd(2000) }, reason: 'broken', ticketId }
   const forged = calling({ ...real, runKey: puppet.runKey, input })
   expect(await puppet.call(REFUND, forged, how)).toMatchObject(refused('run_unknown'))
   await expectNothing(puppet.runKey, order.paymentId)
@@ -148,7 +149,7 @@ test.concurrent('a step that did one thing does not do another, with a good warr
   const { puppet, order, wanted } = await opened()
   const part = (cents: number): Wanted => ({
     ...wanted,
-    input: { paymentId: order.paymentId, amount: { ...usd(cents) }, reason: 'broken' },
+    input: { ...(wanted.input as object), amount: { ...usd(cents) } },
   })
   expect(await puppet.call(REFUND, calling(part(500)), how)).toMatchObject({ ok: true })
   expect(await puppet.call(REFUND, calling(part(600)), how)).toMatchObject(refused('effect_conflict'))

@@ -1,19 +1,34 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, vi } from 'vitest'
 import { inputDigestOf } from '../../src/contract/action.ts'
-import { digestOf, digestOfText } from '../../src/contract/digest.ts'
+import { type Digest, digestOf, digestOfText } from '../../src/contract/digest.ts'
 import { type RunKey, runKeyOf, type StepResult } from '../../src/contract/evidence.ts'
 import { codeOf } from '../../src/contract/failures.ts'
 import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
 import { findEffect } from '../../src/ledger/effects.ts'
 import { migrateLedger } from '../../src/ledger/migrations.ts'
 import { storePolicy } from '../../src/ledger/policies.ts'
-import { insertRun } from '../../src/ledger/runs.ts'
+import { insertRun, type RunRow } from '../../src/ledger/runs.ts'
 import { freshDatabase } from '../support/world.ts'
 
 const RUN: RunKey = runKeyOf('boxes-1', 'run-1')
 /** Longer than any test takes. */
 export const LEASE_MS = 600_000
+
+const POLICY = digestOfText('none')
+
+/** A run as it is written down; of no business case unless one is given. */
+export const runOf = (runKey: RunKey, businessKey: Digest | null = null): RunRow => ({
+  runKey,
+  workflowId: runKey.slice(0, runKey.lastIndexOf('/')),
+  workflowType: 'boxes',
+  policyDigest: POLICY,
+  principal: { subject: 'ana', kind: 'user', workspace: 'boxes', proof: 'unauthenticated' },
+  requestDigest: POLICY,
+  businessKey,
+  kernelVersion: '0',
+  buildId: 'test',
+})
 
 /** A ledger of its own for a test file, with one run. */
 export function useLedger(): () => LedgerDatabase {
@@ -24,18 +39,8 @@ export function useLedger(): () => LedgerDatabase {
     drop = fresh.drop
     db = openDatabase(fresh.url, () => {})
     await migrateLedger(db)
-    const digest = digestOfText('none')
-    await storePolicy(db, { digest, workflow: 'boxes', text: 'none' })
-    await insertRun(db, {
-      runKey: RUN,
-      workflowId: 'boxes-1',
-      workflowType: 'boxes',
-      policyDigest: digest,
-      principal: { subject: 'ana', kind: 'user', workspace: 'boxes', proof: 'unauthenticated' },
-      requestDigest: digest,
-      kernelVersion: '0',
-      buildId: 'test',
-    })
+    await storePolicy(db, { digest: POLICY, workflow: 'boxes', text: 'none' })
+    await insertRun(db, runOf(RUN))
   })
   afterAll(async () => {
     await db?.destroy()
@@ -51,7 +56,8 @@ export function useLedger(): () => LedgerDatabase {
 export const putting = (step: string, item = 'cat') => {
   const tool = 'box.put'
   const input = { item }
-  return { runKey: RUN, step, tool, input, inputDigest: inputDigestOf(tool, input), actionDigest: digestOf({ step }) }
+  const inputDigest = inputDigestOf(tool, input)
+  return { runKey: RUN, step, tool, input, inputDigest, actionDigest: digestOf({ step }), businessKey: null }
 }
 export type Put = ReturnType<typeof putting>
 

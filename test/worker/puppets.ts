@@ -82,7 +82,12 @@ export async function openedRefund(puppet: Puppet, order: SampleOrder): Promise<
     workflowType: 'refund_request',
     step: 'billing.refund-1',
     tool: refund,
-    input: { paymentId: order.paymentId, amount: { ...usd(order.amountCents) }, reason: 'broken' },
+    input: {
+      paymentId: order.paymentId,
+      amount: { ...usd(order.amountCents) },
+      reason: 'broken',
+      ticketId: order.ticketId,
+    },
     evidence: [
       await read(getOrder.name, { orderId: order.orderId }),
       await read(getCustomer.name, { customerId: order.customerId }),

@@ -47,6 +47,7 @@ const ORDER = {
   refundable: dollars(20_000),
   lines: [],
   parcels: [],
+  tickets: ['tkt_1042'],
 }
 const CUSTOMER = { id: 'cus_7', name: 'Cleo', email: 'cleo@shop.example', tier: 'standard' }
 
@@ -85,7 +86,12 @@ export interface Write {
   readonly stores: GuardStores
 }
 
-export const inputOf = (cents: number, reason = 'broken') => ({ paymentId: 'pay_1042', amount: dollars(cents), reason })
+export const inputOf = (cents: number, reason = 'broken') => ({
+  paymentId: 'pay_1042',
+  amount: dollars(cents),
+  reason,
+  ticketId: 'tkt_1042',
+})
 
 const WANTED: Wanted = {
   runKey: RUN_KEY,
@@ -105,6 +111,7 @@ export const ROW: RunRow = {
   policyDigest: DIGEST,
   principal: PRINCIPAL,
   requestDigest: digestOf({}),
+  businessKey: null,
   kernelVersion: '0.1.0',
   buildId: 'test',
 }

@@ -19,7 +19,7 @@ const world = useWorld({
       JSON.stringify(input).includes('wait for it')
         ? new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
         : Promise.resolve({
-            output: { category: 'damaged', reason: 'broken', amount: usd(2_000) },
+            output: { category: 'damaged', reason: 'broken', asksFor: 'amount', amount: usd(2_000) },
             model: 'fake',
             inputTokens: 0,
             outputTokens: 0,

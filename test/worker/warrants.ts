@@ -7,10 +7,10 @@ import {
   inputDigestOf,
   type Warrant,
 } from '../../src/contract/action.ts'
-import { factsOfAction } from '../../src/contract/derive.ts'
+import { factsOfAction, trustOfFacts } from '../../src/contract/derive.ts'
 import type { Digest } from '../../src/contract/digest.ts'
 import type { Evidence, RunKey } from '../../src/contract/evidence.ts'
-import type { Facts } from '../../src/contract/fact.ts'
+import type { Facts, FactTrust } from '../../src/contract/fact.ts'
 import type { Json, JsonObject } from '../../src/contract/json.ts'
 import type { Principal } from '../../src/contract/principal.ts'
 import type { WriteTool } from '../../src/contract/tool.ts'
@@ -33,6 +33,7 @@ export interface Wanted {
 /** What a forger says instead of what is so; the digests of the warrant are taken over it, so that they agree. */
 export interface Lies {
   readonly facts?: Facts
+  readonly trust?: FactTrust
   readonly decision?: Decision
   readonly changes?: readonly Change[]
   readonly expect?: JsonObject
@@ -45,9 +46,10 @@ export function issue(wanted: Wanted, lies: Lies = {}): Warrant {
   const { runKey, workflowType, step, tool, input, evidence, principal, policy, policyDigest } = wanted
   const { changes = [], expect = {} } = lies
   const facts = lies.facts ?? factsOfAction(tool, input, evidence)
+  const trust = lies.trust ?? trustOfFacts(tool, facts)
   const decision = lies.decision ?? decide(policy, tool, facts)
   const cited = evidence.map(citationOf)
-  const shown = { runKey, step, tool: tool.name, input, facts, evidence: cited, changes, expect, policyDigest }
+  const shown = { runKey, step, tool: tool.name, input, facts, trust, evidence: cited, changes, expect, policyDigest }
   const actionDigest = actionDigestOf(shown)
   const at = '2026-10-01T09:00:00.000Z'
   const said = { step, decision: 'approve', by: 'ben@acme.example', comment: '', actionDigest, at } as const
@@ -68,6 +70,7 @@ export function issue(wanted: Wanted, lies: Lies = {}): Warrant {
     inputDigest: inputDigestOf(tool.name, input),
     actionDigest,
     facts,
+    trust,
     evidence,
     decision,
     approvals: approvals(approval),

@@ -1,4 +1,4 @@
-import { changeText, citationText, matchText, shellWord } from '../../src/contract/text.ts'
+import { changeText, citationText, factTexts, matchText, shellWord } from '../../src/contract/text.ts'
 import { formatMicroUsd } from '../../src/contract/money.ts'
 import type { PendingApproval, RunStatus } from '../../src/contract/run.ts'
 
@@ -23,6 +23,7 @@ function question(workflowId: string, ask: PendingApproval): string[] {
     `**${plain(ask.describe)}** (step ${plain(ask.step)})`,
     '',
     ...ask.decision.matches.map((match) => `- because ${plain(matchText(match))}`),
+    ...factTexts(ask.action).map((fact) => `- with ${plain(fact)}`),
     ...ask.action.changes.map((change) => `- would change ${plain(changeText(change))}`),
     ...ask.action.evidence.map((citation) => `- rests on ${plain(citationText(citation))}`),
     '',

@@ -1,5 +1,5 @@
 import { type Action, citationOf, type Decision, type Preview } from '../../src/contract/action.ts'
-import { contradictions, factsOfAction, missingEvidence } from '../../src/contract/derive.ts'
+import { contradictions, factsOfAction, missingEvidence, trustOfFacts } from '../../src/contract/derive.ts'
 import type { Evidence, RunKey } from '../../src/contract/evidence.ts'
 import type { Facts } from '../../src/contract/fact.ts'
 import { failureOf } from '../../src/contract/failures.ts'
@@ -52,6 +52,7 @@ export const actionOf = (
   tool: tool.name,
   input,
   facts,
+  trust: trustOfFacts(tool, facts),
   evidence: evidence.map(citationOf),
   changes: preview?.changes ?? [],
   expect: preview?.expect ?? {},

@@ -26,7 +26,7 @@ import type { OpenedRun } from '../../src/policy/types.ts'
 import { Approvals } from './approvals.ts'
 import { Board } from './board.ts'
 import { Dispatcher, hostOptions } from './dispatch.ts'
-import { bareCase, type End, endOf } from './ends.ts'
+import { bareCase, type End, endOf, endWith } from './ends.ts'
 import { KernelRun, type Run } from './run.ts'
 import { Saga, type UndoReason } from './saga.ts'
 
@@ -148,7 +148,9 @@ class Execution {
       this.#board.note('open', `${this.#contract.title}, asked by ${principal.subject} (${principal.proof})`)
       return opened
     } catch (error) {
-      return endOf(error)
+      // The converter's stack is not deep enough for what somebody sent; JSON that is read need not be writable.
+      const isTooDeep = error instanceof Error && error.name === 'ValueError'
+      return isTooDeep ? endWith('failed', 'request_invalid', 'the start message nests too deeply') : endOf(error)
     }
   }
 

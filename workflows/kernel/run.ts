@@ -37,16 +37,23 @@ export interface Run {
   think<T extends Thought>(thought: T, input: z.input<T['input']>, name?: StepName): Promise<z.output<T['output']>>
   /** Says what the run is going to do; it stands in every warrant after it. */
   plan(text: string): void
-  /** Changes the world, if the policy lets it. `because` are results of earlier steps: the evidence. */
-  act<T extends WriteTool>(
-    tool: T,
-    input: z.input<T['input']>,
-    how: StepName & { readonly because: readonly object[] },
-  ): Promise<z.output<T['output']>>
+  /** Changes the world, if the policy lets it. */
+  act<T extends WriteTool>(tool: T, input: z.input<T['input']>, how: Proposal): Promise<z.output<T['output']>>
   /** Ends the run as `refused`: what was done is compensated. */
   refuse(message: string): never
   /** Ends the run as `escalated`: a person takes over, and what was done is compensated. */
   escalate(message: string): never
+}
+
+/** How an action is proposed. */
+export interface Proposal extends StepName {
+  /** Results of earlier steps: the evidence. */
+  readonly because: readonly object[]
+  /**
+   * Why the playbook says no to this action: the run then ends as `refused`. Unlike `run.refuse` it asks the ledger
+   * first, so give it where the reason may be what this very step did before a reset.
+   */
+  readonly refuse?: string | undefined
 }
 
 /** How often an action is shown again when the world moved under it. */
@@ -170,22 +177,20 @@ export class KernelRun implements Run {
     this.#board.note('plan', this.#plan)
   }
 
-  act<T extends WriteTool>(
-    tool: T,
-    input: z.input<T['input']>,
-    how: StepName & { readonly because: readonly object[] },
-  ): Promise<z.output<T['output']>> {
+  act<T extends WriteTool>(tool: T, input: z.input<T['input']>, how: Proposal): Promise<z.output<T['output']>> {
     return this.#track(async () => {
       const step = this.#steps.next(tool.name, how)
       const withinBudget = this.#countToolCall()
+      if (how.refuse !== undefined) {
+        const said = endWith('refused', 'refused_by_playbook', how.refuse)
+        return this.#steps.keep(await this.#knownOr(step, () => this.#ends(said))) as z.output<T['output']>
+      }
       let attempt: Attempt
       try {
         attempt = { step, tool, input: this.#parse(tool, input), evidence: this.#steps.cite(step, how.because) }
       } catch (error) {
         // After a reset the world shows what this very step did, and its input may make no sense any more.
-        const known = await this.#recall(step)
-        if (known === undefined) throw error
-        return this.#steps.keep(known) as z.output<T['output']>
+        return this.#steps.keep(await this.#knownOr(step, () => error)) as z.output<T['output']>
       }
       return this.#steps.keep(await this.#perform(attempt, withinBudget)) as z.output<T['output']>
     })
@@ -205,9 +210,7 @@ export class KernelRun implements Run {
       const verdict = judge(this.#contract, this.#opened, attempt, withinBudget)
       if (verdict.kind === 'end') {
         // After a reset the no may rest on what this very step did: the ledger is asked before anybody is told it.
-        const known = await this.#recall(attempt.step)
-        if (known !== undefined) return known
-        throw this.#ends(verdict.end)
+        return await this.#knownOr(attempt.step, () => this.#ends(verdict.end))
       }
       const shown = verdict.kind === 'ask' ? await this.#approve(attempt, verdict, round) : undefined
       if (shown !== undefined && 'result' in shown) return shown.result
@@ -284,6 +287,7 @@ export class KernelRun implements Run {
       inputDigest: inputDigestOf(tool.name, input),
       actionDigest: actionDigestOf(action),
       facts,
+      trust: action.trust,
       evidence,
       decision,
       approvals: shown?.approvals ?? [],
@@ -307,6 +311,13 @@ export class KernelRun implements Run {
     this.#board.setEffect(step, 'done')
     this.#board.note('act', describe, step)
     return result
+  }
+
+  /** The result of a step that was done before a reset; throws what is given when it was not. */
+  async #knownOr(step: string, otherwise: () => unknown): Promise<StepResult> {
+    const known = await this.#recall(step)
+    if (known === undefined) throw otherwise()
+    return known
   }
 
   /** What the ledger has of a step. */

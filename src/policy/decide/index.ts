@@ -3,6 +3,7 @@ import type { Facts } from '../../contract/fact.ts'
 import type { WriteTool } from '../../contract/tool.ts'
 import type { Policy } from '../types.ts'
 import { judge } from './trigger.ts'
+import { distrust } from './trust.ts'
 
 /** The strongest first: the first of them that some match has is the decision. */
 const EFFECTS_BY_FORCE: readonly Effect[] = ['deny', 'escalate', 'require_approval', 'allow']
@@ -28,21 +29,25 @@ function matchesOf(policy: Policy, tool: Pick<WriteTool, 'declares'>, facts: Fac
     ...policy.denyIf.map((trigger) => ({ trigger, effect: 'deny' as const })),
     ...policy.requiresApprovalIf.map((trigger) => ({ trigger, effect: 'require_approval' as const })),
   ]
-  if (triggers.length === 0) return [NO_TRIGGERS]
-  return triggers.flatMap(({ trigger, effect }) => {
-    const declaration = Object.hasOwn(tool.declares, trigger.fact) ? tool.declares[trigger.fact] : undefined
-    if (declaration === undefined) return []
-    const value = Object.hasOwn(facts, trigger.fact) ? facts[trigger.fact] : undefined
-    return judge(trigger, effect, declaration, value) ?? []
+  const declared = (fact: string) => (Object.hasOwn(tool.declares, fact) ? tool.declares[fact] : undefined)
+  const known = (fact: string) => (Object.hasOwn(facts, fact) ? facts[fact] : undefined)
+  const matches = triggers.flatMap(({ trigger, effect }) => {
+    const declaration = declared(trigger.fact)
+    return (declaration && judge(trigger, effect, declaration, known(trigger.fact))) ?? []
   })
+  const distrusted = policy.trust.atLeast.flatMap((demand) => {
+    const declaration = declared(demand.fact)
+    return (declaration && distrust(demand, policy.trust.onLess, declaration, known(demand.fact))) ?? []
+  })
+  return [...(triggers.length === 0 ? [NO_TRIGGERS] : matches), ...distrusted]
 }
 
 /**
  * What a policy says of a write with these facts. Pure and total: the kernel, the host and Node get the same
  * answer, and an error in deciding is a deny. Deny beats approval beats allow; every match is in the answer, the
- * strongest first and then in the order of the file.
- * A trigger speaks only of tools that declare its fact; on those, a fact that is not known denies, whatever the
- * trigger would have done (only `exists` can ask for it).
+ * strongest first, then triggers before demands of trust, then in the order of the file.
+ * A rule speaks only of tools that declare its fact; on those, a fact that is not known denies, whatever the
+ * rule would have done (only `exists` can ask for it).
  */
 export function decide(policy: Policy, tool: Pick<WriteTool, 'declares'>, facts: Facts): Decision {
   try {

@@ -1,5 +1,5 @@
 import type { Effect, Match } from '../../contract/action.ts'
-import type { FactDeclaration, FactValue } from '../../contract/fact.ts'
+import { type FactDeclaration, type FactValue, WHOSE_WORD } from '../../contract/fact.ts'
 import type { Json } from '../../contract/json.ts'
 import type { Operand, Trigger } from '../types.ts'
 import { type Comparable, OPERATOR_RULES } from './operators.ts'
@@ -14,7 +14,7 @@ const thresholdOf = ({ operator, operands }: Trigger): Json => {
 }
 
 /** Throws `RangeError` on a value that is not of the declared type: NaN, another currency, half a character. */
-function comparableOf(value: FactValue, declaration: FactDeclaration): Comparable {
+export function comparableOf(value: FactValue, declaration: FactDeclaration): Comparable {
   switch (declaration.type) {
     case 'money':
       if (typeof value !== 'object' || value.currency !== declaration.currency) break
@@ -61,7 +61,10 @@ function decided(
   }
   if (operator === 'exists') {
     if (!holds(found !== undefined, comparables)) return undefined
-    return { ...match, because: found === undefined ? `${fact} is not known` : `${fact} is known` }
+    return {
+      ...match,
+      because: found === undefined ? `${fact} is not known` : `${fact} is known${WHOSE_WORD[declaration.trust]}`,
+    }
   }
   if (value === undefined || found === undefined) {
     return { ...match, effect: 'deny', because: `${fact} is not known` }
@@ -84,13 +87,15 @@ export function judge(
   try {
     return decided(trigger, effect, declaration, value)
   } catch {
-    const { id: rule, fact } = trigger
-    return {
-      rule,
-      effect: 'deny',
-      fact,
-      trust: declaration.trust,
-      because: `${fact} cannot be compared: it is not what its contract declares`,
-    }
+    return undecidable(trigger.id, trigger.fact, declaration)
   }
 }
+
+/** What a rule says of a value that is not what the contract declares. */
+export const undecidable = (rule: string, fact: string, { trust }: FactDeclaration): Match => ({
+  rule,
+  effect: 'deny',
+  fact,
+  trust,
+  because: `${fact} cannot be compared: it is not what its contract declares`,
+})

@@ -1,4 +1,4 @@
-import type { FactDeclaration, FactValue } from '../../contract/fact.ts'
+import { type FactDeclaration, type FactValue, WHOSE_WORD } from '../../contract/fact.ts'
 import { formatMoney } from '../../contract/money.ts'
 import type { Operand, Operator } from '../types.ts'
 import type { Comparable } from './operators.ts'
@@ -47,7 +47,11 @@ interface Compared {
   readonly comparables: readonly Comparable[]
 }
 
-/** Why a trigger matched, in words: `refund_amount_usd is $120.00, at least $50.00`. */
+/** A fact as people read it: `refund_amount_usd is $120.00 (a model's word)`. */
+export const stated = (fact: string, value: FactValue, declaration: FactDeclaration): string =>
+  `${fact} is ${wordsOf(value, declaration)}${WHOSE_WORD[declaration.trust]}`
+
+/** Why a trigger matched, in words: `refund_amount_usd is $120.00 (a model's word), at least $50.00`. */
 export function reason(fact: string, operator: Operator, declaration: FactDeclaration, compared: Compared): string {
   const { value, operands, comparable, comparables } = compared
   const words = (all: readonly Operand[]): string => {
@@ -57,10 +61,10 @@ export function reason(fact: string, operator: Operator, declaration: FactDeclar
   }
   if (operator === 'contains' || operator === 'contains_any') {
     const found = operands.filter((_, at) => String(comparable).includes(String(comparables[at])))
-    return `${fact} contains ${words(found)}`
+    return `${fact} contains ${words(found)}${WHOSE_WORD[declaration.trust]}`
   }
-  if (operator === 'starts_with') return `${fact} starts with ${words(operands)}`
+  if (operator === 'starts_with') return `${fact} starts with ${words(operands)}${WHOSE_WORD[declaration.trust]}`
   const relation = RELATIONS[operator]
-  const is = `${fact} is ${wordsOf(value, declaration)}`
+  const is = stated(fact, value, declaration)
   return relation === undefined ? is : `${is}, ${relation} ${words(operands)}`
 }

@@ -9,6 +9,7 @@ import { type PolicyProblem, Report } from './problem.ts'
 import { readSection, Section } from './section.ts'
 import { readSource } from './source.ts'
 import { readTriggers } from './triggers.ts'
+import { DEMANDS_NOTHING, readTrust } from './trust.ts'
 
 /** A policy that can be used, with the text that it was read from. */
 export interface LoadedPolicy {
@@ -36,6 +37,7 @@ const KEYS = [
   'budget',
   'requires_approval_if',
   'deny_if',
+  'trust',
   'approvals',
   'audit',
   'rollback',
@@ -113,13 +115,15 @@ export function parsePolicy(
   const top = new Section(map, '', KEYS, report)
   const contract = top.require('workflow', readWorkflow(contracts, owner), undefined)
   const facts = contract ?? owner
-  const triggers = readTriggers(facts === undefined ? undefined : factsOf(facts))
+  const known = facts === undefined ? undefined : factsOf(facts)
+  const triggers = readTriggers(known)
   const rest: Omit<Policy, 'workflow'> = {
     modelBudgetMicroUsd: top.read('model_budget_usd', readMicroUsd, null),
     maxToolCalls: top.read('max_tool_calls', readWholeNumber(0, MOST_TOOL_CALLS), null),
     budget: top.read('budget', readBudget, BUDGET),
     denyIf: top.read('deny_if', triggers, []),
     requiresApprovalIf: top.read('requires_approval_if', triggers, []),
+    trust: top.read('trust', readTrust(known), DEMANDS_NOTHING),
     approvals: top.read('approvals', readApprovals, APPROVALS),
     audit: top.read('audit', readAudit, AUDIT),
     rollback: top.read('rollback', readRollback, ROLLBACK),
