@@ -13,6 +13,7 @@ export interface RefundInput {
   readonly paymentId: string
   readonly amount: Money
   readonly reason: string
+  readonly ticketId: string
 }
 
 export interface ReplyInput {

@@ -59,7 +59,7 @@ export async function byHandRefund(
   const claim = await activities('read what the customer asks for').classify(message, order)
   const amount = claim.amount ?? order.refundable
   if (/fraud|chargeback retaliation/i.test(claim.reason)) throw ApplicationFailure.nonRetryable('denied', 'denied')
-  const input: RefundInput = { paymentId: order.paymentId, amount, reason: claim.reason }
+  const input: RefundInput = { paymentId: order.paymentId, amount, reason: claim.reason, ticketId }
   if (amount.cents >= 5_000 || customer.tier === 'enterprise') {
     digest = digestOf({ refund: { ...input } })
     upsertSearchAttributes([{ key: STATE, value: 'blocked' }])

@@ -23,7 +23,7 @@ export async function plainRefund({ orderId, ticketId, message }: BenchCase): Pr
     log.info(WAITING, { step: 'refund', digest: '' })
     await condition(() => approved)
   }
-  const { refundId } = await refund({ paymentId: order.paymentId, amount, reason: claim.reason })
+  const { refundId } = await refund({ paymentId: order.paymentId, amount, reason: claim.reason, ticketId })
   await notify({ ticketId, body: `We have refunded ${dollars(amount)} for order ${order.id}.` })
   return { refundId }
 }

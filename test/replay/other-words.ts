@@ -24,7 +24,7 @@ export const refund_request = playbook(
     run.plan('refund all but a cent')
     const refunded = await run.act(
       refund,
-      { paymentId: order.paymentId, amount, reason: claim.reason },
+      { paymentId: order.paymentId, amount, reason: claim.reason, ticketId: request.ticketId },
       { because: [order, customer, claim] },
     )
     await run.act(reply, { ticketId: request.ticketId, body: 'We have refunded you.' }, { because: [refunded] })
