@@ -5,7 +5,7 @@ import { canonicalJson } from '../../src/contract/digest.ts'
 import type { FactValue } from '../../src/contract/fact.ts'
 import { money, usd } from '../../src/contract/money.ts'
 import { decide } from '../../src/policy/decide/index.ts'
-import { type Operand, type Operator, OPERATORS, type Trigger } from '../../src/policy/types.ts'
+import { type Operand, type Operator, OPERATORS, type Policy, type Trigger } from '../../src/policy/types.ts'
 import { note, pay, policyOf } from './fake-playbook.ts'
 
 /** Set FUZZ_SEED to repeat a run, FUZZ_RUNS to multiply its length. */
@@ -71,6 +71,18 @@ const judged = ({ fact, operator, operands }: Trigger, effect: Effect, declared:
   return isTrue(operator, value, operands) ? effect : 'allow'
 }
 
+const WORDS_OF = { model: ['reason'], request: ['note_body'] }
+type Demand = Policy['trust']['atLeast'][number]
+
+const distrusted = ({ fact, trust }: Demand, onLess: Effect, declared: object, facts: Raw): Effect => {
+  const isLess = WORDS_OF.model.includes(fact)
+    ? trust !== 'model'
+    : WORDS_OF.request.includes(fact) && trust === 'record'
+  if (!(fact in declared) || !isLess) return 'allow'
+  const value = facts[fact]
+  return value !== undefined && isSound(fact, value) ? onLess : 'deny'
+}
+
 // What is tried.
 
 const text = fc
@@ -121,7 +133,15 @@ const facts = fc
   )
   .map((values): Raw => Object.fromEntries(Object.keys(VALUES).map((name, at) => [name, values[at]])))
 
-const STRENGTH: readonly Effect[] = ['allow', 'require_approval', 'deny']
+const demand = fc
+  .tuple(factNames, fc.constantFrom('model' as const, 'request' as const, 'record' as const))
+  .map(([fact, trust]): Demand => ({ id: `trust.at_least.${fact}`, fact, trust }))
+const demands = fc.record({
+  atLeast: fc.array(demand, { maxLength: 2 }),
+  onLess: fc.constantFrom('require_approval' as const, 'deny' as const, 'escalate' as const),
+})
+
+const STRENGTH: readonly Effect[] = ['allow', 'require_approval', 'escalate', 'deny']
 
 test('decides as the reference does, and says why', () => {
   const input = fc.tuple(
@@ -129,26 +149,28 @@ test('decides as the reference does, and says why', () => {
     fc.array(sound, { maxLength: 4 }),
     fc.constantFrom(pay, note),
     facts,
+    demands,
   )
   fc.assert(
-    fc.property(input, ([denyIf, requiresApprovalIf, tool, raw]) => {
+    fc.property(input, ([denyIf, requiresApprovalIf, tool, raw, trust]) => {
       const known = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined))
-      const decision = decide(policyOf({ denyIf, requiresApprovalIf }), tool, known as never)
-      const each = [
+      const decision = decide(policyOf({ denyIf, requiresApprovalIf, trust }), tool, known as never)
+      const triggers = [
         ...denyIf.map((one) => [one.id, judged(one, 'deny', tool.declares, raw)] as const),
         ...requiresApprovalIf.map((one) => [one.id, judged(one, 'require_approval', tool.declares, raw)] as const),
       ]
-      const none: Effect = each.length === 0 ? 'require_approval' : 'allow'
+      const each = [
+        ...(triggers.length === 0 ? [['no_triggers', 'require_approval'] as const] : triggers),
+        ...trust.atLeast.map((one) => [one.id, distrusted(one, trust.onLess, tool.declares, raw)] as const),
+      ]
       const strongest = each.reduce<Effect>(
         (most, [, effect]) => (STRENGTH.indexOf(effect) > STRENGTH.indexOf(most) ? effect : most),
-        none,
+        'allow',
       )
       expect(decision.effect).toBe(strongest)
-      const matched = [
-        ...each.filter(([, effect]) => effect === 'deny'),
-        ...each.filter(([, effect]) => effect === 'require_approval'),
-      ]
-      const rules = each.length === 0 ? [['no_triggers', 'require_approval']] : matched
+      const rules = (['deny', 'escalate', 'require_approval'] as const).flatMap((strength) =>
+        each.filter(([, effect]) => effect === strength),
+      )
       expect(decision.matches.map(({ rule, effect }) => [rule, effect])).toEqual(rules)
       expect(decision.matches.every(({ because }) => because !== '' && !because.includes('\n'))).toBe(true)
       canonicalJson(decision)
