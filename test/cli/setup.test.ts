@@ -110,8 +110,8 @@ test('an unknown namespace is named', async () => {
 test.each(['show', 'cancel', 'approve', 'undo'])('%s of an unknown run is exit code 1', async (command) => {
   const more = command === 'approve' || command === 'undo' ? ['--by', 'ben'] : []
   const { code, stdout, stderr } = await run([command, 'nothing-here', ...more], 'default')
-  expect(stderr).toBe(
-    'error: there is no run `nothing-here`, or it has closed\n  help  Check the workflow id and the namespace.\n  code  run_not_found\n',
+  expect(stderr).toMatch(
+    /^error: there is no run `nothing-here`, or it has closed\n {2}help {2}Check the workflow id and the namespace\.\n {2}code {2}run_not_found\n {2}docs {2}\S*docs\/failures\/run_not_found\.md\n$/,
   )
   expect(stdout).toBe('')
   expect(code).toBe(1)
