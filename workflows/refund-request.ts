@@ -24,6 +24,7 @@ export const refundRequest = playbook(
     tools: [getOrder, getCustomer, getParcel, refund, reply],
     thoughts: [readClaim],
     businessKey: (request) => `${request.orderId}/${request.ticketId}`,
+    value: { of: getOrder, is: (order) => order.captured },
   },
   async (run, request) => {
     const order = await run.read(getOrder, { orderId: request.orderId })

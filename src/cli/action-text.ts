@@ -1,4 +1,5 @@
 import type { Action, Match } from '../contract/action.ts'
+import { amountText, needText, type Raise } from '../contract/raise.ts'
 import type { PendingApproval } from '../contract/run.ts'
 import { changeText, citationText, factTexts, matchText, shellWord } from '../contract/text.ts'
 import { plain } from './terminal.ts'
@@ -26,14 +27,22 @@ export const answerCommand = (
   flags: string,
 ): string => `countersign ${verb} ${shellWord(workflowId)} ${step} --digest ${actionDigest} --by <you>${flags}`
 
-/** An action that waits, as an approver has to see it. */
+/** Which limit would be raised, and why. */
+const raiseLines = (raise: Raise): readonly string[] => [
+  ...labelled('limit', [
+    `${raise.limit}: ${amountText(raise.limit, raise.from)} → ${amountText(raise.limit, raise.to)}`,
+  ]),
+  ...labelled('because', [needText(raise)]),
+]
+
+/** A question that waits, as an approver has to see it. */
 export const pendingLines = (pending: PendingApproval): readonly string[] => [
   plain(pending.describe),
   ...[
     `step      ${pending.step}`,
     `waits     for a person other than the requester, until ${moment(pending.deadline)}`,
-    ...actionLines(pending.action, pending.decision.matches),
-    `policy    ${pending.action.policyDigest}`,
+    ...(pending.about === 'action' ? actionLines(pending.action, pending.decision.matches) : raiseLines(pending.raise)),
+    `policy    ${(pending.about === 'action' ? pending.action : pending.raise).policyDigest}`,
     `digest    ${pending.actionDigest}`,
   ].map((line) => `  ${line}`),
 ]

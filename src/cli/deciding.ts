@@ -17,7 +17,7 @@ interface Options extends CommonOptions, JsonOption {
 export function defineDecision(command: Command, decision: Wish['decision']): void {
   withJson(withCommon(command))
     .argument('<id>', 'the workflow id')
-    .argument('[step]', 'the step, when several actions wait')
+    .argument('[step]', 'the step, when several questions wait')
     .requiredOption('--by <subject>', 'who decides', filled)
     .option('--digest <digest>', 'the action that you saw: nothing else is decided', digest)
     .option('--comment <text>', 'what stands beside the decision on the record')

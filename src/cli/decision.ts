@@ -38,7 +38,7 @@ export async function decide(
   let { step, digest: actionDigest } = wish
   if (step === undefined || actionDigest === undefined) {
     const pending = choose(await pendingOf(session, workflowId), wish)
-    if (!('action' in pending)) return pending
+    if ('accepted' in pending) return pending
     if (actionDigest === undefined && !(await confirmed(session, pending, wish))) return undefined
     step = pending.step
     actionDigest ??= pending.actionDigest
@@ -67,13 +67,13 @@ function choose(
   const matching = step === undefined ? pending : pending.filter((one) => one.step === step)
   const [first, ...others] = matching
   if (first === undefined) {
-    const message = step === undefined ? 'no action of the run waits' : `no action waits under the step \`${step}\``
+    const message = step === undefined ? 'nothing of the run waits' : `nothing waits under the step \`${step}\``
     return { accepted: false, code: 'decision_unknown_step', message, step: step ?? null }
   }
   if (others.length === 0) return first
   const steps = matching.map((one) => one.step).join(', ')
   throw new UsageError(
-    `several actions wait: ${steps}`,
+    `several questions wait: ${steps}`,
     `Name the step: countersign ${VERBS[decision]} ${workflowId} <step> …`,
   )
 }

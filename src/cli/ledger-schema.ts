@@ -8,6 +8,7 @@ const TABLES: Readonly<Record<keyof LedgerTables, true>> = {
   'countersign.policies': true,
   'countersign.runs': true,
   'countersign.effects': true,
+  'countersign.model_calls': true,
   'countersign.keys': true,
 }
 

@@ -11,6 +11,7 @@ export type {
   EffectStatus,
   Incident,
   PendingApproval,
+  Question,
   ResolveMessage,
   RunResult,
   RunStatus,
@@ -19,6 +20,7 @@ export type {
   TimelineEntry,
   UndoMessage,
 } from '../contract/run.ts'
+export type { Limit, Raise } from '../contract/raise.ts'
 export type { RunEnd, RunState } from '../contract/states.ts'
 export type { WorkerVersion } from '../contract/version.ts'
 export { CountersignClient, type ListOptions, type RequestOf, type StartOptions } from './client.ts'

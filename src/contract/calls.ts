@@ -1,7 +1,8 @@
 import type { LedgerEntry, Preview, UndoWarrant, Warrant } from './action.ts'
-import type { RunKey, StepResult } from './evidence.ts'
+import type { Evidence, RunKey, StepResult } from './evidence.ts'
 import type { Json } from './json.ts'
 import type { PromptRecord } from './prompt.ts'
+import type { ApprovedRaise } from './raise.ts'
 
 /** The argument of the local activity `countersign.openRun`. */
 export interface OpenRunCall {
@@ -20,8 +21,24 @@ export interface ReadCall {
 /** The argument of `model.think`. */
 export interface ThinkCall extends ReadCall {
   readonly thought: string
-  /** What the budget of the run has left; `null`: no cap. */
-  readonly remainingMicroUsd: number | null
+  /** The receipt that tells what the run is worth, where the policy gives it a higher cap for that. */
+  readonly value?: Evidence
+  /** The raises of the model budget that people approved, in order. */
+  readonly raises?: readonly ApprovedRaise[]
+}
+
+/** What a run has spent on models, over retries, resets and continuations, as the ledger has it. */
+export interface ModelSpend {
+  /** Settled, and set aside for calls of which nobody has told what they cost. */
+  readonly modelMicroUsd: number
+  /** Of settled calls. */
+  readonly inputTokens: number
+  readonly outputTokens: number
+}
+
+/** The argument of the local activity `countersign.spent`, which answers with a `ModelSpend`. */
+export interface SpentCall {
+  readonly runKey: RunKey
 }
 
 /** What calls of models used and cost: whole tokens, whole micro-dollars. */
@@ -37,6 +54,8 @@ export interface ThinkResult extends StepResult, Usage {
   readonly model: string
   /** `null`: plain code answered, and no prompt was made. */
   readonly prompt: PromptRecord | null
+  /** Of the run, after this attempt; it stands in the details of a failure too. Absent when no model was asked. */
+  readonly spent?: ModelSpend
 }
 
 /** The answer of a preview; `known`: the ledger has this very step already, so there is nothing to show. */

@@ -1,7 +1,9 @@
 import type { Evidence } from './evidence.ts'
 import type { Facts, FactDeclaration, FactTrust, FactValue } from './fact.ts'
 import { fail } from './failures.ts'
-import { isMoney } from './money.ts'
+import type { Json } from './json.ts'
+import { isMoney, type Money } from './money.ts'
+import type { PlaybookContract } from './playbook.ts'
 import type { WriteTool } from './tool.ts'
 
 /** What the cited evidence gives a tool: the outputs it needs by name, and what is wrong with the citations. */
@@ -92,5 +94,15 @@ export function contradictions(tool: WriteTool, input: unknown, evidence: readon
     return Array.isArray(against) ? against.map(String) : [`supports of \`${tool.name}\` returned no list`]
   } catch (error) {
     return [`supports of \`${tool.name}\` threw: ${String(error)}`]
+  }
+}
+
+/** What a run is worth, by the result of the read that its contract names; what cannot be told is no value. */
+export function valueOfRun(contract: PlaybookContract, output: Json): Money | undefined {
+  try {
+    const value: unknown = contract.value?.is(output)
+    return isMoney(value) ? value : undefined
+  } catch {
+    return undefined
   }
 }

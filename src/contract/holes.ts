@@ -142,6 +142,11 @@ export function playbookHoles(contract: PlaybookContract): readonly string[] {
       types.set(fact, type)
     }
   }
+  const { value } = contract
+  if (value !== undefined) {
+    if (value.of?.kind !== 'read' || !contract.tools.includes(value.of)) holes.push('value.of (a read that it lists)')
+    if (!hasMethod(value, 'is')) holes.push('value.is')
+  }
   const names = [...contract.tools, ...contract.thoughts].map(({ name }) => name)
   for (const name of names) {
     if (RESERVED.has(name) || /\.(preview|undo)$/.test(name)) holes.push(`${name}: name (reserved)`)

@@ -1,9 +1,10 @@
 import type { z } from 'zod'
 import type { FactDeclaration } from './fact.ts'
-import type { Thought, Tool } from './tool.ts'
+import type { Money } from './money.ts'
+import type { ReadTool, Thought, Tool } from './tool.ts'
 
 /** What a playbook may do and what it is asked: both sides, and the policy check, read it. */
-export interface PlaybookContract<R extends z.ZodType = z.ZodType> {
+export interface PlaybookContract<R extends z.ZodType = z.ZodType, V extends ReadTool = ReadTool> {
   /** The wire name: workflow type and `workflow` of the policy, such as `refund_request`. */
   readonly name: string
   /** What a person reads: `Refund request`. */
@@ -19,6 +20,15 @@ export interface PlaybookContract<R extends z.ZodType = z.ZodType> {
    * Default: a run is a case of its own.
    */
   businessKey?(request: z.output<R>): string
+  /**
+   * What a run is worth, for policies that give dear tasks higher caps: derived from a read and never stated. The first
+   * result of that read in a run counts. `undefined`, and another currency than US dollars: no value.
+   */
+  readonly value?: {
+    readonly of: V
+    /** Pure; run by the kernel and again by the host. Method syntax, as in tool contracts, is on purpose. */
+    is(output: z.output<V['output']>): Money | undefined
+  }
 }
 
 /** `refund_request` → `refund-request`: the name of the files of a playbook. */

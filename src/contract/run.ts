@@ -6,6 +6,7 @@ import type { Facts } from './fact.ts'
 import type { FailureCode } from './failures.ts'
 import type { Json } from './json.ts'
 import { personName, type Principal, principalClaim } from './principal.ts'
+import type { Raise } from './raise.ts'
 import type { RunEnd, RunState, WaitingFor } from './states.ts'
 
 /** The one argument of every playbook: who asks, and what for. Any SDK and Temporal's own CLI can send it. */
@@ -72,17 +73,23 @@ export interface RunResult {
   readonly undoUntil: string | null
 }
 
-/** An action that waits for people. */
-export interface PendingApproval {
+/** What people are asked about: an action, or a raise of a limit. */
+export type Question =
+  | { readonly about: 'action'; readonly action: Action; readonly decision: Decision }
+  | { readonly about: 'limit'; readonly raise: Raise }
+
+interface Asked {
   readonly step: string
   readonly describe: string
-  readonly action: Action
+  /** Of the action, or of the raise. */
   readonly actionDigest: Digest
-  readonly decision: Decision
   readonly askedAt: string
   /** ISO 8601, UTC; absolute, so that it survives resets and continue-as-new. */
   readonly deadline: string
 }
+
+/** A question that waits for people. */
+export type PendingApproval = Asked & Question
 
 /** An attempt to decide, accepted or not: all of them stay on the record. */
 export interface DecisionAttempt {

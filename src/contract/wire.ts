@@ -12,6 +12,7 @@ export const WIRE = {
     openRun: 'countersign.openRun',
     recall: 'countersign.recall',
     think: 'model.think',
+    spent: 'countersign.spent',
     /** Added to the name of a write tool. */
     preview: '.preview',
     undo: '.undo',

@@ -61,6 +61,28 @@ const migrations: Readonly<Record<string, Migration>> = {
           WHERE state IN ('claimed', 'done', 'unknown')`.execute(db)
     },
   },
+  '0003_model_calls': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.model_calls (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          run_key text NOT NULL REFERENCES countersign.runs,
+          run_id text NOT NULL,
+          step text NOT NULL,
+          attempt integer NOT NULL,
+          call integer NOT NULL,
+          what text NOT NULL,
+          reserved_micro_usd bigint NOT NULL CHECK (reserved_micro_usd >= 0),
+          micro_usd bigint CHECK (micro_usd >= 0),
+          input_tokens bigint CHECK (input_tokens >= 0),
+          output_tokens bigint CHECK (output_tokens >= 0),
+          reserved_at timestamptz NOT NULL DEFAULT now(),
+          settled_at timestamptz,
+          CHECK (num_nulls(micro_usd, input_tokens, output_tokens, settled_at) IN (0, 4))
+        )`.execute(db)
+      await sql`CREATE INDEX model_calls_of_run ON countersign.model_calls (run_key)`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

@@ -47,6 +47,23 @@ interface EffectTable {
   undone_at: Date | null
 }
 
+/** One row a call of a model: set aside before it is made, settled after it. Unsettled ones count in full. */
+interface ModelCallTable {
+  id: Generated<string>
+  run_key: string
+  run_id: string
+  step: string
+  attempt: number
+  call: number
+  what: string
+  reserved_micro_usd: number
+  micro_usd: number | null
+  input_tokens: number | null
+  output_tokens: number | null
+  reserved_at: Generated<Date>
+  settled_at: Date | null
+}
+
 /** The public keys of the hosts: receipts of the past stay verifiable. */
 interface KeyTable {
   key_id: string
@@ -59,5 +76,6 @@ export interface LedgerTables {
   'countersign.policies': PolicyTable
   'countersign.runs': RunTable
   'countersign.effects': EffectTable
+  'countersign.model_calls': ModelCallTable
   'countersign.keys': KeyTable
 }

@@ -43,16 +43,28 @@ export interface TrustDemand {
   readonly trust: Trust
 }
 
+/** Caps for runs of at least a value. */
+export interface ValueCaps extends Caps {
+  readonly atLeast: Money<'USD'>
+}
+
+/** `null`: no cap. */
+export interface Caps {
+  readonly modelBudgetMicroUsd: number | null
+  readonly maxToolCalls: number | null
+}
+
 /**
  * A policy as it was parsed: plain JSON, so that it stands in the history beside its text and both sides of
  * the sandbox decide by the same value.
  */
-export interface Policy {
+export interface Policy extends Caps {
   readonly workflow: string
-  /** `null`: no cap. */
-  readonly modelBudgetMicroUsd: number | null
-  readonly maxToolCalls: number | null
-  readonly budget: { readonly onExceeded: 'escalate' | 'refuse' }
+  readonly budget: {
+    readonly onExceeded: 'escalate' | 'refuse' | 'ask'
+    /** In ascending order, each with both caps; absent: the same caps whatever a run is worth. */
+    readonly byValue?: readonly ValueCaps[]
+  }
   readonly denyIf: readonly Trigger[]
   readonly requiresApprovalIf: readonly Trigger[]
   readonly trust: {

@@ -176,15 +176,20 @@ function checkApprovals(warrant: Warrant, principal: Principal): void {
   const [approval, ...others] = warrant.approvals
   if (approval === undefined) throw refuse('approval_invalid', 'the action was not approved')
   for (const one of [approval, ...others]) {
-    const wrong = whatIsWrong(one, warrant, principal)
-    if (wrong !== undefined) throw refuse('approval_invalid', `an approval by ${one.by} ${wrong}`)
+    const flaw = flawOf(one, warrant, principal)
+    if (flaw !== undefined) throw refuse('approval_invalid', `an approval by ${one.by} ${flaw}`)
   }
 }
 
-function whatIsWrong(approval: Approval, warrant: Warrant, principal: Principal): string | undefined {
+/** What keeps an approval from being one of what was asked; `undefined`: nothing. */
+export function flawOf(
+  approval: Approval,
+  asked: { readonly step: string; readonly actionDigest: Digest },
+  principal: Principal,
+): string | undefined {
   if (approval.decision !== 'approve') return 'is none'
-  if (approval.actionDigest !== warrant.actionDigest) return 'is of another action'
-  if (approval.step !== warrant.step) return 'is of another step'
+  if (approval.actionDigest !== asked.actionDigest) return 'is of another action'
+  if (approval.step !== asked.step) return 'is of another step'
   if (samePerson(principal, approval.by)) return 'is by the requester'
   return undefined
 }

@@ -2,10 +2,12 @@ import { Context } from '@temporalio/activity'
 import { z } from 'zod'
 import type { LedgerEntry, Preview, UndoWarrant, Warrant } from '../contract/action.ts'
 import type {
+  ModelSpend,
   OpenRunCall,
   PreviewResult,
   ReadCall,
   RecallCall,
+  SpentCall,
   ThinkCall,
   ThinkResult,
   UndoCall,
@@ -23,15 +25,17 @@ import type { HostKey } from '../identity/host-key.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { effectsOf, findEffect } from '../ledger/effects.ts'
 import { findKey } from '../ledger/keys.ts'
+import { modelSpendOf } from '../ledger/model-calls.ts'
 import { policyText } from '../ledger/policies.ts'
 import { findRun, insertRun, type RunRow } from '../ledger/runs.ts'
 import { parsePolicy } from '../policy/load/index.ts'
 import type { OpenedRun, Policy } from '../policy/types.ts'
 import type { ReadImplementation, Thinker, WriteImplementation } from '../tools/implementation.ts'
+import { modelCapOf } from './cap.ts'
 import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } from './guard.ts'
-import { checked, undoWarrantOf, warrantOf } from './messages.ts'
+import { checked, checkedThink, undoWarrantOf, warrantOf } from './messages.ts'
 import type { Registry } from './registry.ts'
-import { meterOf } from './spend.ts'
+import { meterOf, type RunMeter, withSpent } from './spend.ts'
 import { parseStart } from './start.ts'
 import { attested, parseInput, parseOutput, typed } from './steps.ts'
 import { executeOnce, toolCall, undoOnce } from './writes.ts'
@@ -56,7 +60,8 @@ export function activitiesOf(options: HostOptions): Record<string, Activity> {
   const activities: Record<string, Activity> = {
     [WIRE.activities.openRun]: (call: OpenRunCall) => host.openRun(checked(call)),
     [WIRE.activities.recall]: (call: RecallCall) => host.recall(checked(call)),
-    [WIRE.activities.think]: (call: ThinkCall) => host.think(checked(call)),
+    [WIRE.activities.spent]: (call: SpentCall) => host.spent(checked(call)),
+    [WIRE.activities.think]: (call: ThinkCall) => host.think(checkedThink(call)),
     // Temporal retries an unknown activity type for ever; this one says no.
     default: () =>
       Promise.reject(fail('activity_unknown', `this worker has no tool \`${Context.current().info.activityType}\``)),
@@ -159,6 +164,11 @@ class Host {
     return entry === undefined ? [] : [entry]
   }
 
+  async spent({ runKey }: SpentCall): Promise<ModelSpend> {
+    await this.#checkCaller(runKey, null)
+    return await modelSpendOf(this.#options.db, runKey)
+  }
+
   async read(how: ReadImplementation, { runKey, step, input: raw }: ReadCall): Promise<StepResult> {
     const { contract } = how
     const mark = await this.#checkCaller(runKey, step, contract)
@@ -171,10 +181,30 @@ class Host {
   }
 
   async think(call: ThinkCall): Promise<ThinkResult> {
-    const { runKey, step, remainingMicroUsd } = call
+    const { runKey, step } = call
     const thought = this.#options.registry.thoughts.get(call.thought)
     if (thought === undefined) throw fail('activity_unknown', `this worker has no thought \`${call.thought}\``)
     const mark = await this.#checkCaller(runKey, step, thought)
+    const meter = this.#meter(call)
+    try {
+      const result = await this.#answer(thought, call, meter)
+      const spent = await meter.spent()
+      return { ...result, ...mark, ...(spent === undefined ? {} : { spent }) }
+    } catch (error) {
+      throw await withSpent(error, meter)
+    }
+  }
+
+  #meter(call: ThinkCall): RunMeter {
+    const { info } = Context.current()
+    const at = playbookAt(info, this.#options.registry.playbooks)
+    const { runKey, step } = call
+    const attempt = { runKey, runId: at.runId, step, attempt: info.attempt }
+    return meterOf(this.#options.db, attempt, () => modelCapOf(call, at, this.#stores))
+  }
+
+  async #answer(thought: Thought, call: ThinkCall, meter: RunMeter): Promise<ThinkResult> {
+    const { runKey, step } = call
     const input = parseInput(thought, call.input)
     const context = Context.current()
     // The run was opened on a host without this model: a local attempt is cut off while the model still writes.
@@ -182,7 +212,7 @@ class Host {
       throw fail('model_unavailable', `a model answers \`${thought.name}\` here, which is no local activity`)
     }
     const { output: raw, ...said } = await this.#options.thinker.think(thought, input, {
-      meter: meterOf(remainingMicroUsd),
+      meter,
       signal: context.cancellationSignal,
       heartbeat: () => context.heartbeat(),
     })
@@ -203,7 +233,7 @@ class Host {
       kind: 'model',
       reference: `${thought.name} by ${said.model}`,
     })
-    return { ...result, ...said, ...mark }
+    return { ...result, ...said }
   }
 
   async preview(how: WriteImplementation, { runKey, step, input: raw }: ReadCall): Promise<PreviewResult> {

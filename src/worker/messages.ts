@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { UndoWarrant, Warrant } from '../contract/action.ts'
+import type { ThinkCall } from '../contract/calls.ts'
 import { type Digest, isDigest } from '../contract/digest.ts'
 import type { RunKey } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
@@ -38,6 +39,8 @@ const approval = z.looseObject({
   at: text,
 })
 
+const evidence = z.strictObject({ receipt, output: json })
+
 const warrant = z.strictObject({
   ...warrantHead,
   kind: z.literal('act'),
@@ -47,7 +50,7 @@ const warrant = z.strictObject({
   actionDigest: digest,
   facts: z.record(z.string(), json),
   trust: z.record(z.string(), text),
-  evidence: z.array(z.strictObject({ receipt, output: json })),
+  evidence: z.array(evidence),
   decision: z.strictObject({ effect: text, matches: z.array(z.looseObject({ rule: text })) }),
   approvals: z.array(approval),
   changes: z.array(z.looseObject({ record: z.string() })),
@@ -92,8 +95,30 @@ export function undoWarrantOf(message: unknown): UndoWarrant {
 const call = z.looseObject({ runKey })
 
 /** A call that names a run; fails with `request_invalid`. */
-export function checked<C>(message: C): C {
-  const parsed = call.safeParse(message)
+export const checked = <C>(message: C): C => shaped(message, call)
+
+const raise = z.strictObject({
+  runKey,
+  step: text,
+  limit: text,
+  from: z.int(),
+  to: z.int(),
+  used: z.int(),
+  neededBy: text,
+  needs: z.int(),
+  policyDigest: digest,
+})
+const thinkCall = z.looseObject({
+  runKey,
+  value: evidence.optional(),
+  raises: z.array(z.strictObject({ raise, approval })).max(1_000).optional(),
+})
+
+/** A call of `model.think`; fails with `request_invalid`. */
+export const checkedThink = (message: ThinkCall): ThinkCall => shaped(message, thinkCall)
+
+function shaped<C>(message: C, schema: z.ZodType): C {
+  const parsed = schema.safeParse(message)
   if (parsed.success) return message
   throw fail('request_invalid', `the call: ${firstIssue(parsed.error)}`)
 }

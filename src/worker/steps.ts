@@ -6,7 +6,7 @@ import { fail, type FailureCode, isFailureCode } from '../contract/failures.ts'
 import { inputDigestOf } from '../contract/action.ts'
 import { firstIssue } from '../contract/issue.ts'
 import { MAX_LOCAL_RESULT_BYTES, MAX_RESULT_BYTES } from '../contract/limits.ts'
-import type { Json } from '../contract/json.ts'
+import type { Json, JsonObject } from '../contract/json.ts'
 import { textOf } from '../contract/text.ts'
 import type { Thought, Tool } from '../contract/tool.ts'
 import { type HostKey } from '../identity/host-key.ts'
@@ -108,9 +108,15 @@ export function typed(error: unknown): unknown {
   return withoutStack(fail('tool_threw', textOf(error)))
 }
 
+/** The same failure with more in its details. */
+export const withDetails = (failure: ApplicationFailure, more: JsonObject): ApplicationFailure => {
+  const first: unknown = failure.details?.[0]
+  return withoutStack(failure, [{ ...(typeof first === 'object' ? first : {}), ...more }])
+}
+
 /** A typed failure says what it is; its stack would only put paths of this machine into the history. */
-function withoutStack(failure: ApplicationFailure): ApplicationFailure {
-  const { type, message, nonRetryable, details, category, nextRetryDelay } = failure
+function withoutStack(failure: ApplicationFailure, details = failure.details): ApplicationFailure {
+  const { type, message, nonRetryable, category, nextRetryDelay } = failure
   const bare = ApplicationFailure.create({
     ...(type === undefined || type === null ? {} : { type }),
     message: message.toWellFormed(),

@@ -125,7 +125,7 @@ test('without a digest the action is shown; off a terminal nothing is decided wi
     because: { code: 'approval_rejected', by: 'ben@acme.example' },
   })
   const late = await run('approve', workflowId, '--by', 'ben@acme.example', '--yes')
-  expect(late).toMatchObject({ code: 3, stderr: expect.stringContaining('refused: no action of the run waits\n') })
+  expect(late).toMatchObject({ code: 3, stderr: expect.stringContaining('refused: nothing of the run waits\n') })
 })
 
 test('a completed run is not cancelled but undone, and a closed run is still shown', async () => {

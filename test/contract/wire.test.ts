@@ -12,6 +12,7 @@ test('the names that stand in histories do not change', () => {
       openRun: 'countersign.openRun',
       recall: 'countersign.recall',
       think: 'model.think',
+      spent: 'countersign.spent',
       preview: '.preview',
       undo: '.undo',
     },

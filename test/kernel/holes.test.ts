@@ -170,6 +170,17 @@ test.for([
     'undo',
     contractWith("{ ...plain, tools: [look, { ...pay, reversibility: 'irreversible' }] }"),
   ],
+  [
+    'a value of a read that it does not list',
+    'value.of (a read that it lists)',
+    contractWith('{ ...plain, tools: [], value: { of: look, is: () => undefined } }'),
+  ],
+  [
+    'a value of a write',
+    'value.of (a read that it lists)',
+    contractWith('{ ...plain, value: { of: pay, is: () => undefined } }'),
+  ],
+  ['a value that nothing derives', 'value.is', contractWith('{ ...plain, value: { of: look } }')],
 ] as const)('%s stops the worker', async ([name, said, twist]) => {
   const refusal = await refusalOf({ workflows: await workflowsWith(name, twist) })
   expect(refusal).toMatchObject({ code: 'contract_incomplete', message: expect.stringContaining(said) })

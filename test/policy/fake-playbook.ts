@@ -60,7 +60,11 @@ const contract = (name: string, tools: PlaybookContract['tools']): PlaybookContr
   thoughts: [],
 })
 
-export const refundRequest = contract('refund_request', [look, pay, note])
+/** The one that derives a value of its runs. */
+export const refundRequest: PlaybookContract = {
+  ...contract('refund_request', [look, pay, note]),
+  value: { of: look, is: () => undefined },
+}
 export const orderChange = contract('order_change', [look, note])
 /** Nothing to decide on. */
 export const statusReport = contract('status_report', [look])

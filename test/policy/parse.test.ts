@@ -92,6 +92,29 @@ describe('a policy', () => {
     expect(policy.audit).toEqual({ logLevel: 'standard', export: null })
   })
 
+  test('an entry by value has the caps of what holds below it where it gives none', () => {
+    const caps = 'model_budget_usd: 0.2\nmax_tool_calls: 5\nbudget:\n  on_exceeded: ask\n  by_value:\n'
+    const entries = [
+      '{at_least_usd: 0.01, max_tool_calls: 6}',
+      '{at_least_usd: 500, model_budget_usd: 1}',
+      '{model_budget_usd: 1.000001, at_least_usd: 1000.50, max_tool_calls: 1000000}',
+    ]
+    const { budget } = policyIn(caps + entries.map((entry) => `    - ${entry}\n`).join(''))
+    expect(budget).toEqual({
+      onExceeded: 'ask',
+      byValue: [
+        { atLeast: usd(1), modelBudgetMicroUsd: 200_000, maxToolCalls: 6 },
+        { atLeast: usd(50_000), modelBudgetMicroUsd: 1_000_000, maxToolCalls: 6 },
+        { atLeast: usd(100_050), modelBudgetMicroUsd: 1_000_001, maxToolCalls: 1_000_000 },
+      ],
+    })
+  })
+
+  test('an entry leaves a cap alone that the policy does not have', () => {
+    const { budget } = policyIn('max_tool_calls: 0\nbudget: {by_value: [{at_least_usd: 1, max_tool_calls: 1}]}')
+    expect(budget.byValue).toEqual([{ atLeast: usd(100), modelBudgetMicroUsd: null, maxToolCalls: 1 }])
+  })
+
   test('the window of a rollback that is off is zero', () => {
     expect(policyIn('rollback: {enabled: false, window_minutes: 30}').rollback).toEqual({
       enabled: false,

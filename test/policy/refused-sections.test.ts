@@ -9,13 +9,13 @@ const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
   [
     'a misspelled choice',
     `${W}budget: {on_exceeded: escalte}\n`,
-    'p.yaml:2:23 `budget.on_exceeded` must be one of `escalate`, `refuse`, got `escalte`.',
+    'p.yaml:2:23 `budget.on_exceeded` must be one of `escalate`, `refuse`, `ask`, got `escalte`.',
     '  did you mean `escalate`?',
   ],
   [
     '`no` is text',
     `${W}budget: {on_exceeded: no}\n`,
-    'p.yaml:2:23 `budget.on_exceeded` must be one of `escalate`, `refuse`, got `no`.',
+    'p.yaml:2:23 `budget.on_exceeded` must be one of `escalate`, `refuse`, `ask`, got `no`.',
     '  write one of them.',
   ],
   [

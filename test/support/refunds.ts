@@ -30,12 +30,16 @@ export async function startRefund(
   return { run, order }
 }
 
-/** The action that a run waits with; `except` is the digest of one that was shown before. */
-export const pendingOf = (run: RunHandle, except?: string): Promise<PendingApproval> =>
-  until(`an action of ${run.workflowId} that waits`, async () => {
+type Waiting<A extends PendingApproval['about']> = Extract<PendingApproval, { readonly about: A }>
+
+/** The question that a run waits with; `except` is the digest of one that was shown before. */
+const questionOf = <A extends PendingApproval['about']>(about: A, run: RunHandle, except?: string) =>
+  until(`a question of ${run.workflowId} about an ${about}`, async () => {
     const [pending] = (await run.status()).pending
-    return pending?.actionDigest === except ? undefined : pending
+    return pending?.about !== about || pending.actionDigest === except ? undefined : (pending as Waiting<A>)
   })
+export const pendingOf = (run: RunHandle, except?: string) => questionOf('action', run, except)
+export const pendingLimitOf = (run: RunHandle, except?: string) => questionOf('limit', run, except)
 
 /** What somebody else than the requester sends to approve. */
 export const approvalOf = ({ step, actionDigest }: PendingApproval, by = APPROVER) =>

@@ -2,7 +2,9 @@ import {
   ActivityFailure,
   ApplicationFailure,
   condition,
+  defineSignal,
   defineUpdate,
+  makeContinueAsNewFunc,
   proxyActivities,
   proxyLocalActivities,
   setHandler,
@@ -25,6 +27,8 @@ export type Told =
   | { readonly ok: false; readonly code: string; readonly message: string; readonly final: boolean }
 
 export const tell = defineUpdate<Told, [Call]>('tell')
+/** Lets a puppet go on as a new run of its chain, without arguments. */
+export const goOn = defineSignal('goOn')
 
 type Activities = Record<string, (...args: readonly unknown[]) => Promise<unknown>>
 
@@ -54,6 +58,11 @@ async function call({ type, args, id, local = false, taskQueue }: Call): Promise
 
 /** Workflow code without a kernel: it makes the calls that it is told to make, for as long as the server runs. */
 export async function puppet(): Promise<void> {
+  let isOver = false
   setHandler(tell, call)
-  await condition(() => false)
+  setHandler(goOn, () => {
+    isOver = true
+  })
+  await condition(() => isOver)
+  await makeContinueAsNewFunc<() => Promise<void>>()()
 }

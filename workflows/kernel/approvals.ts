@@ -1,12 +1,13 @@
 import { condition, log } from '@temporalio/workflow'
-import { type Action, actionDigestOf, type Approval, decideMessage, type Decision } from '../../src/contract/action.ts'
+import { actionDigestOf, type Approval, decideMessage } from '../../src/contract/action.ts'
 import type { FailureCode } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
-import type { Answer, PendingApproval } from '../../src/contract/run.ts'
+import type { Answer, PendingApproval, Question } from '../../src/contract/run.ts'
 import { samePerson } from '../../src/contract/principal.ts'
+import { raiseDigestOf } from '../../src/contract/raise.ts'
 import { type Board, now } from './board.ts'
 
-/** An action that waits for a person, and the person's decision once there is one. */
+/** A question that waits for a person, and the person's decision once there is one. */
 interface Ask {
   readonly pending: PendingApproval
   approval: Approval | null
@@ -27,35 +28,29 @@ export class Approvals {
   }
 
   /**
-   * Shows an action to people and waits for one of them, until the deadline. `null`: nobody decided in time.
-   * Throws `CancelledFailure` when the run is cancelled meanwhile.
+   * Shows an action or a raise to people and waits for one of them, until the deadline. `null`: nobody decided in
+   * time. Throws `CancelledFailure` when the run is cancelled meanwhile.
    */
-  async ask(action: Action, describe: string, decision: Decision, expiresMinutes: number): Promise<Approval | null> {
+  async ask(question: Question, describe: string, expiresMinutes: number): Promise<Approval | null> {
     const waitMs = expiresMinutes * 60_000
+    const [{ step }, actionDigest] =
+      question.about === 'action'
+        ? [question.action, actionDigestOf(question.action)]
+        : [question.raise, raiseDigestOf(question.raise)]
+    const deadline = new Date(Date.now() + waitMs).toISOString()
     const ask: Ask = {
-      pending: {
-        step: action.step,
-        describe,
-        action,
-        actionDigest: actionDigestOf(action),
-        decision,
-        askedAt: now(),
-        deadline: new Date(Date.now() + waitMs).toISOString(),
-      },
+      pending: { ...question, step, describe, actionDigest, askedAt: now(), deadline },
       approval: null,
       open: true,
     }
-    this.#asks.set(action.step, ask)
+    this.#asks.set(step, ask)
     this.#board.pending.push(ask.pending)
     this.#board.reflectWaiting()
-    this.#board.note('ask', `asks for approval: ${describe}`, action.step)
+    this.#board.note('ask', `asks for approval: ${describe}`, step)
     this.#board.flush()
-    const { actionDigest: digest, deadline } = ask.pending
-    log.info('waiting for approval', { step: action.step, digest, deadline })
+    log.info('waiting for approval', { step, digest: actionDigest, deadline })
     try {
-      await condition(() => ask.approval !== null, waitMs, {
-        summary: `approval of ${action.step}, until its deadline`,
-      })
+      await condition(() => ask.approval !== null, waitMs, { summary: `approval of ${step}, until its deadline` })
     } finally {
       ask.open = false
       this.#board.pending.splice(this.#board.pending.indexOf(ask.pending), 1)
@@ -80,7 +75,7 @@ export class Approvals {
     const message = parsed.data
     const ask = this.#asks.get(message.step)
     if (ask === undefined) {
-      return refuse('decision_unknown_step', `no action waits under the step \`${message.step}\``)
+      return refuse('decision_unknown_step', `nothing waits under the step \`${message.step}\``)
     }
     if (ask.approval !== null) {
       return refuse('decision_already_made', `${ask.approval.by} decided \`${message.step}\` already`)

@@ -85,11 +85,12 @@ export class Board {
     this.waitingFor = waitingFor
   }
 
-  /** Blocked while something waits for a person, an incident before an approval; then again what it was before. */
+  /** Blocked while something waits for a person: an incident before an action before a limit; then again what it was before. */
   reflectWaiting(): void {
     if (this.state !== 'blocked') this.#before = this.state
     if (this.incidents.length > 0) this.enter('blocked', 'incident')
-    else if (this.pending.length > 0) this.enter('blocked', 'approval')
+    else if (this.pending.some(({ about }) => about === 'action')) this.enter('blocked', 'approval')
+    else if (this.pending.length > 0) this.enter('blocked', 'limit')
     else this.enter(this.#before)
   }
 

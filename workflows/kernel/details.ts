@@ -1,5 +1,6 @@
 import { changeText, citationText, factTexts, matchText, shellWord } from '../../src/contract/text.ts'
 import { formatMicroUsd } from '../../src/contract/money.ts'
+import { needText } from '../../src/contract/raise.ts'
 import type { PendingApproval, RunStatus } from '../../src/contract/run.ts'
 
 /** What a model or a person wrote must not become Markdown that lies to an operator. */
@@ -22,16 +23,23 @@ function question(workflowId: string, ask: PendingApproval): string[] {
     '',
     `**${plain(ask.describe)}** (step ${plain(ask.step)})`,
     '',
-    ...ask.decision.matches.map((match) => `- because ${plain(matchText(match))}`),
-    ...factTexts(ask.action).map((fact) => `- with ${plain(fact)}`),
-    ...ask.action.changes.map((change) => `- would change ${plain(changeText(change))}`),
-    ...ask.action.evidence.map((citation) => `- rests on ${plain(citationText(citation))}`),
+    ...reasons(ask),
     '',
     'Answer with one of',
     '',
     command('approve'),
     command('reject'),
     '',
+  ]
+}
+
+function reasons(ask: PendingApproval): string[] {
+  if (ask.about === 'limit') return [`- because ${plain(needText(ask.raise))}`]
+  return [
+    ...ask.decision.matches.map((match) => `- because ${plain(matchText(match))}`),
+    ...factTexts(ask.action).map((fact) => `- with ${plain(fact)}`),
+    ...ask.action.changes.map((change) => `- would change ${plain(changeText(change))}`),
+    ...ask.action.evidence.map((citation) => `- rests on ${plain(citationText(citation))}`),
   ]
 }
 

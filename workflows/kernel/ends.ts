@@ -1,3 +1,4 @@
+import type { Approval } from '../../src/contract/action.ts'
 import type { Case } from '../../src/contract/run.ts'
 import type { RunEnd } from '../../src/contract/states.ts'
 import { type FailureCode, failureOf } from '../../src/contract/failures.ts'
@@ -46,6 +47,24 @@ export const endWith = (
 /** The state that a policy's word for it leads to. */
 export const endState = (how: 'escalate' | 'refuse'): 'escalated' | 'refused' =>
   how === 'escalate' ? 'escalated' : 'refused'
+
+/** What the answer to a question comes to: the approval, or the end of the run. */
+export function approvalOrEnd(
+  approval: Approval | null,
+  describe: string,
+  onTimeout: 'escalate' | 'refuse',
+  why: Partial<Pick<Case, 'facts' | 'action' | 'rules'>> = {},
+): Approval | End {
+  if (approval === null) {
+    return endWith(endState(onTimeout), 'approval_timed_out', `nobody decided on \`${describe}\` in time`, why)
+  }
+  if (approval.decision === 'approve') return approval
+  const { by, comment } = approval
+  // Where the case shows an action, it says to what.
+  const to = why.action === undefined ? ` to \`${describe}\`` : ''
+  const message = `${by} said no${to}${comment === '' ? '' : `: ${comment}`}`
+  return endWith('refused', 'approval_rejected', message, { ...why, by })
+}
 
 /** What an error thrown through the playbook means. A plain throw is the playbook's failure, never a wedged task. */
 export function endOf(error: unknown): End {

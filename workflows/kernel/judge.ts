@@ -7,8 +7,8 @@ import type { Json } from '../../src/contract/json.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import type { Tool, WriteTool } from '../../src/contract/tool.ts'
 import { decide } from '../../src/policy/decide/index.ts'
-import type { OpenedRun, Policy } from '../../src/policy/types.ts'
-import { type End, endState, endWith } from './ends.ts'
+import type { OpenedRun } from '../../src/policy/types.ts'
+import { type End, endWith } from './ends.ts'
 
 /** One action on its way through the kernel. */
 export interface Attempt {
@@ -24,7 +24,7 @@ export interface Ruling {
   readonly facts: Facts
 }
 
-/** What budget, evidence and policy say of one action: do it, ask first, or end the run. */
+/** What evidence and policy say of one action: do it, ask first, or end the run. */
 export type Verdict = ({ readonly kind: 'go' | 'ask' } & Ruling) | { readonly kind: 'end'; readonly end: End }
 
 export const isListed = (contract: PlaybookContract, tool: Tool): boolean =>
@@ -32,13 +32,6 @@ export const isListed = (contract: PlaybookContract, tool: Tool): boolean =>
 
 export const notListed = (tool: Tool): End =>
   endWith('refused', 'tool_not_listed', `the playbook does not list \`${tool.name}\``)
-
-export const overToolBudget = (policy: Policy): End =>
-  endWith(
-    endState(policy.budget.onExceeded),
-    'tool_budget_exceeded',
-    `the policy allows ${policy.maxToolCalls} tool calls, and the run needs another one`,
-  )
 
 /** The action as it is shown to people, once a preview told what it would change. */
 export const actionOf = (
@@ -62,11 +55,10 @@ export const actionOf = (
 const no = (end: End): Verdict => ({ kind: 'end', end })
 
 /** Judges an action. Pure, so that replaying the history proves each decision again. */
-export function judge(contract: PlaybookContract, opened: OpenedRun, attempt: Attempt, withinBudget: boolean): Verdict {
+export function judge(contract: PlaybookContract, opened: OpenedRun, attempt: Attempt): Verdict {
   const { policy } = opened
   const { step, tool, input, evidence } = attempt
   if (!isListed(contract, tool)) return no(notListed(tool))
-  if (!withinBudget) return no(overToolBudget(policy))
   const missing = missingEvidence(tool, evidence, policy.audit.logLevel === 'evidence')
   if (missing.length > 0) {
     return no(endWith('escalated', 'evidence_missing', `\`${step}\` does not cite ${missing.join(', ')}`))

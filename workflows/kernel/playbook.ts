@@ -21,6 +21,7 @@ import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import { type Answer, type RunResult, type RunStatus, type StartMessage, undoMessage } from '../../src/contract/run.ts'
 import type { RunEnd } from '../../src/contract/states.ts'
 import { textOf } from '../../src/contract/text.ts'
+import type { ReadTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import { Approvals } from './approvals.ts'
@@ -51,8 +52,8 @@ export interface Playbook<R extends z.ZodType = z.ZodType> {
  * outcome.
  * What it throws ends the run as `failed`, or `reverted` when there was something to compensate.
  */
-export function playbook<R extends z.ZodType>(
-  contract: PlaybookContract<R>,
+export function playbook<R extends z.ZodType, V extends ReadTool>(
+  contract: PlaybookContract<R, V>,
   body: (run: Run, request: z.output<R>) => Promise<unknown>,
 ): Playbook<R> {
   const workflow = async (start: StartMessage): Promise<RunResult> =>

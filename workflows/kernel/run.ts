@@ -22,9 +22,10 @@ import { WIRE } from '../../src/contract/wire.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import type { Approvals } from './approvals.ts'
 import { type Board, now } from './board.ts'
+import { Budget } from './budget.ts'
 import { type Dispatcher, hostOptions, stepOptions } from './dispatch.ts'
-import { type End, endOf, EndOfRun, endState, endWith } from './ends.ts'
-import { actionOf, type Attempt, isListed, judge, notListed, overToolBudget, type Ruling } from './judge.ts'
+import { approvalOrEnd, type End, endOf, EndOfRun, endWith } from './ends.ts'
+import { actionOf, type Attempt, isListed, judge, notListed, type Ruling } from './judge.ts'
 import type { Saga } from './saga.ts'
 import { type StepName, Steps } from './steps.ts'
 
@@ -69,6 +70,7 @@ export class KernelRun implements Run {
   readonly #approvals: Approvals
   readonly #saga: Saga
   readonly #dispatcher: Dispatcher
+  readonly #budget: Budget
   readonly #steps = new Steps()
   #plan: string | null = null
   #end: End | undefined
@@ -96,6 +98,8 @@ export class KernelRun implements Run {
     this.#approvals = parts.approvals
     this.#saga = parts.saga
     this.#dispatcher = parts.dispatcher
+    const end = (): End | undefined => this.#end
+    this.#budget = new Budget(opened, contract, { ...parts, end, ends: (decided) => this.#ends(decided) })
     this.ended.catch(() => {})
   }
 
@@ -117,16 +121,19 @@ export class KernelRun implements Run {
   /** Waits until no step is under way: effects in flight must be known before anything is undone. */
   async settle(): Promise<void> {
     if (this.#underWay > 0) await condition(() => this.#underWay === 0)
+    if (this.#budget.isUntold) await this.#budget.askLedger()
   }
 
   read<T extends ReadTool>(tool: T, input: z.input<T['input']>, name: StepName = {}): Promise<z.output<T['output']>> {
     return this.#track(async () => {
       const step = this.#steps.next(tool.name, name)
       const call = { runKey: this.key, step, input: this.#parse(tool, input) }
-      this.#mayCall(tool)
+      if (!isListed(this.#contract, tool)) throw this.#ends(notListed(tool))
+      if (!this.#budget.countToolCall()) await this.#budget.admitToolCall(step)
       const options = stepOptions(tool, step, tool.title)
       const result = await this.#dispatcher.read<StepResult>(tool.name, tool.local, call, options)
       this.#board.note('read', `${tool.title}: ${result.receipt.reference}`, step)
+      this.#budget.see(tool, result)
       return this.#steps.keep(result) as z.output<T['output']>
     })
   }
@@ -142,7 +149,7 @@ export class KernelRun implements Run {
       }
       const step = this.#steps.next(thought.name, name)
       const asked = this.#parse(thought, input)
-      // One after the other, so that each knows what the others have spent.
+      // One after the other, so that none is refused for what is only set aside for another.
       const mine = this.#thinking.then(() => this.#think(thought, step, asked))
       this.#thinking = mine.catch(() => {})
       return this.#steps.keep(await mine) as z.output<T['output']>
@@ -150,25 +157,20 @@ export class KernelRun implements Run {
   }
 
   async #think(thought: Thought, step: string, input: Json): Promise<ThinkResult> {
-    const cap = this.#opened.policy.modelBudgetMicroUsd
-    const spent = this.#board.spend.modelMicroUsd
-    if (cap !== null && spent > cap) throw this.#overModelBudget(cap)
-    const remainingMicroUsd = cap === null ? null : cap - spent
-    const call: ThinkCall = { runKey: this.key, step, thought: thought.name, input, remainingMicroUsd }
     const options = stepOptions(thought, step, `${thought.title} (${thought.role})`)
-    const isLocal = this.#opened.plainThoughts.includes(thought.name)
-    try {
-      const result = await this.#dispatcher.read<ThinkResult>(WIRE.activities.think, isLocal, call, options)
-      this.#spend(result)
-      const version = result.prompt?.version
-      const how = version === undefined ? '' : `, prompt ${version}`
-      this.#board.note('think', `${thought.title}: ${result.model}${how}, ${formatMicroUsd(result.microUsd)}`, step)
-      return result
-    } catch (error) {
-      const failure = failureOf(error)
-      if (failure !== undefined) this.#spend(failure.details)
-      if (failure?.code === 'model_budget_exceeded' && cap !== null) throw this.#overModelBudget(cap)
-      throw error
+    const isPlain = this.#opened.plainThoughts.includes(thought.name)
+    for (;;) {
+      const call: ThinkCall = { runKey: this.key, step, thought: thought.name, input, ...this.#budget.shown }
+      try {
+        const result = await this.#dispatcher.read<ThinkResult>(WIRE.activities.think, isPlain, call, options)
+        this.#budget.spent(result)
+        const version = result.prompt?.version
+        const how = version === undefined ? '' : `, prompt ${version}`
+        this.#board.note('think', `${thought.title}: ${result.model}${how}, ${formatMicroUsd(result.microUsd)}`, step)
+        return result
+      } catch (error) {
+        await this.#budget.failed(step, isPlain, error)
+      }
     }
   }
 
@@ -180,7 +182,7 @@ export class KernelRun implements Run {
   act<T extends WriteTool>(tool: T, input: z.input<T['input']>, how: Proposal): Promise<z.output<T['output']>> {
     return this.#track(async () => {
       const step = this.#steps.next(tool.name, how)
-      const withinBudget = this.#countToolCall()
+      const isWithinBudget = this.#budget.countToolCall()
       if (how.refuse !== undefined) {
         const said = endWith('refused', 'refused_by_playbook', how.refuse)
         return this.#steps.keep(await this.#knownOr(step, () => this.#ends(said))) as z.output<T['output']>
@@ -192,7 +194,7 @@ export class KernelRun implements Run {
         // After a reset the world shows what this very step did, and its input may make no sense any more.
         return this.#steps.keep(await this.#knownOr(step, () => error)) as z.output<T['output']>
       }
-      return this.#steps.keep(await this.#perform(attempt, withinBudget)) as z.output<T['output']>
+      return this.#steps.keep(await this.#perform(attempt, isWithinBudget)) as z.output<T['output']>
     })
   }
 
@@ -205,9 +207,15 @@ export class KernelRun implements Run {
   }
 
   /** Decides, asks, warrants and executes; shows the action again when the world moved under it. */
-  async #perform(attempt: Attempt, withinBudget: boolean): Promise<StepResult> {
+  async #perform(attempt: Attempt, isWithinBudget: boolean): Promise<StepResult> {
+    if (!isWithinBudget && isListed(this.#contract, attempt.tool)) {
+      // After a reset this very step may be done: then nothing more is needed.
+      const known = await this.#recall(attempt.step)
+      if (known !== undefined) return known
+      await this.#budget.admitToolCall(attempt.step)
+    }
     for (let round = 1; ; round++) {
-      const verdict = judge(this.#contract, this.#opened, attempt, withinBudget)
+      const verdict = judge(this.#contract, this.#opened, attempt)
       if (verdict.kind === 'end') {
         // After a reset the no may rest on what this very step did: the ledger is asked before anybody is told it.
         return await this.#knownOr(attempt.step, () => this.#ends(verdict.end))
@@ -255,17 +263,11 @@ export class KernelRun implements Run {
     }
     const { preview } = previewed
     const action = actionOf(attempt, facts, this.#opened, preview)
-    const approval = await this.#approvals.ask(action, tool.describe(input), decision, approvals.expiresMinutes)
+    const describe = tool.describe(input)
+    const answer = await this.#approvals.ask({ about: 'action', action, decision }, describe, approvals.expiresMinutes)
     const why = { facts, action, rules: decision.matches }
-    if (approval === null) {
-      const message = `nobody decided on \`${tool.describe(input)}\` in time`
-      throw this.#ends(endWith(endState(approvals.onTimeout), 'approval_timed_out', message, why))
-    }
-    if (approval.decision === 'reject') {
-      const comment = approval.comment === '' ? '' : `: ${approval.comment}`
-      const message = `${approval.by} said no${comment}`
-      throw this.#ends(endWith('refused', 'approval_rejected', message, { ...why, by: approval.by }))
-    }
+    const approval = approvalOrEnd(answer, describe, approvals.onTimeout, why)
+    if ('because' in approval) throw this.#ends(approval)
     return { preview, approvals: [approval] }
   }
 
@@ -396,40 +398,6 @@ export class KernelRun implements Run {
     const parsed = contract.input.safeParse(input)
     if (parsed.success) return deepFreeze(parsed.data as Json)
     throw fail('input_invalid', `${contract.name}: ${firstIssue(parsed.error)}`)
-  }
-
-  /** A read that is not listed, or past the budget, ends the run; there is no ledger to ask for a read. */
-  #mayCall(tool: ReadTool): void {
-    if (!isListed(this.#contract, tool)) throw this.#ends(notListed(tool))
-    if (!this.#countToolCall()) throw this.#ends(overToolBudget(this.#opened.policy))
-  }
-
-  /** Counts a read or a write, once a step. `false`: it is past the cap. */
-  #countToolCall(): boolean {
-    const { spend } = this.#board
-    const cap = this.#opened.policy.maxToolCalls
-    if (cap !== null && spend.toolCalls >= cap) return false
-    this.#board.spend = { ...spend, toolCalls: spend.toolCalls + 1 }
-    return true
-  }
-
-  #overModelBudget(cap: number): EndOfRun {
-    const message = `the model budget of ${formatMicroUsd(cap)} does not cover another call`
-    return this.#ends(endWith(endState(this.#opened.policy.budget.onExceeded), 'model_budget_exceeded', message))
-  }
-
-  #spend(used: Readonly<Record<string, unknown>> | ThinkResult): void {
-    const count = (name: string): number => {
-      const value = (used as Readonly<Record<string, unknown>>)[name]
-      return Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : 0
-    }
-    const { spend } = this.#board
-    this.#board.spend = {
-      ...spend,
-      modelMicroUsd: spend.modelMicroUsd + count('microUsd'),
-      inputTokens: spend.inputTokens + count('inputTokens'),
-      outputTokens: spend.outputTokens + count('outputTokens'),
-    }
   }
 
   /** The first end stands, whatever other branches of the playbook still run into. */

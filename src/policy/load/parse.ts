@@ -3,7 +3,8 @@ import { deepFreeze } from '../../contract/json.ts'
 import { factsOf, type PlaybookContract, slugOf } from '../../contract/playbook.ts'
 import { quoted } from '../decide/words.ts'
 import type { Policy } from '../types.ts'
-import { readBoolean, readMicroUsd, readName, readOneOf, type Reader, readText, readWholeNumber } from './found.ts'
+import { readBudget, readCaps } from './budget.ts'
+import { readBoolean, readName, readOneOf, type Reader, readText, readWholeNumber } from './found.ts'
 import { suggestion } from './nearest.ts'
 import { type PolicyProblem, Report } from './problem.ts'
 import { readSection, Section } from './section.ts'
@@ -43,7 +44,6 @@ const KEYS = [
   'rollback',
 ] as const
 
-const MOST_TOOL_CALLS = 1_000_000
 const MINUTES_A_YEAR = 525_600
 const THREE_DAYS = 4320
 
@@ -53,10 +53,6 @@ const AUDIT: Policy['audit'] = { logLevel: 'evidence', export: null }
 const ROLLBACK: Policy['rollback'] = { enabled: false, windowMinutes: 0 }
 
 const orRefuse = readOneOf(['escalate', 'refuse'])
-
-const readBudget = readSection(['on_exceeded'], (section): Policy['budget'] => ({
-  onExceeded: section.read('on_exceeded', orRefuse, BUDGET.onExceeded),
-}))
 
 const readApprovals = readSection(['expires_minutes', 'on_timeout'], (section): Policy['approvals'] => ({
   expiresMinutes: section.read('expires_minutes', readWholeNumber(1, MINUTES_A_YEAR), APPROVALS.expiresMinutes),
@@ -117,10 +113,11 @@ export function parsePolicy(
   const facts = contract ?? owner
   const known = facts === undefined ? undefined : factsOf(facts)
   const triggers = readTriggers(known)
+  const caps = readCaps(top)
   const rest: Omit<Policy, 'workflow'> = {
-    modelBudgetMicroUsd: top.read('model_budget_usd', readMicroUsd, null),
-    maxToolCalls: top.read('max_tool_calls', readWholeNumber(0, MOST_TOOL_CALLS), null),
-    budget: top.read('budget', readBudget, BUDGET),
+    modelBudgetMicroUsd: caps.modelBudgetMicroUsd ?? null,
+    maxToolCalls: caps.maxToolCalls ?? null,
+    budget: top.read('budget', readBudget(caps, facts, BUDGET), BUDGET),
     denyIf: top.read('deny_if', triggers, []),
     requiresApprovalIf: top.read('requires_approval_if', triggers, []),
     trust: top.read('trust', readTrust(known), DEMANDS_NOTHING),

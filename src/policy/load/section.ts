@@ -74,6 +74,8 @@ export class Section<Key extends string> {
     return (entry === undefined ? undefined : reader(entry, this.#report)) ?? fallback
   }
 
+  has = (key: Key): boolean => this.#entries.has(key)
+
   /** As `read`, but a missing key is reported. */
   require<T, F>(key: Key, reader: Reader<T>, fallback: F): T | F {
     if (!this.#entries.has(key)) {
