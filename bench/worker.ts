@@ -2,8 +2,7 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { sampleTools } from '../activities/index.ts'
-import { deterministicClaims } from '../activities/model/index.ts'
+import { sampleThoughts, sampleTools } from '../activities/index.ts'
 import { deploymentOf } from '../src/contract/version.ts'
 import { hostKeyOf, newHostKey } from '../src/identity/host-key.ts'
 import { openDatabase } from '../src/ledger/database.ts'
@@ -45,7 +44,7 @@ const taskQueue = values.queue
 
 /** The playbooks, as the current version of a deployment of this queue's name. */
 async function playbooks(): Promise<PlaybookBundle> {
-  const bundle = await bundlePlaybooks(join(root, 'workflows', 'index.ts'))
+  const bundle = await bundlePlaybooks(join(root, 'bench', 'workflows', 'governed.ts'))
   await makeCurrent(connection, 'default', { deployment: deploymentOf(taskQueue), buildId: bundle.buildId })
   return bundle
 }
@@ -57,7 +56,7 @@ const worker =
         taskQueue,
         workflows: await playbooks(),
         tools: sampleTools,
-        thinker: createThinker({ deterministic: deterministicClaims, env: {} }),
+        thinker: createThinker({ deterministic: sampleThoughts, env: {} }),
         policies: values.policies,
         db,
         key: hostKeyOf(newHostKey()),

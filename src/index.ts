@@ -12,8 +12,10 @@ export {
 } from './contract/fact.ts'
 export { codeOf, fail, type Failure, type FailureCode, failureOf, failureRule, FAILURES } from './contract/failures.ts'
 export type { Json } from './contract/json.ts'
+export { type Mentions, mentionsIn } from './contract/mentions.ts'
 export { type Currency, formatMoney, type Money, money, moneySchema, parseMoney, usd } from './contract/money.ts'
 export type { PlaybookContract } from './contract/playbook.ts'
+export { proposal, type Proposal, type ProposalInput, type ProposalThought } from './contract/proposal.ts'
 export type { RunEnd, RunState } from './contract/states.ts'
 export {
   type Idempotency,

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { getOrder, orderId, refund } from '../activities/billing/contract.ts'
 import { getCustomer } from '../activities/crm/contract.ts'
-import { reply, ticketId } from '../activities/helpdesk/contract.ts'
+import { reply } from '../activities/helpdesk/contract.ts'
 import { readClaim } from '../activities/model/contract.ts'
+import { ticketId } from '../activities/records/contract.ts'
 import { getParcel } from '../activities/shipping/contract.ts'
 import { formatMoney } from '../src/contract/money.ts'
 import { playbook } from './kernel/index.ts'
@@ -45,7 +46,13 @@ export const refundRequest = playbook(
 
     const refunded = await run.act(
       refund,
-      { paymentId: order.paymentId, amount, reason: claim.reason, ticketId: request.ticketId },
+      {
+        paymentId: order.paymentId,
+        amount,
+        reason: claim.reason,
+        ticketId: request.ticketId,
+        statement: request.message,
+      },
       {
         because: [order, customer, claim, ...parcels],
         refuse: isRefunded ? `order ${order.id} has been refunded already; nothing of it is left` : undefined,
@@ -57,7 +64,7 @@ export const refundRequest = playbook(
         ticketId: request.ticketId,
         body: `We have refunded ${formatMoney(refunded.amount)} for order ${order.id}. It arrives within a few days.`,
       },
-      { because: [refunded] },
+      { because: [order, customer, refunded] },
     )
     return { refundId: refunded.refundId, amount: refunded.amount }
   },

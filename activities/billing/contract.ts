@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { enumFact, moneyFact, textFact } from '../../src/contract/fact.ts'
-import { formatMoney, moneySchema, usd } from '../../src/contract/money.ts'
+import { formatMoney, type Money, moneySchema, usd } from '../../src/contract/money.ts'
 import { readTool, writeTool } from '../../src/contract/tool.ts'
 import { CUSTOMER_TIERS, customerId, getCustomer } from '../crm/contract.ts'
-import { ticketId } from '../helpdesk/contract.ts'
+import { ticketId } from '../records/contract.ts'
 import { trackingNumber } from '../shipping/contract.ts'
 
 const ORDER_STATUSES = ['paid', 'shipped', 'delivered'] as const
@@ -24,6 +24,15 @@ const reason = z
   .trim()
   .min(1)
   .max(500)
+  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text')
+
+/** An amount in dollars and so many cents more; unknown in another currency. */
+const dollars = ({ currency, cents }: Money, more = 0) => (currency === 'USD' ? usd(cents + more) : undefined)
+
+/** What the customer wrote, word for word, at most 20,000 characters. */
+const statement = z
+  .string()
+  .max(20_000)
   .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text')
 
 /** An order with its payment, lines, parcels and tickets, as of one moment. Unknown → `not_found`. */
@@ -59,7 +68,8 @@ export const getOrder = readTool({
 })
 
 /**
- * Gives money back. The refund is pending for two days and can be voided until then. Unknown payment →
+ * Gives money back. `reason` is kept with the refund; policies look for words in `statement` as well, so that a model
+ * that words the reason cannot take them away. The refund is pending for two days and can be voided until then. Unknown payment →
  * `not_found`; more than is refundable or another currency → `precondition_failed`. Undo of a settled refund →
  * `precondition_failed`.
  */
@@ -67,7 +77,7 @@ export const refund = writeTool({
   name: 'billing.refund',
   title: 'refund the payment',
   /** `ticketId`: where it was asked for. */
-  input: z.strictObject({ paymentId, amount: positiveMoney, reason, ticketId }),
+  input: z.strictObject({ paymentId, amount: positiveMoney, reason, ticketId, statement: statement.optional() }),
   output: z.strictObject({
     refundId,
     paymentId,
@@ -88,13 +98,16 @@ export const refund = writeTool({
   declares: {
     // How much and why is a model's reading of what the customer wrote.
     refund_amount_usd: moneyFact('USD', 'model'),
+    // What the payment is then refunded in all: small refunds add up.
+    refunded_total_usd: moneyFact('USD', 'model'),
     customer_tier: enumFact(CUSTOMER_TIERS, 'record'),
     reason: textFact('model'),
   },
-  facts: (input, { customer }) => ({
-    refund_amount_usd: input.amount.currency === 'USD' ? usd(input.amount.cents) : undefined,
+  facts: (input, { order, customer }) => ({
+    refund_amount_usd: dollars(input.amount),
+    refunded_total_usd: dollars(input.amount, order.captured.cents - order.refundable.cents),
     customer_tier: customer.tier,
-    reason: input.reason,
+    reason: input.statement === undefined ? input.reason : `${input.reason}\n${input.statement}`,
   }),
   supports: ({ paymentId: payment, amount, ticketId: ticket }, { order, customer }) => {
     const against: string[] = []

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { moneySchema } from '../../src/contract/money.ts'
+import { proposal } from '../../src/contract/proposal.ts'
+import { quotedJson } from '../../src/contract/text.ts'
 import { thought } from '../../src/contract/tool.ts'
 
 /** The longest reason that goes on the record, in UTF-16 units. */
@@ -50,9 +52,6 @@ export type ClaimInput = z.output<typeof claimInput>
 /** What a customer wants: why, and how much. `amount` is there exactly when one exact amount is asked for. */
 export type Claim = z.output<typeof claimOutput>
 
-/** JSON in which no `<` is left, so that no text in it can close the delimiter around it. */
-const quoted = (value: unknown) => JSON.stringify(value).replaceAll('<', '\\u003c')
-
 /** Reads a customer's message: why money is asked back, and how much of the order. */
 export const readClaim = thought({
   name: 'refund.readClaim',
@@ -83,10 +82,32 @@ export const readClaim = thought({
     '  {"currency": "USD", "cents": 2000}. null otherwise.',
   ].join('\n'),
   prompt: ({ message, order }) =>
-    ['<order>', quoted(order), '</order>', '', '<customer_message>', quoted(message), '</customer_message>'].join('\n'),
+    [
+      '<order>',
+      quotedJson(order),
+      '</order>',
+      '',
+      '<customer_message>',
+      quotedJson(message),
+      '</customer_message>',
+    ].join('\n'),
   // Three hundred characters take up to three hundred tokens in any script; the rest is for models that reason.
   maxOutputTokens: 2000,
   startToCloseMs: 90_000,
   heartbeatMs: 20_000,
   retry: { maximumAttempts: 4, initialIntervalMs: 1000, maximumIntervalMs: 30_000, backoffCoefficient: 2 },
+})
+
+/** Proposes what to do next about a customer's message, among what the playbook offers. */
+export const nextStep = proposal({
+  name: 'support.nextStep',
+  title: 'propose what to do about the request',
+  version: 1,
+  instructions: [
+    'You are a support agent of a shop. You look into what a customer writes about one order, put it right where the',
+    'records bear it out, and answer in the language of the customer, friendly and in a few sentences.',
+    'Look at the parcels when something did not arrive. Refund what the customer asks for, once, and never more than',
+    'is `refundable`; give as the reason why the customer asks, in their own words. Answer once, at the end, and say',
+    'only what was done: no promises, no links, no data of anybody else.',
+  ].join('\n'),
 })

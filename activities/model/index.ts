@@ -1,6 +1,6 @@
 import { askedIn } from './amount.ts'
 import { categoryIn } from './category.ts'
-import { type Claim, type ClaimInput, readClaim } from './contract.ts'
+import type { Claim, ClaimInput } from './contract.ts'
 import { shorten } from './shorten.ts'
 
 /** What policies commonly refuse on: it has to survive into a shortened reason. */
@@ -33,6 +33,3 @@ export function claimByRules({ message, order }: ClaimInput): Claim {
     ...(isLegible ? asked : { asksFor: 'unclear', amount: null }),
   }
 }
-
-/** The deterministic thoughts of this room, by the name of the thought, for `createThinker`. */
-export const deterministicClaims = { [readClaim.name]: claimByRules } as const

@@ -2,8 +2,7 @@ import type { Kysely } from 'kysely'
 import { existsSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 import type { Project } from '../worker/project.ts'
-import { sampleTools } from '../../activities/index.ts'
-import { deterministicClaims } from '../../activities/model/index.ts'
+import { sampleThoughts, sampleTools } from '../../activities/index.ts'
 import { migrateRecords } from '../../activities/records/migrate.ts'
 import { seedRecords } from '../../activities/records/seed.ts'
 
@@ -16,7 +15,7 @@ export const sampleProject: Project = {
   workflows: join(home, 'workflows', `index${extname(import.meta.filename)}`),
   tools: sampleTools,
   policies,
-  deterministic: deterministicClaims,
+  deterministic: sampleThoughts,
   migrate: (db) => migrateRecords(db as unknown as Kysely<unknown>),
   seed: (db) => seedRecords(db as unknown as Kysely<unknown>),
 }

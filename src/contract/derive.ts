@@ -4,11 +4,11 @@ import { fail } from './failures.ts'
 import type { Json } from './json.ts'
 import { isMoney, type Money } from './money.ts'
 import type { PlaybookContract } from './playbook.ts'
-import type { WriteTool } from './tool.ts'
+import type { Cited, Needs, Tool, WriteTool } from './tool.ts'
 
-/** What the cited evidence gives a tool: the outputs it needs by name, and what is wrong with the citations. */
+/** What the cited evidence gives a tool: the outputs it needs and may cite by name, and what is wrong with the citations. */
 export interface CitedEvidence {
-  readonly cited: Readonly<Record<string, unknown>>
+  readonly cited: Cited<Needs, Needs>
   /** The names in `needs` for which nothing was cited, with the tool that would yield it. */
   readonly missing: readonly string[]
 }
@@ -20,16 +20,18 @@ export interface CitedEvidence {
 function citedFor(tool: WriteTool, evidence: readonly Evidence[]): CitedEvidence {
   const cited: Record<string, unknown> = {}
   const missing: string[] = []
+  // A model's reading never stands in for a record, whatever it is called.
+  const from = (source: Tool): readonly Evidence[] =>
+    evidence.filter(({ receipt }) => receipt.tool === source.name && receipt.kind === source.evidence.kind)
+  for (const [name, source] of Object.entries(tool.mayCite ?? {}))
+    cited[name] = from(source).map(({ output }) => output)
   for (const [name, source] of Object.entries(tool.needs)) {
-    const [first, ...others] = evidence.filter(
-      // A model's reading never stands in for a record, whatever it is called.
-      ({ receipt }) => receipt.tool === source.name && receipt.kind === source.evidence.kind,
-    )
+    const [first, ...others] = from(source)
     if (first === undefined) missing.push(`${name} (from ${source.name})`)
     else if (others.length > 0) missing.push(`one ${name} and not ${others.length + 1} (from ${source.name})`)
     else cited[name] = first.output
   }
-  return { cited, missing }
+  return { cited: cited as CitedEvidence['cited'], missing }
 }
 
 /** What evidence an action lacks: what its tool needs, and under `demanded` at least one source beside a model's word. */

@@ -97,6 +97,8 @@ export const FAILURES = {
   model_rejected: final('model', 'The model endpoint refused the call; check key, model and prompt.'),
   model_output_invalid: final('model', 'The model did not answer in the agreed form, nor when asked once more.'),
   model_refused: final('model', 'The model declined to answer; take the case over by hand.'),
+  proposal_invalid: final('model', 'The model proposed what it was not offered; take the case over by hand.'),
+  delegation_unfinished: final('model', 'The model was not done within its steps; take the case over by hand.'),
   // Ours.
   contract_incomplete: final('playbook', 'Fill the hole in the contract that the message names.'),
   playbook_failed: final('playbook', 'The playbook threw; read the message and mend the code.'),

@@ -56,6 +56,10 @@ function writeHoles(tool: WriteTool): string[] {
     holes.push('localPreview (the tool is too slow for it)')
   }
   if (typeof tool.needs !== 'object' || tool.needs === null) holes.push('needs')
+  if (tool.mayCite !== undefined && (typeof tool.mayCite !== 'object' || tool.mayCite === null)) holes.push('mayCite')
+  for (const name of Object.keys(tool.mayCite ?? {})) {
+    if (Object.hasOwn(tool.needs ?? {}, name)) holes.push(`mayCite.${name} (in needs, too)`)
+  }
   for (const method of ['facts', 'supports', 'describe'] as const) {
     if (!hasMethod(tool, method)) holes.push(method)
   }

@@ -27,3 +27,13 @@ export const MAX_MESSAGE_CHARACTERS = 4_000
 
 /** The largest outcome of a playbook. Characters of JSON. */
 export const MAX_OUTCOME_CHARACTERS = 200_000
+
+/** The longest input that a model may propose for one call, as JSON text. UTF-16 units. */
+export const MAX_PROPOSAL_CHARACTERS = 20_000
+
+/** What a playbook may show a model that it delegates to. Characters of JSON. */
+export const MAX_SEEN_CHARACTERS = 200_000
+
+/** What is told of one earlier call to a model that goes on, and of all of them together. Characters of JSON. */
+export const MAX_TOLD_CHARACTERS = 4_000
+export const MAX_ALL_TOLD_CHARACTERS = 40_000

@@ -32,3 +32,6 @@ export function textOf(thrown: unknown): string {
 /** One word of a command line that people can paste, whatever stands in it. */
 export const shellWord = (text: string): string =>
   /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
+
+/** JSON in which no `<` is left, so that no text in it can close the delimiter around it in a prompt. */
+export const quotedJson = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c')

@@ -71,8 +71,12 @@ export interface ReadTool<
 /** The tools whose receipts a write must cite, under the names by which `facts` and `supports` see their outputs. */
 export type Needs = Readonly<Record<string, ReadTool | WriteTool>>
 
-/** The outputs of the cited receipts, by the names in `needs`. */
-export type Cited<N extends Needs> = { readonly [K in keyof N]: z.output<N[K]['output']> }
+/** The outputs of the cited receipts: one by each name in `needs`, a list by each in `mayCite`, in the order cited. */
+export type Cited<N extends Needs, M extends Needs = None> = {
+  readonly [K in keyof N]: z.output<N[K]['output']>
+} & { readonly [K in keyof M]: readonly z.output<M[K]['output']>[] }
+
+type None = { readonly [K in never]: ReadTool }
 
 /** A tool that changes something. */
 export interface WriteTool<
@@ -81,6 +85,7 @@ export interface WriteTool<
   O extends z.ZodType = z.ZodType,
   N extends Needs = Needs,
   F extends FactDeclarations = FactDeclarations,
+  M extends Needs = Needs,
 > extends Common<Name, I, O> {
   readonly kind: 'write'
   readonly reversibility: Exclude<Reversibility, 'read_only'>
@@ -89,12 +94,14 @@ export interface WriteTool<
   readonly localPreview?: boolean
   /** Evidence without which the action does not run. */
   readonly needs: N
+  /** Tools of which any number of receipts may be cited, none among them. Default: none is looked at. */
+  readonly mayCite?: M
   readonly declares: F
   // Method syntax on purpose: it lets a list hold tools of different types.
   /** The facts that policies decide on. Pure; run by the kernel and again by the host. */
-  facts(input: z.output<I>, cited: Cited<N>): FactValues<F>
+  facts(input: z.output<I>, cited: Cited<N, M>): FactValues<F>
   /** What in the cited records speaks against the action; an empty list when they bear it out. Pure. */
-  supports(input: z.output<I>, cited: Cited<N>): readonly string[]
+  supports(input: z.output<I>, cited: Cited<N, M>): readonly string[]
   /** One line for people, such as `refund $20.00 of payment pay_1042`. Pure. */
   describe(input: z.output<I>): string
   /** `null` only where reversibility is `irreversible`. */
@@ -145,9 +152,10 @@ export const writeTool = <
   O extends z.ZodType,
   const N extends Needs,
   const F extends FactDeclarations,
+  const M extends Needs = None,
 >(
-  contract: Omit<WriteTool<Name, I, O, N, F>, 'kind'>,
-): WriteTool<Name, I, O, N, F> => ({ ...contract, kind: 'write' })
+  contract: Omit<WriteTool<Name, I, O, N, F, M>, 'kind'>,
+): WriteTool<Name, I, O, N, F, M> => ({ ...contract, kind: 'write' })
 
 /** Types a thought from its parts. */
 export const thought = <const Name extends string, I extends z.ZodType, O extends z.ZodType>(

@@ -9,10 +9,11 @@ const DIGEST = /sha256:[0-9a-f]{64}/
 
 const check = (files: readonly string[]) => countersign(['policy', 'check', ...files], { cwd: folder() })
 
-test('the shipped policy is in order: its file, workflow and digest, exit code 0', async () => {
+test('the shipped policies are in order: their files, workflows and digests, exit code 0', async () => {
   const { code, stdout, stderr } = await check([])
   expect(stderr).toBe('')
-  expect(stdout).toMatch(new RegExp(`^ok  \\S*policies/refund-request\\.yaml  refund_request  ${DIGEST.source}\n$`))
+  const line = (slug: string) => `ok  \\S*policies/${slug}\\.yaml +${slug.replaceAll('-', '_')} +${DIGEST.source}\n`
+  expect(stdout).toMatch(new RegExp(`^${line('refund-request')}${line('support-request')}$`))
   expect(code).toBe(0)
 })
 

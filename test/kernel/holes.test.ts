@@ -166,6 +166,11 @@ test.for([
   ],
   ['a high risk that needs nothing', 'needs', contractWith('{ ...plain, tools: [look, { ...pay, needs: {} }] }')],
   [
+    'a tool that is both needed and may be cited',
+    'mayCite.box (in needs, too)',
+    contractWith('{ ...plain, tools: [look, { ...pay, mayCite: { box: look } }] }'),
+  ],
+  [
     'an irreversible write with an undo',
     'undo',
     contractWith("{ ...plain, tools: [look, { ...pay, reversibility: 'irreversible' }] }"),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readClaim } from '../../activities/model/contract.ts'
+import { nextStep, readClaim } from '../../activities/model/contract.ts'
 import { digestOf } from '../../src/contract/digest.ts'
 import { outputSchemaOf, templateDigestOf } from '../../src/contract/prompt.ts'
 import type { Thought } from '../../src/contract/tool.ts'
@@ -24,6 +24,22 @@ const SHIPPED: readonly {
       2: {
         template: 'sha256:8bdcc642d3e9e1e1c2e94209110d4159b9f81ec44b3961a7a2cd47487624952d',
         prompt: 'sha256:700132410c26e4b329b15eae6266109372b35285f32e11154510e7940b2d1d18',
+      },
+    },
+  },
+  {
+    thought: nextStep,
+    input: {
+      goal: 'Settle it.',
+      seen: { message: 'It arrived broken.' },
+      offers: [{ tool: 'helpdesk.reply', title: 'answer the customer', fields: { type: 'object' } }],
+      steps: [{ tool: 'shipping.getParcel', input: '{}', became: 'not_run', result: 'it is not offered' }],
+      left: 7,
+    },
+    versions: {
+      1: {
+        template: 'sha256:b0eefd497c9bdf052dd1d23bb97f5f3a5fd1a5b8d142342700ef1d9dff860791',
+        prompt: 'sha256:a8eb2885c41e1898e7d0a2367dafbe4e7c45e3bf63428f3d52c3e3bdd7677f53',
       },
     },
   },

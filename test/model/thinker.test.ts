@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { readClaim } from '../../activities/model/contract.ts'
-import { deterministicClaims } from '../../activities/model/index.ts'
+import { sampleThoughts } from '../../activities/index.ts'
 import { usd } from '../../src/contract/money.ts'
 import { thought } from '../../src/contract/tool.ts'
 import type { ModelConfig } from '../../src/tools/models/config.ts'
@@ -19,7 +19,7 @@ const limitsOf = (tape = newTape()) => ({
 
 describe('a role without a model', () => {
   test('is answered by plain code, which costs nothing, asks no meter and is named so', async () => {
-    const thinker = createThinker({ deterministic: deterministicClaims, env: {} })
+    const thinker = createThinker({ deterministic: sampleThoughts, env: {} })
     const tape = newTape(0)
     expect(await thinker.think(readClaim, INPUT, limitsOf(tape))).toEqual({
       output: { category: 'damaged', reason: MESSAGE, asksFor: 'amount', amount: usd(2000) },
@@ -36,14 +36,14 @@ describe('a role without a model', () => {
     await using endpoint = await scriptedEndpoint()
     const { source, roles } = modelsAt(compatible, endpoint.url)
     const models = { source, roles: { plan: { ...roles.extract } as ModelConfig } }
-    const thinker = createThinker({ models, deterministic: deterministicClaims, env: { MODEL_KEY: KEY } })
+    const thinker = createThinker({ models, deterministic: sampleThoughts, env: { MODEL_KEY: KEY } })
     expect(await thinker.think(readClaim, INPUT, limitsOf())).toMatchObject({ model: 'deterministic' })
     expect(endpoint.requests).toHaveLength(0)
   })
 
   test.each(['refund.unknown', 'toString', '__proto__'])('and without code for `%s` is refused', async (name) => {
     const stranger = thought({ ...readClaim, name })
-    const thinker = createThinker({ deterministic: deterministicClaims, env: {} })
+    const thinker = createThinker({ deterministic: sampleThoughts, env: {} })
     const { code, message } = await failed(thinker.think(stranger, INPUT, limitsOf()))
     expect(code).toBe('model_rejected')
     expect(message).toContain(`no plain code answers \`${name}\``)

@@ -82,7 +82,11 @@ test.concurrent('the warrant of an effect stands in the history beside it and an
   expect(await warrantOf(run, 'helpdesk.reply')).toMatchObject({
     decision: { effect: 'allow' },
     approvals: [],
-    evidence: [{ receipt: { kind: 'record', reference: expect.stringMatching(/^refund\/ref_/) } }],
+    evidence: [
+      { receipt: { kind: 'record', reference: `order/${order.orderId}` } },
+      { receipt: { kind: 'record', reference: `customer/${order.customerId}` } },
+      { receipt: { kind: 'record', reference: expect.stringMatching(/^refund\/ref_/) } },
+    ],
   })
 })
 

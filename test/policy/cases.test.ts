@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { refund } from '../../activities/billing/contract.ts'
@@ -19,10 +20,11 @@ interface Case {
   readonly rules: readonly string[]
 }
 
-const here = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8')
+const folder = join(import.meta.dirname, '..', '..', 'policies')
+const read = (path: string): string => readFileSync(join(import.meta.dirname, path), 'utf8')
 
 const tools: ReadonlyMap<string, WriteTool> = new Map([refund, reply].map((tool) => [tool.name, tool]))
-const contract = { ...refundRequest, tools: [...tools.values()] }
+const SHIPPED = ['refund-request', 'support-request']
 
 const typed = (facts: Case['facts'], declares: FactDeclarations): Facts =>
   Object.fromEntries(
@@ -33,18 +35,28 @@ const typed = (facts: Case['facts'], declares: FactDeclarations): Facts =>
     }),
   )
 
-describe.each(['../../policies/refund-request', './trust', './trust-escalate'])('%s', (path) => {
-  const parsed = parsePolicy(here(`${path}.yaml`), `${path}.yaml`, [contract])
-  const cases = parse(here(`${path}.cases.yaml`)) as readonly Case[]
+const SHIPPED_TABLES = SHIPPED.map((slug) => `../../policies/${slug}`)
+
+describe.each([...SHIPPED_TABLES, './trust', './trust-escalate'])('%s', (path) => {
+  const text = read(`${path}.yaml`)
+  const name = /^workflow: "?(\w+)"?$/m.exec(text)?.[1] ?? ''
+  const contract = { ...refundRequest, name, tools: [...tools.values()] }
+  const parsed = parsePolicy(text, `${path}.yaml`, [contract])
+  const cases = parse(read(`${path}.cases.yaml`)) as readonly Case[]
 
   test('the policy is sound', () => {
     expect(parsed.ok ? [] : parsed.problems.map(formatProblem)).toEqual([])
   })
 
-  test.each(cases)('$name', ({ tool: name, facts, decision, rules }) => {
-    const tool = tools.get(name)
-    if (!parsed.ok || tool === undefined) throw new Error(`there is no \`${name}\` to decide on`)
+  test.each(cases)('$name', ({ tool: called, facts, decision, rules }) => {
+    const tool = tools.get(called)
+    if (!parsed.ok || tool === undefined) throw new Error(`there is no \`${called}\` to decide on`)
     const { effect, matches } = decide(parsed.policy, tool, typed(facts, tool.declares))
     expect({ decision: effect, rules: matches.map((match) => match.rule) }).toEqual({ decision, rules })
   })
+})
+
+test('every shipped policy has its decision table', () => {
+  const tables = readdirSync(folder).filter((name) => name.endsWith('.cases.yaml'))
+  expect(tables.toSorted()).toEqual(SHIPPED.map((slug) => `${slug}.cases.yaml`))
 })

@@ -73,9 +73,10 @@ describe('what speaks against a refund', () => {
 })
 
 describe('the facts of a refund', () => {
-  test('are the amount and the reason of the input, and the tier of the cited customer', () => {
+  test('are amount and reason of the input, what that makes in all, and the tier of the cited customer', () => {
     expect(refund.facts(asked, { order, customer })).toEqual({
       refund_amount_usd: usd(1_500),
+      refunded_total_usd: usd(2_000),
       customer_tier: 'plus',
       reason: 'arrived broken',
     })
@@ -83,7 +84,13 @@ describe('the facts of a refund', () => {
 
   test('have no amount in dollars when it is in another currency', () => {
     const euros = { ...asked, amount: money('EUR', 100) }
-    expect(refund.facts(euros, { order, customer }).refund_amount_usd).toBeUndefined()
+    const facts = refund.facts(euros, { order, customer })
+    expect([facts.refund_amount_usd, facts.refunded_total_usd]).toEqual([undefined, undefined])
+  })
+
+  test('have in the reason what the customer wrote, too', () => {
+    const { reason } = refund.facts({ ...asked, statement: 'This was fraud.' }, { order, customer })
+    expect(reason).toBe('arrived broken\nThis was fraud.')
   })
 })
 

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { getOrder, orderId, refund } from '../../activities/billing/contract.ts'
 import { getCustomer } from '../../activities/crm/contract.ts'
-import { reply, ticketId } from '../../activities/helpdesk/contract.ts'
+import { reply } from '../../activities/helpdesk/contract.ts'
 import { readClaim } from '../../activities/model/contract.ts'
+import { ticketId } from '../../activities/records/contract.ts'
 import { getParcel } from '../../activities/shipping/contract.ts'
 import { playbook } from '../../workflows/kernel/index.ts'
 
@@ -19,7 +20,11 @@ export const refund_request = playbook(
     const order = await run.read(getOrder, { orderId: request.orderId })
     const customer = await run.read(getCustomer, { customerId: order.customerId })
     const claim = await run.think(readClaim, { message: request.message, order })
-    const told = await run.act(reply, { ticketId: request.ticketId, body: 'We refund you.' }, { because: [order] })
+    const told = await run.act(
+      reply,
+      { ticketId: request.ticketId, body: 'We have it.' },
+      { because: [order, customer] },
+    )
     const amount = claim.amount ?? order.refundable
     await run.act(
       refund,

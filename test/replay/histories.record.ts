@@ -7,6 +7,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { SAMPLE, type SampleOrder } from '../../activities/records/sample.ts'
 import type { RunHandle } from '../../src/client/index.ts'
 import { KERNEL_VERSION } from '../../src/contract/wire.ts'
+import { newOrder } from '../support/orders.ts'
 import { query, until, useWorld } from '../support/world.ts'
 import { whyNotRecord } from './record-rule.ts'
 
@@ -21,9 +22,9 @@ beforeAll(async () => {
   for (const old of await readdir(folder)) await rm(join(folder, old))
 })
 
-const start = (order: SampleOrder, message: string): Promise<RunHandle> =>
+const start = (order: SampleOrder, message: string, playbook = 'refund_request'): Promise<RunHandle> =>
   world().client.start(
-    'refund_request',
+    playbook,
     { orderId: order.orderId, ticketId: order.ticketId, message },
     { principal: { subject: 'ana@acme.example', workspace: 'acme' }, workflowId: `refund-${randomUUID()}` },
   )
@@ -33,11 +34,11 @@ async function decide(run: RunHandle, decision: 'approve' | 'reject', by = 'ben@
   return await run.decide({ step, decision, by, comment: `${decision} it is`, actionDigest })
 }
 
-async function save(name: string, run: RunHandle): Promise<void> {
+async function save(name: string, run: RunHandle, playbook = 'refund_request'): Promise<void> {
   const history = await world().temporal.workflow.getHandle(run.workflowId).fetchHistory()
   const plain: unknown = JSON.parse(historyToJSON(history))
   const text = JSON.stringify(plain, (key, value: unknown) => (key === 'identity' ? '' : value))
-  await writeFile(join(folder, `refund_request.${name}.json`), `${text}\n`)
+  await writeFile(join(folder, `${playbook}.${name}.json`), `${text}\n`)
 }
 
 test('completed by itself', async () => {
@@ -160,4 +161,27 @@ test('reset after the refund', async () => {
   })
   expect(await run.outcome()).toMatchObject({ state: 'completed' })
   await save('reset', run)
+})
+
+test('a support request that a model settles', async () => {
+  const run = await start(await newOrder(world().databaseUrl), 'My parcel never arrived.', 'support_request')
+  expect(await run.outcome()).toMatchObject({ state: 'completed' })
+  await save('completed', run, 'support_request')
+})
+
+test('a support request whose refund somebody signs', async () => {
+  const run = await start(
+    await newOrder(world().databaseUrl, { amountCents: 9_000 }),
+    'It arrived damaged.',
+    'support_request',
+  )
+  await decide(run, 'approve')
+  expect(await run.outcome()).toMatchObject({ state: 'completed' })
+  await save('approved', run, 'support_request')
+})
+
+test('a support request that is refused', async () => {
+  const run = await start(await newOrder(world().databaseUrl), 'It was fraud, and broken.', 'support_request')
+  expect(await run.result()).toMatchObject({ state: 'refused' })
+  await save('denied', run, 'support_request')
 })

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { getOrder, orderId, refund } from '../../activities/billing/contract.ts'
 import { getCustomer } from '../../activities/crm/contract.ts'
-import { reply, ticketId } from '../../activities/helpdesk/contract.ts'
+import { reply } from '../../activities/helpdesk/contract.ts'
 import { readClaim } from '../../activities/model/contract.ts'
+import { ticketId } from '../../activities/records/contract.ts'
 import { getParcel } from '../../activities/shipping/contract.ts'
 import { usd } from '../../src/contract/money.ts'
 import { playbook } from '../../workflows/kernel/index.ts'
@@ -24,10 +25,20 @@ export const refund_request = playbook(
     run.plan('refund all but a cent')
     const refunded = await run.act(
       refund,
-      { paymentId: order.paymentId, amount, reason: claim.reason, ticketId: request.ticketId },
+      {
+        paymentId: order.paymentId,
+        amount,
+        reason: claim.reason,
+        ticketId: request.ticketId,
+        statement: request.message,
+      },
       { because: [order, customer, claim] },
     )
-    await run.act(reply, { ticketId: request.ticketId, body: 'We have refunded you.' }, { because: [refunded] })
+    await run.act(
+      reply,
+      { ticketId: request.ticketId, body: 'We have refunded you.' },
+      { because: [order, customer, refunded] },
+    )
     return null
   },
 )

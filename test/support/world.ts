@@ -8,8 +8,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, inject } from 'vitest'
 import { migrateRecords } from '../../activities/records/migrate.ts'
 import { seedRecords } from '../../activities/records/seed.ts'
-import { sampleTools } from '../../activities/index.ts'
-import { deterministicClaims } from '../../activities/model/index.ts'
+import { sampleThoughts, sampleTools } from '../../activities/index.ts'
 import { CountersignClient } from '../../src/client/index.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
@@ -115,7 +114,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       taskQueue,
       workflows,
       tools: options.tools ?? sampleTools,
-      thinker: other?.thinker ?? options.thinker ?? createThinker({ deterministic: deterministicClaims, env: {} }),
+      thinker: other?.thinker ?? options.thinker ?? createThinker({ deterministic: sampleThoughts, env: {} }),
       policies: options.policies ?? SHIPPED_POLICIES,
       db,
       key,

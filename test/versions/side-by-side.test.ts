@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { deterministicClaims } from '../../activities/model/index.ts'
+import { sampleThoughts } from '../../activities/index.ts'
 import { versionsOf } from '../../src/cli/deployment.ts'
 import { sendUpdate } from '../../src/cli/patience.ts'
 import type { RunHandle } from '../../src/client/index.ts'
@@ -142,7 +142,7 @@ test('a run that is reset to its first task begins anew on the current version, 
 test('two workers of one build share the work, and no money moves twice', async () => {
   const calls: string[] = []
   const counting = (name: string): { readonly thinker: Thinker } => {
-    const plain = createThinker({ deterministic: deterministicClaims, env: {} })
+    const plain = createThinker({ deterministic: sampleThoughts, env: {} })
     const thinker: Thinker = {
       think: (...args) => {
         calls.push(name)

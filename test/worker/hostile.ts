@@ -10,3 +10,6 @@ export const refund_request = Object.assign(
   },
   { contract: refundRequest.contract },
 )
+
+// The shipped policies are for all shipped playbooks.
+export { supportRequest as support_request } from '../../workflows/support-request.ts'

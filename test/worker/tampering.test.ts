@@ -90,7 +90,7 @@ test('a policy whose stored text was changed opens no run, and no money moves', 
     const { databaseUrl } = other
     await query(databaseUrl, "UPDATE countersign.policies SET text = replace(text, 'usd_gte: 50', 'usd_gte: 5000')")
     const { rows } = await query(databaseUrl, "SELECT 1 FROM countersign.policies WHERE text LIKE '%5000%'")
-    expect(rows).toHaveLength(1)
+    expect(rows).toHaveLength(2)
     const { run, order } = await startRefund(other, { amountCents: 12_000 })
     expect(await run.result()).toMatchObject({
       state: 'failed',

@@ -7,7 +7,7 @@ import {
   inputDigestOf,
   type Warrant,
 } from '../../src/contract/action.ts'
-import { factsOfAction, trustOfFacts } from '../../src/contract/derive.ts'
+import { factsOfAction, missingEvidence, trustOfFacts } from '../../src/contract/derive.ts'
 import type { Digest } from '../../src/contract/digest.ts'
 import type { Evidence, RunKey } from '../../src/contract/evidence.ts'
 import type { Facts, FactTrust } from '../../src/contract/fact.ts'
@@ -45,7 +45,9 @@ export interface Lies {
 export function issue(wanted: Wanted, lies: Lies = {}): Warrant {
   const { runKey, workflowType, step, tool, input, evidence, principal, policy, policyDigest } = wanted
   const { changes = [], expect = {} } = lies
-  const facts = lies.facts ?? factsOfAction(tool, input, evidence)
+  // Nothing can be derived from what is not cited.
+  const derived = missingEvidence(tool, evidence, false).length > 0 ? {} : factsOfAction(tool, input, evidence)
+  const facts = lies.facts ?? derived
   const trust = lies.trust ?? trustOfFacts(tool, facts)
   const decision = lies.decision ?? decide(policy, tool, facts)
   const cited = evidence.map(citationOf)

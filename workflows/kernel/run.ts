@@ -17,12 +17,14 @@ import { deepFreeze, type Json } from '../../src/contract/json.ts'
 import { formatMicroUsd } from '../../src/contract/money.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
+import type { ProposalThought } from '../../src/contract/proposal.ts'
 import type { ReadTool, Thought, Tool, WriteTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import type { Approvals } from './approvals.ts'
 import { type Board, now } from './board.ts'
 import { Budget } from './budget.ts'
+import { type Delegated, delegate, type Delegation } from './delegate.ts'
 import { type Dispatcher, hostOptions, stepOptions } from './dispatch.ts'
 import { approvalOrEnd, type End, endOf, EndOfRun, endWith } from './ends.ts'
 import { actionOf, type Attempt, isListed, judge, notListed, type Ruling } from './judge.ts'
@@ -39,7 +41,13 @@ export interface Run {
   /** Says what the run is going to do; it stands in every warrant after it. */
   plan(text: string): void
   /** Changes the world, if the policy lets it. */
-  act<T extends WriteTool>(tool: T, input: z.input<T['input']>, how: Proposal): Promise<z.output<T['output']>>
+  act<T extends WriteTool>(tool: T, input: z.input<T['input']>, how: Grounds): Promise<z.output<T['output']>>
+  /**
+   * Lets a model propose calls, one at a time, of what is offered to it. Each is decided, done and recorded as if the
+   * playbook had written it. A model that proposes something else twice in a row, or is not done within its steps, ends
+   * the run as `escalated`. A read that finds nothing is told to the model; what else fails is thrown.
+   */
+  delegate(thought: ProposalThought, work: Delegation): Promise<Delegated>
   /** Ends the run as `refused`: what was done is compensated. */
   refuse(message: string): never
   /** Ends the run as `escalated`: a person takes over, and what was done is compensated. */
@@ -47,7 +55,7 @@ export interface Run {
 }
 
 /** How an action is proposed. */
-export interface Proposal extends StepName {
+export interface Grounds extends StepName {
   /** Results of earlier steps: the evidence. */
   readonly because: readonly object[]
   /**
@@ -179,7 +187,7 @@ export class KernelRun implements Run {
     this.#board.note('plan', this.#plan)
   }
 
-  act<T extends WriteTool>(tool: T, input: z.input<T['input']>, how: Proposal): Promise<z.output<T['output']>> {
+  act<T extends WriteTool>(tool: T, input: z.input<T['input']>, how: Grounds): Promise<z.output<T['output']>> {
     return this.#track(async () => {
       const step = this.#steps.next(tool.name, how)
       const isWithinBudget = this.#budget.countToolCall()
@@ -195,6 +203,14 @@ export class KernelRun implements Run {
         return this.#steps.keep(await this.#knownOr(step, () => error)) as z.output<T['output']>
       }
       return this.#steps.keep(await this.#perform(attempt, isWithinBudget)) as z.output<T['output']>
+    })
+  }
+
+  delegate(thought: ProposalThought, work: Delegation): Promise<Delegated> {
+    return delegate(this, thought, work, {
+      note: (text) => this.#board.note('note', text),
+      ends: (code, message) => this.#ends(endWith('escalated', code, message)),
+      citedTools: (because) => this.#steps.cite(thought.name, because).map(({ receipt }) => receipt.tool),
     })
   }
 
