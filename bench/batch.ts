@@ -1,5 +1,5 @@
 import type { Cpu, Stage } from './stage.ts'
-import type { Variant } from './variants.ts'
+import type { History, Variant } from './variants.ts'
 
 /** What a batch of runs took. */
 export interface Batch {
@@ -9,8 +9,7 @@ export interface Batch {
   readonly latenciesMs: readonly number[]
   readonly cpu: Cpu
   /** Of the last run: the same in every run of a variant. */
-  readonly events: number
-  readonly bytes: number
+  readonly history: History | undefined
 }
 
 /** Does `runs` runs, `concurrency` of them at a time, each on the next order. */
@@ -21,7 +20,7 @@ export async function runBatch(
 ): Promise<Batch> {
   const latenciesMs: number[] = []
   const done: string[] = []
-  const before = stage.cpu(variant.worker)
+  const before = stage.cpu(variant.processes)
   const began = performance.now()
   let left = runs
   const lane = async (): Promise<void> => {
@@ -33,9 +32,7 @@ export async function runBatch(
   }
   await Promise.all(Array.from({ length: concurrency }, lane))
   const wallMs = performance.now() - began
-  const after = stage.cpu(variant.worker)
-  const { historyLength, raw } = await stage.temporal.workflow.getHandle(done.at(-1) ?? '').describe()
-  await Promise.all(done.map((id) => terminated(stage, id)))
+  const after = stage.cpu(variant.processes)
   return {
     runs,
     wallMs,
@@ -46,19 +43,8 @@ export async function runBatch(
       database: after.database - before.database,
       driver: after.driver - before.driver,
     },
-    events: historyLength,
-    bytes: Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0),
+    history: await variant.leave?.(done),
   }
-}
-
-/** Runs in their undo window would stay for half an hour. */
-async function terminated(stage: Stage, workflowId: string): Promise<void> {
-  if (!/^(by-hand|governed)-/.test(workflowId)) return
-  // A run that has closed cannot be terminated, and need not be.
-  await stage.temporal.workflow
-    .getHandle(workflowId)
-    .terminate()
-    .catch(() => {})
 }
 
 export const totalCpu = ({ cpu, runs }: Batch): number => (cpu.server + cpu.worker + cpu.database + cpu.driver) / runs

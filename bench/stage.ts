@@ -10,17 +10,32 @@ import { startPostgres, startTemporal, temporalCli } from '../src/embedded/index
 import { openDatabase } from '../src/ledger/database.ts'
 import { migrateLedger } from '../src/ledger/migrations.ts'
 import { cpuOf } from './cpu.ts'
-import { startWorker, type WorkerProcess } from './worker-process.ts'
+import { type AppProcess, startWorker, type WorkerProcess } from './worker-process.ts'
 
 /** The parts whose CPU time a batch is charged with. */
 export type Cpu = Readonly<Record<'server' | 'worker' | 'database' | 'driver', number>>
+
+/** What of that is a variant's own; the others share the database and the driver. */
+export interface Processes {
+  /** Process id of its server; none where the engine is a library. */
+  readonly server: number | undefined
+  readonly worker: AppProcess
+}
 
 /** One tuned dev server, one PostgreSQL, one worker process a variant, and clients: what all variants share. */
 export interface Stage {
   readonly temporal: Client
   readonly workers: Readonly<Record<'bare' | 'governed0' | 'governed30', WorkerProcess>>
   readonly clientOf: (worker: WorkerProcess) => CountersignClient
-  cpu(worker: WorkerProcess): Cpu
+  /** Process id of the dev server. */
+  readonly server: number
+  /** URL of the database. */
+  readonly database: string
+  /** A folder that goes when the stage does. */
+  readonly dir: string
+  cpu(processes: Processes): Cpu
+  /** How many refunds stand in the system of record. */
+  refunds(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -54,7 +69,6 @@ export async function openStage(runs: number): Promise<Stage> {
   await migrateLedger(db)
   await migrateRecords(db as unknown as Kysely<unknown>)
   for (const statement of SEED.split(';')) await sql.raw(statement.replaceAll('$1', String(runs))).execute(db)
-  await db.destroy()
 
   const at = { address: server.address, database: postgres.url }
   const governed = (window: 0 | 30) =>
@@ -70,12 +84,20 @@ export async function openStage(runs: number): Promise<Stage> {
     temporal,
     workers,
     clientOf: ({ taskQueue }) => new CountersignClient(temporal, { taskQueue }),
-    cpu: (worker) => ({
-      ...cpuOf({ server: server.pid, worker: worker.pid, database: postgres.pid }),
+    server: server.pid,
+    database: postgres.url,
+    dir,
+    cpu: ({ server: engine = 0, worker }) => ({
+      ...cpuOf({ server: engine, worker: worker.pid, database: postgres.pid }),
       driver: process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000,
     }),
+    async refunds() {
+      const { rows } = await sql<{ count: string }>`SELECT count(*) FROM records.refunds`.execute(db)
+      return Number(rows[0]?.count)
+    },
     async stop() {
       await connection.close()
+      await db.destroy()
       await Promise.all(Object.values(workers).map((worker) => worker.stop()))
       await Promise.all([server.stop(), postgres.stop()])
       await rm(dir, { recursive: true, force: true })

@@ -1,6 +1,8 @@
 import { type Batch, percentile, totalCpu } from './batch.ts'
+import type { History } from './variants.ts'
 
-interface Measured {
+/** A batch, and of what it was. */
+export interface Measured {
   readonly variant: string
   readonly batch: Batch
 }
@@ -17,15 +19,13 @@ const ofVariant = (all: readonly Measured[], variant: string): readonly Batch[] 
 
 const over = (batches: readonly Batch[], figure: (batch: Batch) => number): number => median(batches.map(figure))
 
-/** The pairs of one round each: which variant is measured against which. */
-const PAIRS: readonly (readonly [variant: string, base: string])[] = [
-  ['plain again', 'plain'],
-  ['by hand, 0 min', 'plain'],
-  ['governed, 0 min', 'plain'],
-  ['governed, 30 min', 'plain'],
-  ['governed, 0 min', 'by hand, 0 min'],
-  ['governed, 30 min', 'by hand, 30 min'],
-]
+/** Which variant is measured against which: the batches of the same round. */
+export type Pairs = readonly (readonly [variant: string, base: string])[]
+
+const recorded = (batches: readonly Batch[], figure: keyof History): string =>
+  batches.some(({ history }) => history === undefined)
+    ? '–'
+    : String(over(batches, ({ history }) => history?.[figure] ?? Number.NaN))
 
 function ratio(all: readonly Measured[], variant: string, base: string, figure: (batch: Batch) => number): string {
   const [upper, lower] = [ofVariant(all, variant), ofVariant(all, base)]
@@ -41,7 +41,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 /** Two Markdown tables: medians a variant, then the median ratio of the pairs with the smallest and the largest. */
-export function summary(all: readonly Measured[], concurrency: number): string {
+export function summary(all: readonly Measured[], concurrency: number, pairs: Pairs): string {
   const names = [...new Set(all.map(({ variant }) => variant))]
   const rows = names.map((name) => {
     const batches = ofVariant(all, name)
@@ -53,11 +53,11 @@ export function summary(all: readonly Measured[], concurrency: number): string {
       over(batches, (batch) => percentile(batch, 95)).toFixed(0),
       over(batches, totalCpu).toFixed(1),
       `${part('server')} + ${part('worker')} + ${part('database')} + ${part('driver')}`,
-      String(over(batches, ({ events }) => events)),
-      String(over(batches, ({ bytes }) => bytes)),
+      recorded(batches, 'events'),
+      recorded(batches, 'bytes'),
     ]
   })
-  const ratios = PAIRS.map(([variant, base]) => [
+  const ratios = pairs.map(([variant, base]) => [
     `${variant} / ${base}`,
     ratio(all, variant, base, totalCpu),
     ratio(all, variant, base, ({ runs, wallMs }) => runs / wallMs),

@@ -1,22 +1,48 @@
 import { randomUUID } from 'node:crypto'
 import type { refundRequest } from '../workflows/refund-request.ts'
 import { caseOf } from './case.ts'
-import type { Stage } from './stage.ts'
-import type { WorkerProcess } from './worker-process.ts'
+import type { Processes, Stage } from './stage.ts'
+
+/** What a run left on record in its engine. */
+export interface History {
+  readonly events: number
+  readonly bytes: number
+}
 
 /** One way to do the same job. */
 export interface Variant {
   readonly name: string
-  readonly worker: WorkerProcess
+  readonly processes: Processes
   /** Does one run: start, approve, outcome. Returns its workflow id. */
   run(number: number): Promise<string>
+  /** Ends what a batch left open, and tells the history of its last run. Only the variants on Temporal have one. */
+  leave?(workflowIds: readonly string[]): Promise<History>
 }
 
 /** The variants of a round. A window of 0: the driver waits for the run to close; else for the `outcome` update. */
-export function variantsOf({ temporal, workers, clientOf }: Stage): readonly Variant[] {
+export function variantsOf({ temporal, workers, clientOf, server }: Stage): readonly Variant[] {
+  const historyOf = async (workflowIds: readonly string[]): Promise<History> => {
+    const { historyLength, raw } = await temporal.workflow.getHandle(workflowIds.at(-1) ?? '').describe()
+    return { events: historyLength, bytes: Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0) }
+  }
+  /** Runs in their undo window would stay for half an hour. */
+  const terminated = async (workflowIds: readonly string[]): Promise<History> => {
+    const history = await historyOf(workflowIds)
+    // A run that has closed cannot be terminated, and need not be.
+    await Promise.all(
+      workflowIds.map((id) =>
+        temporal.workflow
+          .getHandle(id)
+          .terminate()
+          .catch(() => {}),
+      ),
+    )
+    return history
+  }
   const plain = (name: string): Variant => ({
     name,
-    worker: workers.bare,
+    processes: { server, worker: workers.bare },
+    leave: historyOf,
     async run(number) {
       const workflowId = `plain-${randomUUID()}`
       const { taskQueue } = workers.bare
@@ -30,7 +56,8 @@ export function variantsOf({ temporal, workers, clientOf }: Stage): readonly Var
   })
   const byHand = (window: number): Variant => ({
     name: `by hand, ${window} min`,
-    worker: workers.bare,
+    processes: { server, worker: workers.bare },
+    leave: terminated,
     async run(number) {
       const workflowId = `by-hand-${randomUUID()}`
       const { taskQueue } = workers.bare
@@ -49,7 +76,8 @@ export function variantsOf({ temporal, workers, clientOf }: Stage): readonly Var
     const principal = { subject: 'bench', workspace: 'bench' }
     return {
       name: `governed, ${window} min`,
-      worker,
+      processes: { server, worker },
+      leave: terminated,
       async run(number) {
         const workflowId = `governed-${randomUUID()}`
         const waiting = worker.waiting(workflowId)

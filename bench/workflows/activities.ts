@@ -23,11 +23,11 @@ export interface ReplyInput {
 
 /** The activities of the plain variant, as its workflow sees them. */
 export type PlainActivities = {
-  lookupOrder(orderId: string): Promise<Order>
-  lookupCustomer(customerId: string): Promise<{ readonly tier: string }>
-  classify(message: string, order: Order): Promise<Claim>
-  refund(input: RefundInput): Promise<{ readonly refundId: string }>
-  notify(input: ReplyInput): Promise<unknown>
+  readonly lookupOrder: (orderId: string) => Promise<Order>
+  readonly lookupCustomer: (customerId: string) => Promise<{ readonly tier: string }>
+  readonly classify: (message: string, order: Order) => Promise<Claim>
+  readonly refund: (input: RefundInput) => Promise<{ readonly refundId: string }>
+  readonly notify: (input: ReplyInput) => Promise<unknown>
 }
 
 /** Those of the variant with the same features by hand. */
