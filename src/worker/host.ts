@@ -37,7 +37,7 @@ import { checked, checkedThink, undoWarrantOf, warrantOf } from './messages.ts'
 import type { Registry } from './registry.ts'
 import { meterOf, type RunMeter, withSpent } from './spend.ts'
 import { parseStart } from './start.ts'
-import { attested, parseInput, parseOutput, typed } from './steps.ts'
+import { assertCarried, attested, parseInput, parseOutput, typed } from './steps.ts'
 import { executeOnce, toolCall, undoOnce } from './writes.ts'
 
 /** Everything the activities of a worker stand on. */
@@ -344,5 +344,7 @@ const previewSchema = z.strictObject({
 function previewOf({ contract }: WriteImplementation, shown: unknown): Preview {
   const parsed = previewSchema.safeParse(shown)
   if (!parsed.success) throw fail('output_invalid', `the preview of ${contract.name}: ${firstIssue(parsed.error)}`)
-  return JSON.parse(canonicalJson(parsed.data)) as Preview
+  const text = canonicalJson(parsed.data)
+  assertCarried(text, `the preview of ${contract.name}`)
+  return JSON.parse(text) as Preview
 }

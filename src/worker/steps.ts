@@ -42,12 +42,15 @@ export function parseOutput(contract: Tool | Thought, output: unknown, code: Fai
     throw fail(code, `${contract.name}: the output holds what JSON cannot say, such as a date`)
   }
   if (text.includes('\\u0000')) throw fail(code, `${contract.name}: the output holds a NUL character`)
+  assertCarried(text, `${contract.name}: the result`)
+  return plain
+}
+
+/** Fails with `result_too_large` on more than this attempt may answer with. `what` names it in the message. */
+export function assertCarried(text: string, what: string): void {
   const most = Context.current().info.isLocal ? MAX_LOCAL_RESULT_BYTES : MAX_RESULT_BYTES
   const bytes = Buffer.byteLength(text)
-  if (bytes > most) {
-    throw fail('result_too_large', `${contract.name}: the result has ${bytes} bytes, at most ${most} are carried`)
-  }
-  return plain
+  if (bytes > most) throw fail('result_too_large', `${what} has ${bytes} bytes, at most ${most} are carried`)
 }
 
 /** Whether a value is JSON as it stands; a date, for one, only becomes it. */

@@ -27,14 +27,20 @@ function nameOf(path: string, context: string): string {
   return packages === -1 ? relative(context, path).split(sep).join('/') : parts.slice(packages + 1).join('/')
 }
 
-/** Names every module that is a file; what is none, the bundler names itself. */
+/**
+ * Names every module that is a file. What is none, and what would share a name with another (two copies of a package),
+ * the bundler names itself.
+ */
 const named = (nameIt: (path: string) => string): Plugin => ({
   apply(compiler) {
     compiler.hooks.compilation.tap('countersign', (compilation) => {
       compilation.hooks.moduleIds.tap('countersign', (modules) => {
-        for (const module of modules) {
+        const files = [...modules].flatMap((module) => {
           const path = module.nameForCondition()
-          if (path !== null) compilation.chunkGraph.setModuleId(module, nameIt(path))
+          return path === null ? [] : [{ module, name: nameIt(path) }]
+        })
+        for (const [name, [first, ...others]] of Map.groupBy(files, (file) => file.name)) {
+          if (first !== undefined && others.length === 0) compilation.chunkGraph.setModuleId(first.module, name)
         }
       })
     })

@@ -153,10 +153,14 @@ test.concurrent('what is told of earlier steps stays small, however large the re
   expect(last.at(-1)?.result).toMatch(/xxx \(cut\)$/)
 })
 
-test.concurrent('delegations side by side have steps of their own names', async () => {
+test.concurrent('delegations side by side have steps of their own names, counted by tool', async () => {
   const item = newItem()
-  for (const side of ['red', 'blue']) {
+  for (const [side, before] of [
+    ['red', [{ tool: 'box.look', give: { item } }]],
+    ['blue', []],
+  ] as const) {
     scripts.set(`${item}/${side}`, [
+      ...before,
       { tool: 'box.put', give: { item: `${item}/${side}` } },
       { ...DONE, summary: side },
     ])
@@ -165,7 +169,9 @@ test.concurrent('delegations side by side have steps of their own names', async 
   expect(await run.outcome()).toMatchObject({ state: 'completed', outcome: ['red', 'blue'] })
   const ids = (await stepsOf(run)).map(({ id }) => id).toSorted()
   expect(ids).toEqual(
-    ['blue', 'red'].flatMap((as) => [`box.next-${as}-1`, `box.next-${as}-2`]).concat('box.put-blue-1', 'box.put-red-1'),
+    ['box.next-blue-1', 'box.next-blue-2', 'box.next-red-1', 'box.next-red-2', 'box.next-red-3']
+      // Whatever was looked at before it.
+      .concat('box.put-blue-1', 'box.put-red-1'),
   )
 })
 

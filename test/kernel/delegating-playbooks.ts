@@ -55,7 +55,7 @@ export const sides = playbook(
         seen: { item: `${what}/${as}` },
         maxSteps: 3,
         as,
-        offers: [offer(put, { choose: ['item'], because: [box] })],
+        offers: [offer(look, { choose: ['item'] }), offer(put, { choose: ['item'], because: [box] })],
       })
     const done = await Promise.all(['red', 'blue'].map(side))
     return done.map(({ summary }) => summary)

@@ -70,12 +70,16 @@ test.concurrent.for([
   expect(await next.outcome()).toMatchObject({ state: 'completed' })
 })
 
-test.concurrent.for(['ask text', 'ask undefined'])('a preview that is none (%s) is never shown', async (mode) => {
+test.concurrent.for([
+  ['ask text', 'output_invalid'],
+  ['ask undefined', 'output_invalid'],
+  ['ask too much', 'result_too_large'],
+] as const)('a preview that cannot be one (%s) is never shown', async ([mode, code]) => {
   const item = newItem()
   const run = await start('odds', { item, tool: 'odd', mode })
   expect(await run.result()).toMatchObject({
     state: 'reverted',
-    because: { code: 'output_invalid', message: expect.stringContaining('preview') },
+    because: { code, message: expect.stringContaining('preview') },
     effects: [{ step: 'box.put-1', state: 'undone' }],
   })
   const { timeline } = await run.status()

@@ -28,6 +28,7 @@ function newOddities() {
     implement(odd, {
       preview: async ({ mode }) => {
         if (mode === 'ask undefined') return undefined as never
+        if (mode === 'ask too much') return { ...(await shown()), expect: { all: 'x'.repeat(300_000) } }
         return mode === 'ask text' ? { changes: 'text' as never, expect: {} } : await shown()
       },
       execute: async ({ item, mode }) => {

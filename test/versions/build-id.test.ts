@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { KERNEL_VERSION } from '../../src/contract/wire.ts'
-import { bundlePlaybooks } from '../../src/worker/bundle.ts'
+import { bundleForReplay, bundlePlaybooks } from '../../src/worker/bundle.ts'
 import { SHIPPED_WORKFLOWS } from '../support/world.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -20,7 +20,7 @@ async function buildIdElsewhere(): Promise<string> {
   }
   await symlink(join(root, 'node_modules'), join(copy, 'deep', 'node_modules'))
   const script = `
-    import { bundlePlaybooks } from '${copy}/deep/src/worker/bundle.ts'
+    import { bundleForReplay, bundlePlaybooks } from '${copy}/deep/src/worker/bundle.ts'
     console.log((await bundlePlaybooks('${copy}/deep/workflows/index.ts')).buildId)`
   const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: tmpdir() })
   return stdout.trim()
@@ -38,4 +38,21 @@ test('the same code has the same build id wherever it lies and whoever bundles i
 
   const changed = await bundlePlaybooks(join(root, 'test', 'replay', 'changed-playbook.ts'))
   expect(changed.buildId).not.toBe(here.buildId)
+})
+
+test('two copies of a package stay two modules', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-copies-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  for (const at of ['', 'app']) {
+    await mkdir(join(folder, at, 'node_modules', 'copied'), { recursive: true })
+    await writeFile(join(folder, at, 'node_modules', 'copied', 'index.js'), `exports.of = 'copy of ${at}'`)
+  }
+  await symlink(join(root, 'node_modules', '@temporalio'), join(folder, 'node_modules', '@temporalio'))
+  await writeFile(join(folder, 'outer.ts'), "export * from 'copied'")
+  const workflows = join(folder, 'app', 'workflows.ts')
+  await writeFile(workflows, "export * as inner from 'copied'\nexport * as outer from '../outer.ts'")
+  const { code } = await bundleForReplay(workflows)
+  const names = [...code.matchAll(/^\/\*\*\*\/ "([^"\n]*copied\/index\.js)"/gm)].map(([, name]) => name)
+  expect(new Set(names).size).toBe(2)
+  expect(code.replace(/\n\/\/# sourceMappingURL=.*$/s, '')).not.toContain(folder)
 })

@@ -5,6 +5,7 @@ import type { StepResult } from '../../src/contract/evidence.ts'
 import { failureOf } from '../../src/contract/failures.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import { amountText, type ApprovedRaise, type Limit, type Raise, raiseText } from '../../src/contract/raise.ts'
+import { textOf } from '../../src/contract/text.ts'
 import type { ReadTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import { capOf, valueCapsOf } from '../../src/policy/decide/caps.ts'
@@ -101,12 +102,17 @@ export class Budget {
     return this.#isUntold
   }
 
-  /** Asks the ledger for what thoughts left untold. */
+  /** Asks the ledger for what thoughts left untold. Never fails: what was done has to be settled, counted or not. */
   async askLedger(): Promise<void> {
     this.#isUntold = false
     const call: SpentCall = { runKey: this.#opened.runKey }
     const { dispatcher } = this.#parts
-    this.#tell(await dispatcher.local(WIRE.activities.spent, call, hostOptions('ask the ledger what this run spent')))
+    const options = hostOptions('ask the ledger what this run spent')
+    try {
+      this.#tell(await dispatcher.local<ModelSpend>(WIRE.activities.spent, call, options))
+    } catch (error) {
+      this.#parts.board.note('note', `the ledger did not tell what this run spent: ${textOf(error)}`)
+    }
   }
 
   #tell(spent: ModelSpend): void {

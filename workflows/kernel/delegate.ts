@@ -73,11 +73,11 @@ export async function delegate(
   const taken: Taken[] = []
   let improper = false
   for (let left = maxSteps; left > 0; left--) {
-    const name: StepName = as === undefined ? {} : { as: `${as}-${maxSteps - left + 1}` }
+    const nth = (count: number): StepName => (as === undefined ? {} : { as: `${as}-${count}` })
     const open = offers.filter((offer) => taken.filter((one) => one.offer === offer).length < offer.times)
     const visible = open.flatMap((offer) => shown.get(offer) ?? [])
     const input = { goal, seen: known, offers: visible, steps: told(steps), left }
-    const answer = await run.think(thought, input, name)
+    const answer = await run.think(thought, input, nth(maxSteps - left + 1))
     if (answer.tool === null) return delegated(answer.summary, taken)
     // Nobody would hear what became of it.
     if (left === 1) break
@@ -95,9 +95,11 @@ export async function delegate(
     }
     improper = false
     const { offer } = call
+    // Counted by tool: a write has the same step id whatever the model looked at before it, as one case once needs.
+    const made = steps.filter(({ tool, became }) => tool === offer.tool.name && became !== 'not_run').length
     run.plan(`the model proposes ${offer.tool.name}: ${answer.summary}`)
     try {
-      const output = await take(run, call, answer, taken, name, parts)
+      const output = await take(run, call, answer, taken, nth(made + 1), parts)
       taken.push({ ...call, output })
       tell('done', output as Json)
     } catch (error) {

@@ -18,7 +18,7 @@ declare const __webpack_require__: (id: string) => unknown
  */
 Error.stackTraceLimit = 1
 
-const CONTRACT_FILE = /[/.]contract\.[cm]?[jt]s$/
+const CONTRACT_FILE = /(?:^|[/.])contract\.[cm]?[jt]s$/
 
 const ids = Object.keys(__webpack_modules__)
 for (const id of ids) if (CONTRACT_FILE.test(id)) __webpack_require__(id)
