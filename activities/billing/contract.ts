@@ -29,11 +29,15 @@ const reason = z
 /** An amount in dollars and so many cents more; unknown in another currency. */
 const dollars = ({ currency, cents }: Money, more = 0) => (currency === 'USD' ? usd(cents + more) : undefined)
 
-/** What the customer wrote, word for word, at most 20,000 characters. */
+/** What the customer wrote, word for word but for NUL, which PostgreSQL cannot hold. At most 20,000 characters. */
 const statement = z
   .string()
   .max(20_000)
-  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text')
+  .refine((text) => text.isWellFormed(), 'must be well-formed text')
+  .overwrite((text) => text.replaceAll('\0', ' '))
+
+/** The reason as policies look for words in it: what a model made of the statement, and the statement. */
+const given = (said: string, wrote: string = said) => (wrote.includes(said) ? wrote : `${said}\n${wrote}`)
 
 /** An order with its payment, lines, parcels and tickets, as of one moment. Unknown → `not_found`. */
 export const getOrder = readTool({
@@ -107,7 +111,7 @@ export const refund = writeTool({
     refund_amount_usd: dollars(input.amount),
     refunded_total_usd: dollars(input.amount, order.captured.cents - order.refundable.cents),
     customer_tier: customer.tier,
-    reason: input.statement === undefined ? input.reason : `${input.reason}\n${input.statement}`,
+    reason: given(input.reason, input.statement),
   }),
   supports: ({ paymentId: payment, amount, ticketId: ticket }, { order, customer }) => {
     const against: string[] = []

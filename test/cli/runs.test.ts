@@ -64,7 +64,7 @@ test('show tells what waits, for whom, until when, why, and the exact commands t
     "because   refund_amount_usd is $120.00 (a model's word), at least $50.00 (requires_approval_if.refund_amount_usd_gte)\n",
   )
   expect(stdout).toMatch(
-    /facts {5}refund_amount_usd \$120\.00 \(a model's word\)\n +customer_tier “standard”\n +reason “/,
+    /facts {5}refund_amount_usd \$120\.00 \(a model's word\)\n +refunded_total_usd \$120\.00 \(a model's word\)\n +customer_tier “standard”\n +reason “/,
   )
   expect(stdout).toContain(`changes   payment/${order.paymentId} refundable: $120.00 → $0.00\n`)
   for (const verb of ['approve', 'reject']) {

@@ -89,8 +89,9 @@ describe('the facts of a refund', () => {
   })
 
   test('have in the reason what the customer wrote, too', () => {
-    const { reason } = refund.facts({ ...asked, statement: 'This was fraud.' }, { order, customer })
-    expect(reason).toBe('arrived broken\nThis was fraud.')
+    const reasonOf = (statement: string) => refund.facts({ ...asked, statement }, { order, customer }).reason
+    expect(reasonOf('This was fraud.')).toBe('arrived broken\nThis was fraud.')
+    expect(reasonOf('It arrived broken. This was fraud.')).toBe('It arrived broken. This was fraud.')
   })
 })
 

@@ -36,3 +36,6 @@ export const refund_request = playbook(
     return null
   },
 )
+
+// The shipped policies are for all shipped playbooks.
+export { supportRequest as support_request } from '../../workflows/support-request.ts'
