@@ -3,6 +3,7 @@ import { type Stack, type StackOptions, startStack } from '../embedded/stack.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { bundlePlaybooks } from '../worker/bundle.ts'
 import { makeCurrent } from '../worker/deployment.ts'
+import { adoptVersion } from './deployment.ts'
 import type { Project } from '../worker/project.ts'
 import { connectDatabase } from './connect.ts'
 import { findHostKey, type Host, quietRuntime, startHost } from './host.ts'
@@ -18,6 +19,8 @@ export interface DevelopmentOptions {
   readonly stateDir: string
   /** Where the worker listens, and as a version of what. */
   readonly work: (stack: Stack) => { readonly taskQueue: string; readonly deployment: string }
+  /** Whether the deployment is nobody else's; else, on a Temporal that was not started here, a current version stays current. */
+  readonly hasOwnDeployment: boolean
   readonly project: Project
   /** From which level on Temporal's own log is shown. */
   readonly logLevel: LogLevel
@@ -56,7 +59,11 @@ export async function startDevelopment(options: DevelopmentOptions, closing: Clo
   await prepare(session.connection, place.namespace, db, project)
   await project.seed?.(db)
   const { key } = findHostKey(stateDir)
-  await makeCurrent(session.connection, place.namespace, { deployment, buildId: (await bundle).buildId })
+  const version = { deployment, buildId: (await bundle).buildId }
+  // On a Temporal that others use, new runs must not go to this machine because somebody tried something out.
+  if (stack.servers.temporalPid === undefined && !options.hasOwnDeployment)
+    await adoptVersion({ connection: session.connection, place }, version)
+  else await makeCurrent(session.connection, place.namespace, version)
   const host = await startHost({ temporal: place, db, project, taskQueue, deployment, key, bundle })
   closing.add(host.stop)
   return { session, db, host }

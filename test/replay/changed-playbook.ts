@@ -7,8 +7,6 @@ import { ticketId } from '../../activities/records/contract.ts'
 import { getParcel } from '../../activities/shipping/contract.ts'
 import { playbook } from '../../workflows/kernel/index.ts'
 
-export { supportRequest as support_request } from '../../workflows/support-request.ts'
-
 /** What must not be deployed over running histories: the customer is told before the money is given back. */
 export const refund_request = playbook(
   {

@@ -32,7 +32,7 @@ export async function demo(options: DemoOptions): Promise<void> {
     const logLevel = 'ERROR'
     const { DATABASE_URL: _, ...env } = process.env
     const stack = { env, postgres: { database: `demo_${randomUUID().replaceAll('-', '')}` } }
-    const parts = { stateDir, work: workOn, project: sampleProject, logLevel, stack } as const
+    const parts = { stateDir, work: workOn, hasOwnDeployment: true, project: sampleProject, logLevel, stack } as const
     const development = await startDevelopment(parts, closing)
     const { session, host } = development
     const started: string[] = []

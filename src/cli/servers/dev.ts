@@ -7,7 +7,7 @@ import { type CommonOptions, type DeploymentOption, namedDeployment, type Projec
 import { loadProject } from '../project.ts'
 import type { Session } from '../session.ts'
 import { Closing, listenForStop } from '../stopping.ts'
-import { say } from '../terminal.ts'
+import { say, style } from '../terminal.ts'
 
 export type DevOptions = CommonOptions & DeploymentOption & ProjectOption
 
@@ -19,7 +19,13 @@ export async function dev(given: DevOptions): Promise<void> {
   const { project, file } = await loadProject(config)
   const closing = new Closing()
   try {
-    const options = { stateDir, work: () => ({ taskQueue, deployment }), project, logLevel: 'WARN' } as const
+    const options = {
+      stateDir,
+      work: () => ({ taskQueue, deployment }),
+      hasOwnDeployment: false,
+      project,
+      logLevel: 'WARN',
+    } as const
     const { session, host } = await startDevelopment(options, closing)
     if (session.place.uiUrl !== null) say(`UI        ${session.place.uiUrl}`)
     say(`temporal  export TEMPORAL_ADDRESS=${session.place.address}`)
@@ -37,6 +43,12 @@ export async function dev(given: DevOptions): Promise<void> {
 /** Runs of builds that are gone: a changed playbook is another build, and does not take them over. */
 async function sayWhoWaits(session: Session, { deployment, buildId }: WorkerVersion): Promise<void> {
   const known = await versionsOf(session, deployment)
+  const current = known.find(({ status }) => status === 'current')?.buildId
+  if (current !== buildId) {
+    say(
+      `${style('red', 'NOT CURRENT:')} new runs go to ${current ?? 'no version'}; \`countersign rollout ${buildId}\` changes that.`,
+    )
+  }
   const waiting = known.filter((version) => version.buildId !== buildId && version.openRuns > 0)
   if (waiting.length > 0) say('Open runs of earlier builds wait for a worker of theirs: see `countersign versions`.')
 }
