@@ -16,7 +16,7 @@ export const withoutPaths =
       ...config,
       context,
       output: { ...config.output, pathinfo: false },
-      plugins: [...(config.plugins ?? []), named((path) => nameOf(path, context))],
+      plugins: [...(config.plugins ?? []), naming((path) => nameOf(path, context))],
     }
   }
 
@@ -28,18 +28,18 @@ function nameOf(path: string, context: string): string {
 }
 
 /**
- * Names every module that is a file. What is none, and what would share a name with another (two copies of a package),
- * the bundler names itself.
+ * Names every module by its file, and the one that is none: the failure converter that there is not, which the bundler
+ * would name by its path. What would share a name with another (two copies of a package), the bundler names itself.
  */
-const named = (nameIt: (path: string) => string): Plugin => ({
+const naming = (nameIt: (path: string) => string): Plugin => ({
   apply(compiler) {
     compiler.hooks.compilation.tap('countersign', (compilation) => {
       compilation.hooks.moduleIds.tap('countersign', (modules) => {
-        const files = [...modules].flatMap((module) => {
+        const named = [...modules].map((module) => {
           const path = module.nameForCondition()
-          return path === null ? [] : [{ module, name: nameIt(path) }]
+          return { module, name: path === null ? 'ignored' : nameIt(path) }
         })
-        for (const [name, [first, ...others]] of Map.groupBy(files, (file) => file.name)) {
+        for (const [name, [first, ...others]] of Map.groupBy(named, (one) => one.name)) {
           if (first !== undefined && others.length === 0) compilation.chunkGraph.setModuleId(first.module, name)
         }
       })
