@@ -59,8 +59,8 @@ export async function effectsOf(db: Db, runKey: RunKey): Promise<readonly Ledger
   return rows.map(entryOf)
 }
 
-/** What keeps a business case from being done by another run. */
-const STANDING = ['claimed', 'done', 'unknown'] as const
+/** What keeps a business case from being done by another run: the states that the index of standing effects holds. */
+export const STANDING = ['claimed', 'done', 'unknown'] as const
 
 /**
  * The `request_repeated` of a business case for which an effect stands; of one step, or of any. `undefined` when none

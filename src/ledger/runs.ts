@@ -4,7 +4,7 @@ import type { RunKey } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import type { Principal } from '../contract/principal.ts'
 import type { LedgerDatabase } from './database.ts'
-import { repeated } from './effects.ts'
+import { repeated, STANDING } from './effects.ts'
 
 /** A run as `openRun` wrote it down. */
 export interface RunRow {
@@ -27,13 +27,15 @@ export interface RunRow {
  */
 export async function insertRun(db: LedgerDatabase, run: RunRow): Promise<RunRow> {
   const { businessKey } = run
+  // As literals: PostgreSQL then sees that the partial index answers it.
+  const standing = sql.join(STANDING.map((state) => sql.lit(state)))
   const { rows } = await sql`
     INSERT INTO countersign.runs (run_key, workflow_id, workflow_type, policy_digest, principal, request_digest,
       business_key, kernel_version, build_id)
     SELECT ${run.runKey}, ${run.workflowId}, ${run.workflowType}, ${run.policyDigest}, ${JSON.stringify(run.principal)}::jsonb,
       ${run.requestDigest}, ${businessKey}, ${run.kernelVersion}, ${run.buildId}
     WHERE NOT EXISTS (SELECT FROM countersign.effects
-      WHERE business_key = ${businessKey} AND state IN ('claimed', 'done', 'unknown'))
+      WHERE business_key = ${businessKey} AND state IN (${standing}))
     ON CONFLICT DO NOTHING
     RETURNING run_key`.execute(db)
   if (rows.length > 0) return run
