@@ -1,10 +1,11 @@
 import proto from '@temporalio/proto'
 import { hostname } from 'node:os'
-import type { WorkerVersion } from '../contract/version.ts'
+import { deploymentOf, type WorkerVersion } from '../contract/version.ts'
 import { makeCurrent } from '../worker/deployment.ts'
 import { CliError } from './errors.ts'
 import { GRPC, grpcOf } from './grpc.ts'
 import type { Session } from './session.ts'
+import { style } from './terminal.ts'
 
 const Status = proto.temporal.api.enums.v1.WorkerDeploymentVersionStatus
 
@@ -55,6 +56,21 @@ export async function versionsOf({ connection, place }: Server, deployment: stri
     }
   })
   return (await Promise.all(known)).toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
+}
+
+/** What a worker whose version gets no new runs has to say: where they go instead, and how to change that. */
+export function notCurrent(
+  known: readonly KnownVersion[],
+  { deployment, buildId }: WorkerVersion,
+  taskQueue: string,
+): readonly string[] {
+  const current = known.find(({ status }) => status === 'current')
+  const where = current === undefined ? 'wait, since no version is current' : `go to version ${current.buildId}`
+  const named = deployment === deploymentOf(taskQueue) ? '' : ` --deployment ${deployment}`
+  return [
+    `${style('red', 'NOT CURRENT:')} this worker gets only runs that are pinned to its version; new runs ${where}.`,
+    `  help  countersign rollout ${buildId} --task-queue ${taskQueue}${named}`,
+  ]
 }
 
 function statusOf(status: proto.temporal.api.enums.v1.WorkerDeploymentVersionStatus | null | undefined): VersionStatus {

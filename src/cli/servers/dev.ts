@@ -1,13 +1,13 @@
 import { SAMPLE } from '../../../activities/records/sample.ts'
 import type { WorkerVersion } from '../../contract/version.ts'
 import { DEFAULT_TASK_QUEUE } from '../../contract/wire.ts'
-import { versionsOf } from '../deployment.ts'
+import { notCurrent, versionsOf } from '../deployment.ts'
 import { startDevelopment } from '../development.ts'
 import { type CommonOptions, type DeploymentOption, namedDeployment, type ProjectOption } from '../options.ts'
 import { loadProject } from '../project.ts'
 import type { Session } from '../session.ts'
 import { Closing, listenForStop } from '../stopping.ts'
-import { say, style } from '../terminal.ts'
+import { say } from '../terminal.ts'
 
 export type DevOptions = CommonOptions & DeploymentOption & ProjectOption
 
@@ -43,12 +43,8 @@ export async function dev(given: DevOptions): Promise<void> {
 /** Runs of builds that are gone: a changed playbook is another build, and does not take them over. */
 async function sayWhoWaits(session: Session, { deployment, buildId }: WorkerVersion): Promise<void> {
   const known = await versionsOf(session, deployment)
-  const current = known.find(({ status }) => status === 'current')?.buildId
-  if (current !== buildId) {
-    say(
-      `${style('red', 'NOT CURRENT:')} new runs go to ${current ?? 'no version'}; \`countersign rollout ${buildId}\` changes that.`,
-    )
-  }
+  const isServed = known.some((version) => version.buildId === buildId && version.percent > 0)
+  if (!isServed) for (const line of notCurrent(known, { deployment, buildId }, session.taskQueue)) say(line)
   const waiting = known.filter((version) => version.buildId !== buildId && version.openRuns > 0)
   if (waiting.length > 0) say('Open runs of earlier builds wait for a worker of theirs: see `countersign versions`.')
 }

@@ -1,7 +1,7 @@
 import type { Connection } from '@temporalio/client'
-import { deploymentOf, type WorkerVersion } from '../../contract/version.ts'
+import type { WorkerVersion } from '../../contract/version.ts'
 import { connectClient, connectDatabase } from '../connect.ts'
-import { versionsOf } from '../deployment.ts'
+import { notCurrent, versionsOf } from '../deployment.ts'
 import { CliError } from '../errors.ts'
 import { findHostKey, quietRuntime, startHost } from '../host.ts'
 import { assertLedger } from '../ledger-schema.ts'
@@ -9,7 +9,7 @@ import { type CommonOptions, type DeploymentOption, namedDeployment, type Projec
 import { loadProject } from '../project.ts'
 import { missingAttributes } from '../search-attributes.ts'
 import { Closing, listenForStop } from '../stopping.ts'
-import { say, style } from '../terminal.ts'
+import { say } from '../terminal.ts'
 import { findDatabase, findTemporal, type TemporalPlace, withoutPassword } from '../where.ts'
 
 export type WorkerOptions = CommonOptions & DeploymentOption & ProjectOption
@@ -68,12 +68,5 @@ async function standingOf(
   const mine = known.find((version) => version.buildId === buildId)
   if (mine?.status === 'current') return [`${line}, current`]
   if (mine?.status === 'ramping') return [`${line}, which gets ${mine.percent} % of the new runs`]
-  const current = known.find(({ status }) => status === 'current')
-  const where = current === undefined ? 'wait, since no version is current' : `go to version ${current.buildId}`
-  const named = deployment === deploymentOf(taskQueue) ? '' : ` --deployment ${deployment}`
-  return [
-    line,
-    `${style('red', 'NOT CURRENT:')} this worker gets only runs that are pinned to its version; new runs ${where}.`,
-    `  help  countersign rollout ${buildId} --task-queue ${taskQueue}${named}`,
-  ]
+  return [line, ...notCurrent(known, { deployment, buildId }, taskQueue)]
 }
