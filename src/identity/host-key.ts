@@ -10,6 +10,9 @@ import {
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
+/** Whether a signature (base64url) over a text is of a key. */
+export type Verify = (text: string, signature: string) => boolean
+
 /** The key pair with which a host signs its receipts: Ed25519 (RFC 8032). */
 export interface HostKey {
   /** The first 32 hex digits of the SHA-256 of the public key (SPKI, DER). */
@@ -18,7 +21,12 @@ export interface HostKey {
   readonly publicKey: string
   /** base64url */
   readonly sign: (text: string) => string
+  /** Without arithmetic for what this process signed lately itself. */
+  readonly verify: Verify
 }
+
+/** Own signatures that a process remembers with their texts, at most: about two megabytes. */
+const REMEMBERED = 2_000
 
 const keyIdOf = (key: KeyObject): string =>
   createHash('sha256')
@@ -33,10 +41,19 @@ export function hostKeyOf(pem: string): HostKey {
     throw new TypeError(`a host key is Ed25519, this one is ${privateKey.asymmetricKeyType ?? 'unknown'}`)
   }
   const publicKey = createPublicKey(privateKey)
+  const verifies = verifyWith(publicKey)
+  const signed = new Map<string, string>()
   return {
     keyId: keyIdOf(publicKey),
     publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    sign: (text) => sign(null, Buffer.from(text), privateKey).toString('base64url'),
+    sign(text) {
+      const signature = sign(null, Buffer.from(text), privateKey).toString('base64url')
+      signed.set(signature, text)
+      const [oldest] = signed.keys()
+      if (signed.size > REMEMBERED && oldest !== undefined) signed.delete(oldest)
+      return signature
+    },
+    verify: (text, signature) => signed.get(signature) === text || verifies(text, signature),
   }
 }
 
@@ -56,6 +73,10 @@ export function hostKeyFile(file: string): HostKey {
   return hostKeyOf(readFileSync(file, 'utf8'))
 }
 
-/** Whether a signature (base64url) over a text is of the key (PEM, SPKI). */
-export const verifies = (publicKey: string, text: string, signature: string): boolean =>
-  verify(null, Buffer.from(text), createPublicKey(publicKey), Buffer.from(signature, 'base64url'))
+const verifyWith =
+  (key: KeyObject): Verify =>
+  (text, signature) =>
+    verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64url'))
+
+/** Verifies what the holder of a public key (PEM, SPKI) signed. */
+export const verifierOf = (publicKey: string): Verify => verifyWith(createPublicKey(publicKey))

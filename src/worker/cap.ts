@@ -37,7 +37,7 @@ async function worthOf(
   contract: PlaybookContract,
   stores: GuardStores,
 ): Promise<Money | undefined> {
-  await verifyEvidence(value, runKey, (keyId) => stores.publicKeyOf(keyId))
+  await verifyEvidence(value, runKey, (keyId) => stores.verifierOf(keyId))
   const { tool, kind } = value.receipt
   const of = contract.value?.of
   if (of?.name === tool && of.evidence.kind === kind) return valueOfRun(contract, value.output)

@@ -15,6 +15,7 @@ import type { Json } from '../contract/json.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
 import { type Principal, samePerson } from '../contract/principal.ts'
 import type { WriteTool } from '../contract/tool.ts'
+import type { Verify } from '../identity/host-key.ts'
 import { verifyEvidence } from '../identity/receipts.ts'
 import type { RunRow } from '../ledger/runs.ts'
 import { decide } from '../policy/decide/index.ts'
@@ -24,7 +25,8 @@ import type { Policy } from '../policy/types.ts'
 export interface GuardStores {
   findRun(runKey: RunKey): Promise<RunRow | undefined>
   policyOf(digest: Digest): Promise<Policy | undefined>
-  publicKeyOf(keyId: string): Promise<string | undefined>
+  /** Verifies what the host with a key signed; `undefined`: nobody published that key. */
+  verifierOf(keyId: string): Promise<Verify | undefined>
   /** The first run id of the chain that a run id belongs to, as Temporal's server says. */
   firstRunIdOf(workflowId: string, runId: string): Promise<string | undefined>
 }
@@ -126,7 +128,7 @@ export async function checkWarrant(
     throw refuse('warrant_policy_unknown', `nobody stored the policy ${warrant.policyDigest}`)
   }
   for (const evidence of warrant.evidence) {
-    await verifyEvidence(evidence, warrant.runKey, (keyId) => stores.publicKeyOf(keyId))
+    await verifyEvidence(evidence, warrant.runKey, (keyId) => stores.verifierOf(keyId))
   }
   const lacking = [
     ...missingEvidence(tool, warrant.evidence, policy.audit.logLevel === 'evidence'),

@@ -21,7 +21,7 @@ import { firstIssue } from '../contract/issue.ts'
 import type { Json } from '../contract/json.ts'
 import type { Thought, Tool } from '../contract/tool.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
-import type { HostKey } from '../identity/host-key.ts'
+import { type HostKey, type Verify, verifierOf } from '../identity/host-key.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { effectsOf, findEffect } from '../ledger/effects.ts'
 import { findKey } from '../ledger/keys.ts'
@@ -91,18 +91,22 @@ interface StoredPolicy {
   readonly text: string
 }
 
+/** Rows of runs that a host keeps at hand: about two megabytes. */
+const REMEMBERED_RUNS = 2_000
+
 class Host {
   readonly #options: HostOptions
   readonly #policies = new Map<Digest, StoredPolicy>()
-  readonly #keys = new Map<string, string>()
+  readonly #verifiers = new Map<string, Verify>()
+  readonly #runs = new Map<RunKey, RunRow>()
   readonly #stores: GuardStores
 
   constructor(options: HostOptions) {
     this.#options = options
     this.#stores = {
-      findRun: (runKey) => findRun(options.db, runKey),
+      findRun: (runKey) => this.#run(runKey),
       policyOf: async (digest) => (await this.#stored(digest))?.policy,
-      publicKeyOf: (keyId) => this.#publicKeyOf(keyId),
+      verifierOf: (keyId) => this.#verifierOf(keyId),
       firstRunIdOf,
     }
   }
@@ -116,23 +120,24 @@ class Host {
     const at = playbookAt(Context.current().info, registry.playbooks)
     await checkChain(runKey, at, this.#stores)
     const { principal, request, requestDigest, businessKey } = parseStart(start, at.contract)
-    let run = await findRun(db, runKey)
-    if (run === undefined) {
-      const policyDigest = this.#options.currentPolicy(at.type)
-      if (policyDigest === undefined) throw fail('policy_not_found', `\`${at.type}\` has no policy`)
-      run = {
-        runKey,
-        workflowId: at.workflowId,
-        workflowType: at.type,
-        policyDigest,
-        principal,
-        requestDigest,
-        businessKey,
-        kernelVersion: KERNEL_VERSION,
-        buildId,
-      }
-      run = await insertRun(db, run)
-    }
+    const current = this.#options.currentPolicy(at.type)
+    // Most runs are new: the insert itself tells when one is not.
+    const run =
+      current === undefined
+        ? await this.#run(runKey)
+        : await insertRun(db, {
+            runKey,
+            workflowId: at.workflowId,
+            workflowType: at.type,
+            policyDigest: current,
+            principal,
+            requestDigest,
+            businessKey,
+            kernelVersion: KERNEL_VERSION,
+            buildId,
+          })
+    if (run === undefined) throw fail('policy_not_found', `\`${at.type}\` has no policy`)
+    this.#remember(run)
     if (run.requestDigest !== requestDigest || run.workflowType !== at.type) {
       throw fail('request_invalid', `\`${runKey}\` was opened with another request`)
     }
@@ -237,8 +242,9 @@ class Host {
   }
 
   async preview(how: WriteImplementation, { runKey, step, input: raw }: ReadCall): Promise<PreviewResult> {
-    await this.#checkCaller(runKey, step, how.contract)
-    const known = await findEffect(this.#options.db, { runKey, step })
+    const { resumed } = await this.#checkCaller(runKey, step, how.contract)
+    // Only the ledger of a run that was reset can know a step that its history does not.
+    const known = resumed === true ? await findEffect(this.#options.db, { runKey, step }) : undefined
     if (known !== undefined) return { known }
     const input = parseInput(how.contract, raw)
     return { preview: previewOf(how, await how.preview(input, this.#call(runKey, step))) }
@@ -308,12 +314,31 @@ class Host {
     return stored
   }
 
-  async #publicKeyOf(keyId: string): Promise<string | undefined> {
+  async #verifierOf(keyId: string): Promise<Verify | undefined> {
     const { key, db } = this.#options
-    if (keyId === key.keyId) return key.publicKey
-    const found = this.#keys.get(keyId) ?? (await findKey(db, keyId))
-    if (found !== undefined) this.#keys.set(keyId, found)
-    return found
+    if (keyId === key.keyId) return key.verify
+    const known = this.#verifiers.get(keyId)
+    if (known !== undefined) return known
+    const publicKey = await findKey(db, keyId)
+    if (publicKey === undefined) return undefined
+    const verify = verifierOf(publicKey)
+    this.#verifiers.set(keyId, verify)
+    return verify
+  }
+
+  /** A run's row is written once and never altered, so what was seen of it stands. */
+  async #run(runKey: RunKey): Promise<RunRow | undefined> {
+    const seen = this.#runs.get(runKey)
+    if (seen !== undefined) return seen
+    const run = await findRun(this.#options.db, runKey)
+    if (run !== undefined) this.#remember(run)
+    return run
+  }
+
+  #remember(run: RunRow): void {
+    this.#runs.set(run.runKey, run)
+    const [oldest] = this.#runs.keys()
+    if (this.#runs.size > REMEMBERED_RUNS && oldest !== undefined) this.#runs.delete(oldest)
   }
 }
 

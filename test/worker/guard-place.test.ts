@@ -88,7 +88,7 @@ const silent = () => Promise.reject(fail('database_unavailable', 'the database d
 const unanswered: readonly (readonly [title: string, it: Write])[] = [
   ['the runs', knowing({ findRun: silent })],
   ['the policies', knowing({ policyOf: silent })],
-  ['the keys', knowing({ publicKeyOf: silent })],
+  ['the keys', knowing({ verifierOf: silent })],
   ['Temporal', { ...runIn(RUN_ID), stores: knowing({ firstRunIdOf: silent }).stores }],
 ]
 

@@ -118,7 +118,7 @@ export const ROW: RunRow = {
 const STORES: GuardStores = {
   findRun: async (runKey) => (runKey === RUN_KEY ? ROW : undefined),
   policyOf: async (digest) => new Map([parsed(text), [LAX_DIGEST, LAX_POLICY]]).get(digest),
-  publicKeyOf: async (keyId) => (keyId === HOST.keyId ? HOST.publicKey : undefined),
+  verifierOf: async (keyId) => (keyId === HOST.keyId ? HOST.verify : undefined),
   firstRunIdOf: () => Promise.reject(new Error('the first run of a chain needs no question')),
 }
 const PLACE: Place = {

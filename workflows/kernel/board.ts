@@ -62,6 +62,8 @@ export class Board {
   constructor(runKey: RunKey, playbook: string) {
     this.runKey = runKey
     this.playbook = playbook
+    // Rendered when somebody looks: the SDK only keeps it, and writes it as JSON into the answer of a query.
+    setCurrentDetails({ toJSON: () => this.#details() } as unknown as string)
   }
 
   note(kind: TimelineEntry['kind'], text: string, step?: string): void {
@@ -101,11 +103,12 @@ export class Board {
   }
 
   /**
-   * Shows what changed: current details and search attributes. Called before the run waits for something
-   * outside, so there is at most one upsert in a workflow task: each costs an event.
+   * Shows what changed in the search attributes. Called before the run waits for something outside, so there is at
+   * most one upsert in a workflow task: each costs an event. A brief wait after a decision shows nothing new: a list
+   * would hardly be up to date before it is over.
    */
-  flush(): void {
-    setCurrentDetails(this.#details())
+  flush(isBrief = false): void {
+    if (isBrief && this.state === 'in_progress' && this.#upserted.get('state') === 'blocked') return
     const values: Record<keyof typeof SEARCH_ATTRIBUTES, string | number | null> = {
       state: this.state,
       waitingFor: this.waitingFor,

@@ -69,20 +69,23 @@ const LOCAL_READ: LocalActivityOptions = {
  * limits, and everything else, or what a local attempt could not do, as an ordinary activity.
  */
 export class Dispatcher {
-  readonly #beforeWaiting: () => void
+  readonly #beforeWaiting: (isBrief: boolean) => void
   #task = -1
   #carried = 0
 
-  /** `beforeWaiting` is called before each ordinary activity: with it the workflow task may end. */
-  constructor(beforeWaiting: () => void) {
+  /**
+   * `beforeWaiting` is called before each ordinary activity, since with it the workflow task may end, and told whether
+   * the wait is a brief one.
+   */
+  constructor(beforeWaiting: (isBrief: boolean) => void) {
     this.#beforeWaiting = beforeWaiting
   }
 
   /**
-   * Calls an activity type with one argument. Fails with `input_invalid` on an argument too large to carry, and with
+   * Calls an activity type with one argument; `isBrief`: it is over in a moment. Fails with `input_invalid` on an argument too large to carry, and with
    * `tool_unavailable` or `model_unavailable` when the last attempt ran out of time.
    */
-  async activity<T>(type: string, argument: unknown, options: ActivityOptions): Promise<T> {
+  async activity<T>(type: string, argument: unknown, options: ActivityOptions, isBrief = false): Promise<T> {
     const { length } = JSON.stringify(argument)
     if (length > MAX_ARGUMENT_CHARACTERS) {
       const most = `at most ${MAX_ARGUMENT_CHARACTERS} are carried`
@@ -90,7 +93,7 @@ export class Dispatcher {
     }
     // What does not fit into this workflow task waits for the next one, which a timer brings about.
     while (!this.#fits(length)) await sleep(1, { summary: 'room for more steps' })
-    this.#beforeWaiting()
+    this.#beforeWaiting(isBrief)
     const call = proxyActivities<Activities>(options)[type] as Activities[string]
     try {
       return (await call(argument)) as T

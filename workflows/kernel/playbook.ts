@@ -94,7 +94,7 @@ class Execution {
     this.#contract = contract
     this.#body = body
     this.#board = new Board(runKeyOf(workflowId, firstExecutionRunId), contract.name)
-    this.#dispatcher = new Dispatcher(() => this.#board.flush())
+    this.#dispatcher = new Dispatcher((isBrief) => this.#board.flush(isBrief))
     this.#approvals = new Approvals(this.#board)
     this.#saga = new Saga(this.#board, this.#dispatcher, workflowType)
   }

@@ -321,6 +321,7 @@ export class KernelRun implements Run {
         tool.name,
         { input, warrant },
         stepOptions(tool, step, describe),
+        tool.idempotency === 'transaction',
       )
     } catch (error) {
       this.#board.note('act', `${describe}: ${failureOf(error)?.message ?? 'not done'}`, step)
@@ -388,26 +389,19 @@ export class KernelRun implements Run {
     return true
   }
 
-  #track<T>(step: () => Promise<T>): Promise<T> {
-    const running = this.#counted(step)
-    // One that the playbook does not wait for must not fail the workflow task.
-    running.catch(() => {})
-    return running
-  }
-
   /** Runs a step, counted as under way. What it is refused for before it starts is a rejection, like every other. */
-  async #counted<T>(step: () => Promise<T>): Promise<T> {
+  #track<T>(step: () => Promise<T>): Promise<T> {
     if (CancellationScope.current().consideredCancelled && this.#end === undefined && !this.#closed) {
       this.#ends(endOf(new CancelledFailure('the run was cancelled')))
     }
     // A step after the end never returns, so that no loop around it can keep the run busy.
-    if (this.#closed || this.#end !== undefined) return await new Promise<never>(() => {})
+    if (this.#closed || this.#end !== undefined) return new Promise<never>(() => {})
     this.#underWay++
-    try {
-      return await step()
-    } finally {
-      this.#underWay--
-    }
+    const running = step()
+    const over = (): void => void this.#underWay--
+    // One that the playbook does not wait for must not fail the workflow task.
+    running.then(over, over)
+    return running
   }
 
   #parse(contract: Tool | Thought, input: unknown): Json {
