@@ -1,7 +1,7 @@
 import { type Client, WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError } from '@temporalio/client'
 import { randomUUID } from 'node:crypto'
 import type { z } from 'zod'
-import { fail } from '../contract/failures.ts'
+import { fail, failureOf } from '../contract/failures.ts'
 import { digestOf } from '../contract/digest.ts'
 import type { Json } from '../contract/json.ts'
 import { MAX_START_CHARACTERS } from '../contract/limits.ts'
@@ -82,7 +82,8 @@ export class CountersignClient {
         ),
       )
     } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
+      const isContinued = failureOf(error)?.code === 'run_continued'
+      if (!isContinued && !(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
       result = await run.outcome()
     }
     const asked = digestOf({ start: { principal: options.principal, request } })
@@ -151,7 +152,7 @@ function quoted(value: string): string {
 /** The visibility query of a list, as one would type it into the Temporal UI. */
 function queryOf({ state, playbook, workspace }: ListOptions): string {
   const { state: stateKey, playbook: playbookKey, workspace: workspaceKey } = SEARCH_ATTRIBUTES
-  const terms = [`${playbookKey.name} IS NOT NULL`]
+  const terms = [`${playbookKey.name} IS NOT NULL`, "ExecutionStatus != 'ContinuedAsNew'"]
   if (state !== undefined) terms.push(`${stateKey.name} = ${quoted(state)}`)
   if (playbook !== undefined) terms.push(`${playbookKey.name} = ${quoted(playbook)}`)
   if (workspace !== undefined) terms.push(`${workspaceKey.name} = ${quoted(workspace)}`)

@@ -23,14 +23,24 @@ export class RunHandle {
    * undone since.
    */
   async outcome(): Promise<RunResult> {
+    for (;;) {
+      const outcome = await this.#outcome()
+      if (outcome !== undefined) return outcome
+    }
+  }
+
+  /** `undefined`: the run goes on in another execution, which has to be asked. */
+  async #outcome(): Promise<RunResult | undefined> {
     try {
       const first = await this.#ask(() =>
         this.#handle().executeUpdate<RunResult, []>(WIRE.updates.outcome, { updateId: OUTCOME_UPDATE_ID }),
       )
       return await this.sinceThen(first)
     } catch (error) {
+      const code = failureOf(error)?.code
+      if (code === 'run_continued' && this.#runId === undefined) return undefined
       // A run that has closed takes no update any more; its result is the outcome, or what became of it.
-      if (failureOf(error)?.code === 'run_not_found') return await this.result()
+      if (code === 'run_not_found') return await this.result()
       throw error
     }
   }

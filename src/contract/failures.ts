@@ -29,6 +29,7 @@ export const FAILURES = {
     'caller',
     'Another run has done this already; look at it, and undo it first if it is to be done again.',
   ),
+  run_continued: final('platform', 'The run goes on in another execution; ask again, with its workflow id alone.'),
   run_not_found: final('caller', 'Check the workflow id and the namespace.'),
   // What the policy said.
   denied_by_policy: final('policy', 'Read the rule that matched; change the request or the policy.'),
@@ -82,6 +83,8 @@ export const FAILURES = {
     'The effect cannot be undone; correct the records by hand and resolve the incident.',
   ),
   effect_undone: final('platform', 'This step was done and undone before; it is not done again.'),
+  blob_missing: again('platform', 'Restore `countersign.blobs` from a backup; the run waits for it.'),
+  blob_altered: again('platform', 'Restore the row of `countersign.blobs` from a backup; the run waits for it.'),
   // What a tool met.
   input_invalid: final('playbook', 'The input does not match the contract of the tool.'),
   output_invalid: final('tool', 'The tool returned something other than its contract says.'),
