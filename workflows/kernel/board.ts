@@ -56,6 +56,7 @@ export class Board {
   readonly timeline: TimelineEntry[] = []
   spend: Spend = { modelMicroUsd: 0, inputTokens: 0, outputTokens: 0, toolCalls: 0 }
   #notes = 0
+  #refused = 0
   #before: RunState = 'in_progress'
   #upserted = new Map<string, string | number | null>()
 
@@ -70,13 +71,16 @@ export class Board {
     const most = kind === 'note' ? MAX_NOTES : MAX_TIMELINE
     if (kind === 'note') this.#notes++
     if (kind === 'note' ? this.#notes > most : kind !== 'end' && this.timeline.length >= most) return
-    const cut = shortened(text, MAX_TEXT_CHARACTERS)
+    const isLast = kind === 'note' && this.#notes === most
+    const cut = isLast
+      ? 'more notes are not listed here: they stand in the history'
+      : shortened(text, MAX_TEXT_CHARACTERS)
     this.timeline.push({ at: now(), kind, text: cut, ...(step === undefined ? {} : { step }) })
   }
 
-  /** Keeps an attempt to decide, shortened if it must be; the whole message stands in the history. */
+  /** Keeps an attempt to decide, shortened if it must be; the whole message stands in the history. What counted is always kept. */
   attempt(message: unknown, answer: Answer): void {
-    if (this.attempts.length >= MAX_ATTEMPTS) return
+    if (!answer.accepted && this.#refused++ >= MAX_ATTEMPTS) return
     const text = JSON.stringify(message) ?? 'nothing'
     const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (message as Json)
     this.attempts.push({ at: now(), message: kept, answer })

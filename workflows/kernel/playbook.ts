@@ -28,6 +28,7 @@ import { Approvals } from './approvals.ts'
 import { Board } from './board.ts'
 import { Dispatcher, hostOptions } from './dispatch.ts'
 import { bareCase, type End, endOf, endWith } from './ends.ts'
+import { Outcome } from './outcome.ts'
 import { KernelRun, type Run } from './run.ts'
 import { Saga, type UndoReason } from './saga.ts'
 
@@ -86,6 +87,7 @@ class Execution {
   readonly #dispatcher: Dispatcher
   readonly #approvals: Approvals
   readonly #saga: Saga
+  readonly #outcome: Outcome
   #undo: UndoReason | undefined
   #undoDeadline = 0
 
@@ -97,6 +99,7 @@ class Execution {
     this.#dispatcher = new Dispatcher((isBrief) => this.#board.flush(isBrief))
     this.#approvals = new Approvals(this.#board)
     this.#saga = new Saga(this.#board, this.#dispatcher, workflowType)
+    this.#outcome = new Outcome(this.#board)
   }
 
   async run(start: unknown): Promise<RunResult> {
@@ -125,11 +128,7 @@ class Execution {
     setHandler(undoSignal, (message) => void undo(message))
     setHandler(resolveUpdate, resolve, { description: 'Settles an incident: retry or settled.' })
     setHandler(resolveSignal, (message) => void resolve(message))
-    setHandler(outcomeUpdate, async () => {
-      // Whoever waits hears of a cancelled run too.
-      await CancellationScope.nonCancellable(() => condition(() => this.#board.result !== null))
-      return this.#board.result as RunResult
-    })
+    setHandler(outcomeUpdate, () => this.#outcome.wait())
     setHandler(statusQuery, () => this.#board.status())
   }
 
