@@ -49,5 +49,8 @@ export async function runBatch(
 
 export const totalCpu = ({ cpu, runs }: Batch): number => (cpu.server + cpu.worker + cpu.database + cpu.driver) / runs
 
-export const percentile = ({ latenciesMs }: Batch, percent: number): number =>
-  latenciesMs[Math.min(latenciesMs.length - 1, Math.floor((latenciesMs.length * percent) / 100))] ?? Number.NaN
+/** Of values in ascending order. */
+export const percentileOf = (sorted: readonly number[], percent: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN
+
+export const percentile = ({ latenciesMs }: Batch, percent: number): number => percentileOf(latenciesMs, percent)
