@@ -37,15 +37,17 @@ export async function runBatch(
     runs,
     wallMs,
     latenciesMs: latenciesMs.toSorted((a, b) => a - b),
-    cpu: {
-      server: after.server - before.server,
-      worker: after.worker - before.worker,
-      database: after.database - before.database,
-      driver: after.driver - before.driver,
-    },
+    cpu: since(before, after),
     history: await variant.leave?.(done),
   }
 }
+
+export const since = (before: Cpu, after: Cpu): Cpu => ({
+  server: after.server - before.server,
+  worker: after.worker - before.worker,
+  database: after.database - before.database,
+  driver: after.driver - before.driver,
+})
 
 export const totalCpu = ({ cpu, runs }: Batch): number => (cpu.server + cpu.worker + cpu.database + cpu.driver) / runs
 

@@ -1,11 +1,13 @@
 import { Client, Connection } from '@temporalio/client'
 import { CountersignClient } from '../src/client/index.ts'
+import { since } from './batch.ts'
 import { blockRuns } from './blocked.ts'
 import { type Decided, decideAll } from './deciding.ts'
+import { cpuOf } from './cpu.ts'
 import { residentMb } from './memory.ts'
 import { startServers } from './servers.ts'
 import { type Effects, effectsIn, untilClosed, untilListed } from './settled.ts'
-import { policiesOf } from './stage.ts'
+import { type Cpu, policiesOf } from './stage.ts'
 import { startWorker } from './worker-process.ts'
 
 /** What so many runs cost that wait for people, and what became of them. */
@@ -28,6 +30,8 @@ export interface WaitingCase {
   /** Resident megabytes: when nothing runs yet, when all runs are blocked, after the restart, when all are done. */
   readonly workerMb: readonly [idle: number, blocked: number, restarted: number, done: number]
   readonly serverMb: readonly [idle: number, blocked: number, restarted: number, done: number]
+  /** CPU time from the first decision until all are done, in milliseconds. */
+  readonly cpu: Cpu
 }
 
 const CENTS = 12_000
@@ -69,8 +73,15 @@ export async function runWaiting(runs: number, inFlight: number): Promise<Waitin
     const restartMs = performance.now() - killed
     const restarted = memory()
 
+    const cpu = (): Cpu => {
+      const { user, system } = process.cpuUsage()
+      const others = cpuOf({ server: server.pid, worker: worker.pid, database: postgres.pid })
+      return { ...others, driver: (user + system) / 1000 }
+    }
+    const before = cpu()
     const { sentAt, ...decided } = await decideAll(connection, asked, inFlight)
     const closedAt = await untilClosed(temporal, runs)
+    const after = cpu()
     const done = memory()
     const outcomesMs = [...closedAt].map(([id, at]) => at - (sentAt.get(id) ?? Number.NaN))
     return {
@@ -84,8 +95,7 @@ export async function runWaiting(runs: number, inFlight: number): Promise<Waitin
       doneMs: Math.max(...closedAt.values()) - Math.min(...sentAt.values()),
       lost: runs - closedAt.size,
       effects: await effectsIn(db),
-      workerMb: [idle[0], blocked[0], restarted[0], done[0]],
-      serverMb: [idle[1], blocked[1], restarted[1], done[1]],
+      cpu: since(before, after),
     }
   } finally {
     await connection.close()

@@ -27,7 +27,7 @@ const seconds = (ms: number): string => (ms / 1000).toFixed(1)
 const spread = (sorted: readonly number[]): string =>
   [50, 95, 99, 100].map((percent) => seconds(percentileOf(sorted, percent))).join(' / ')
 
-const times = ({ runs, blockedMs, restartMs, decided, outcomesMs, doneMs }: WaitingCase): readonly string[] => [
+const times = ({ runs, blockedMs, restartMs, decided, outcomesMs, doneMs, cpu }: WaitingCase): readonly string[] => [
   String(runs),
   `${seconds(blockedMs)} (${((1000 * runs) / blockedMs).toFixed(0)}/s)`,
   seconds(restartMs),
@@ -35,6 +35,7 @@ const times = ({ runs, blockedMs, restartMs, decided, outcomesMs, doneMs }: Wait
   seconds(decided.wallMs),
   spread(outcomesMs),
   `${seconds(doneMs)} (${((1000 * runs) / doneMs).toFixed(0)}/s)`,
+  [cpu.server, cpu.worker, cpu.database, cpu.driver].map((ms) => (ms / runs).toFixed(0)).join(' + '),
 ]
 
 const memory = ({ runs, workerMb, serverMb, maxCachedWorkflows }: WaitingCase): readonly string[] => {
@@ -74,6 +75,7 @@ say(
       'all answered',
       `sent → closed, ${four}`,
       'all closed',
+      'CPU ms/run: server + worker + database + driver',
     ],
     cases.map(times),
   ),
