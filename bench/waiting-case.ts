@@ -96,6 +96,8 @@ export async function runWaiting(runs: number, inFlight: number): Promise<Waitin
       lost: runs - closedAt.size,
       effects: await effectsIn(db),
       cpu: since(before, after),
+      workerMb: [idle[0], blocked[0], restarted[0], done[0]],
+      serverMb: [idle[1], blocked[1], restarted[1], done[1]],
     }
   } finally {
     await connection.close()
