@@ -12,6 +12,7 @@ import type { RunState } from '../contract/states.ts'
 import { textOf } from '../contract/text.ts'
 import { DEFAULT_TASK_QUEUE, OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
 import { RunHandle } from './run-handle.ts'
+import { Sender, type SendingOptions } from './sender.ts'
 import { type RunSummary, summaryOf } from './summary.ts'
 
 /** Who starts a run and under which id. */
@@ -32,15 +33,24 @@ export interface ListOptions {
   readonly limit?: number
 }
 
-/** What services use: starts runs, finds them, decides on them. A thin layer over a Temporal client. */
+export interface ClientOptions extends SendingOptions {
+  /** Where the workers listen. Default: `countersign`. */
+  readonly taskQueue?: string
+}
+
+/**
+ * What services use: starts runs, finds them, decides on them. A thin layer over a Temporal client. It keeps count of
+ * the decisions that are on their way, so a process needs one of them and not one a request.
+ */
 export class CountersignClient {
   readonly #client: Client
   readonly #taskQueue: string
+  readonly #sender: Sender
 
-  /** `taskQueue`: where the workers listen; default `countersign`. */
-  constructor(client: Client, { taskQueue = DEFAULT_TASK_QUEUE }: { readonly taskQueue?: string } = {}) {
+  constructor(client: Client, { taskQueue = DEFAULT_TASK_QUEUE, ...sending }: ClientOptions = {}) {
     this.#client = client
     this.#taskQueue = taskQueue
+    this.#sender = new Sender(client, sending)
   }
 
   /**
@@ -93,7 +103,7 @@ export class CountersignClient {
 
   /** The run with a workflow id; whether it exists shows at the first call. */
   run(workflowId: string, runId?: string): RunHandle {
-    return new RunHandle(this.#client, workflowId, runId)
+    return new RunHandle(this.#client, this.#sender, workflowId, runId)
   }
 
   /** The newest runs that match, open ones first. Visibility lags behind by up to a second or so. */

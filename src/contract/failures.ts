@@ -31,6 +31,7 @@ export const FAILURES = {
   ),
   run_continued: final('platform', 'The run goes on in another execution; ask again, with its workflow id alone.'),
   run_not_found: final('caller', 'Check the workflow id and the namespace.'),
+  outcome_crowded: final('caller', 'Wait under the update id `outcome`, which all callers share.'),
   // What the policy said.
   denied_by_policy: final('policy', 'Read the rule that matched; change the request or the policy.'),
   escalated_by_policy: final('policy', 'A rule hands the case to a person; take it over by hand.'),
@@ -105,6 +106,7 @@ export const FAILURES = {
   // Ours.
   contract_incomplete: final('playbook', 'Fill the hole in the contract that the message names.'),
   playbook_failed: final('playbook', 'The playbook threw; read the message and mend the code.'),
+  no_answer: again('platform', 'Start a worker of the version of the run; the same update id again is one message.'),
   database_unavailable: again('platform', 'The database did not answer; it is tried again.'),
   platform_failed: final('platform', 'This is a defect of Countersign or of its installation; report it with the run.'),
 } as const satisfies Record<string, FailureRule>

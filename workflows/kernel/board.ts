@@ -59,6 +59,7 @@ export class Board {
   spend: Spend = { modelMicroUsd: 0, inputTokens: 0, outputTokens: 0, toolCalls: 0 }
   #notes = 0
   #noted = new Map<string, number>()
+  #refused = 0
   #before: RunState = 'in_progress'
   #upserted = new Map<string, string | number | null>()
 
@@ -73,6 +74,7 @@ export class Board {
   restore(timeline: readonly TimelineEntry[], attempts: readonly DecisionAttempt[]): void {
     this.timeline.push(...timeline)
     this.attempts.push(...attempts)
+    this.#refused = attempts.filter(({ answer }) => !answer.accepted).length
     this.#notes = timeline.filter(({ kind }) => kind === 'note').length
     for (const entry of timeline) this.#noted.set(nameOf(entry), (this.#noted.get(nameOf(entry)) ?? 0) + 1)
   }
@@ -88,12 +90,16 @@ export class Board {
     const most = kind === 'note' ? MAX_NOTES : MAX_TIMELINE
     if (kind === 'note') this.#notes++
     if (kind === 'note' ? this.#notes > most : kind !== 'end' && this.timeline.length >= most) return
-    this.timeline.push(entry)
+    this.timeline.push(
+      kind === 'note' && this.#notes === most
+        ? { ...entry, text: 'more notes are not listed here: they stand in the history' }
+        : entry,
+    )
   }
 
-  /** Keeps an attempt to decide, shortened if it must be; the whole message stands in the history. */
+  /** Keeps an attempt to decide, shortened if it must be; the whole message stands in the history. What counted is always kept. */
   attempt(message: unknown, answer: Answer): void {
-    if (this.attempts.length >= MAX_ATTEMPTS) return
+    if (!answer.accepted && this.#refused++ >= MAX_ATTEMPTS) return
     const text = JSON.stringify(message) ?? 'nothing'
     const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (message as Json)
     this.attempts.push({ at: now(), message: kept, answer })

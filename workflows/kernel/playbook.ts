@@ -33,6 +33,7 @@ import { Continuation, ContinueRun } from './continuation.ts'
 import { Dispatcher, hostOptions } from './dispatch.ts'
 import { bareCase, type End, endOf, endWith } from './ends.ts'
 import { Journal } from './journal.ts'
+import { Outcome } from './outcome.ts'
 import { KernelRun, type Run } from './run.ts'
 import { Saga, type UndoReason } from './saga.ts'
 
@@ -111,11 +112,11 @@ class Execution {
   readonly #dispatcher: Dispatcher
   readonly #approvals: Approvals
   readonly #saga: Saga
+  readonly #outcome: Outcome
   readonly #journal = new Journal()
   readonly #continuation = new Continuation(this.#journal)
   #start: unknown
   #carried: Carried | undefined
-  #isLeaving = false
   #ended: Ended | undefined
   #undo: UndoReason | undefined
   #undoDeadline: number | null = null
@@ -128,6 +129,7 @@ class Execution {
     this.#dispatcher = new Dispatcher(this.#journal, (isBrief) => this.#board.flush(isBrief))
     this.#approvals = new Approvals(this.#board, this.#journal)
     this.#saga = new Saga(this.#board, this.#dispatcher, workflowType, this.#continuation)
+    this.#outcome = new Outcome(this.#board)
   }
 
   async run(start: unknown, carried: unknown): Promise<RunResult> {
@@ -164,12 +166,7 @@ class Execution {
     setHandler(undoSignal, (message) => void undo(message))
     setHandler(resolveUpdate, resolve, { description: 'Settles an incident: retry or settled.' })
     setHandler(resolveSignal, (message) => void resolve(message))
-    setHandler(outcomeUpdate, async () => {
-      // Whoever waits hears of a cancelled run too.
-      await CancellationScope.nonCancellable(() => condition(() => this.#board.result !== null || this.#isLeaving))
-      if (this.#board.result === null) throw fail('run_continued', 'the run goes on in another execution; ask again')
-      return this.#board.result
-    })
+    setHandler(outcomeUpdate, () => this.#outcome.wait())
     setHandler(statusQuery, () => this.#board.status())
   }
 
@@ -256,7 +253,7 @@ class Execution {
       const carried = this.#toCarry()
       if (!this.#journal.isIdle || digestOf(carried) !== digest) continue
       this.#board.flush()
-      this.#isLeaving = true
+      this.#outcome.leave()
       if (!allHandlersFinished()) await condition(allHandlersFinished)
       const sealed: Sealed = { carried, seal }
       await continueAsNew(this.#start, new Bulk(sealed))
