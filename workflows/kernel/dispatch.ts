@@ -7,6 +7,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow'
+import type { Answers } from '../../src/contract/answers.ts'
 import { fail, failureOf, failureRule } from '../../src/contract/failures.ts'
 import { MAX_ARGUMENT_CHARACTERS, MAX_LOCAL_RESULT_BYTES, MAX_TASK_CHARACTERS } from '../../src/contract/limits.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
@@ -82,10 +83,17 @@ export class Dispatcher {
   }
 
   /**
-   * Calls an activity type with one argument; `isBrief`: it is over in a moment. Fails with `input_invalid` on an argument too large to carry, and with
-   * `tool_unavailable` or `model_unavailable` when the last attempt ran out of time.
+   * Calls an activity type with one argument; `isBrief`: it is over in a moment. Fails with `input_invalid` on an argument too large to carry, with
+   * `tool_unavailable` or `model_unavailable` when the last attempt ran out of time, and with `completion_invalid` on what
+   * no host answers.
    */
-  async activity<T>(type: string, argument: unknown, options: ActivityOptions, isBrief = false): Promise<T> {
+  async activity<T>(
+    type: string,
+    argument: unknown,
+    options: ActivityOptions,
+    answers: Answers<T>,
+    isBrief = false,
+  ): Promise<T> {
     const { length } = JSON.stringify(argument)
     if (length > MAX_ARGUMENT_CHARACTERS) {
       const most = `at most ${MAX_ARGUMENT_CHARACTERS} are carried`
@@ -95,11 +103,15 @@ export class Dispatcher {
     while (!this.#fits(length)) await sleep(1, { summary: 'room for more steps' })
     this.#beforeWaiting(isBrief)
     const call = proxyActivities<Activities>(options)[type] as Activities[string]
+    let answer: unknown
     try {
-      return (await call(argument)) as T
+      answer = await call(argument)
     } catch (error) {
       throw outOfTime(error) ? late(type) : error
     }
+    if (answers(answer)) return answer
+    // A local activity cannot be completed by anybody else, so only this one is looked at.
+    throw fail('completion_invalid', `\`${options.activityId}\` was completed with what no host answers`)
   }
 
   local<T>(type: string, argument: unknown, options: LocalActivityOptions): Promise<T> {
@@ -108,7 +120,13 @@ export class Dispatcher {
   }
 
   /** As a local activity where `isLocal`, and as an ordinary one when that was too slow, too large or not answered. */
-  async read<T>(type: string, isLocal: boolean, argument: unknown, options: ActivityOptions): Promise<T> {
+  async read<T>(
+    type: string,
+    isLocal: boolean,
+    argument: unknown,
+    options: ActivityOptions,
+    answers: Answers<T>,
+  ): Promise<T> {
     // The largest result there may be: what a task holds must be known before it is asked for.
     if (isLocal && this.#fits(MAX_LOCAL_RESULT_BYTES)) {
       try {
@@ -120,7 +138,7 @@ export class Dispatcher {
         if (!mayWorkAsActivity(error)) throw error
       }
     }
-    return await this.activity<T>(type, argument, options)
+    return await this.activity(type, argument, options, answers)
   }
 
   #fits(characters: number): boolean {

@@ -1,0 +1,100 @@
+import type { RunKey } from '../contract/evidence.ts'
+import type { AuditedEffect, AuditedRun } from '../ledger/audited.ts'
+import { effectFindings } from './compare-effect.ts'
+import { runFindings } from './compare-run.ts'
+import type { Finding } from './findings.ts'
+import { receiptFlaw, type Verifiers } from './receipt-flaw.ts'
+import { listedEffects, type Said, saidOf } from './said.ts'
+import { fieldsOf, textIn, type Told, type ToldStep } from './told.ts'
+
+/** An effect as both sides have it. */
+export interface ReconciledEffect {
+  readonly step: string
+  readonly tool: string
+  /** `claimed`: the history says `done`, and no host signed that. */
+  readonly history: Said | 'claimed'
+  /** The state in the ledger; `null`: no row. */
+  readonly ledger: AuditedEffect['state'] | null
+}
+
+/** A run with all that was found; no finding: history and ledger agree. */
+export interface Reconciled {
+  readonly runKey: RunKey
+  /** The workflow type; `null`: neither side tells. */
+  readonly playbook: string | null
+  /** Of how many executions the histories were read. */
+  readonly executions: number
+  /** The state that it ended in, else how Temporal closed it, else `open`; `null` without a history. */
+  readonly ended: string | null
+  readonly effects: readonly ReconciledEffect[]
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * Joins what the histories of a run say of its effects with what the ledger says. The executions of one run key, over
+ * resets and continuations, are one run: the end of the newest counts, and each of them can tell of an effect.
+ */
+export async function reconcile(
+  runKey: RunKey,
+  histories: readonly Told[],
+  ledger: AuditedRun,
+  verifierOf: Verifiers,
+): Promise<Reconciled> {
+  const told = histories.filter((one) => one.runKey === runKey).toSorted((a, b) => a.beganAtMs - b.beganAtMs)
+  const newest = told.at(-1)
+  const effects: ReconciledEffect[] = []
+  const findings: Finding[] = [...runFindings(told, ledger)]
+  for (const { step, tool, steps, row } of joined(told, ledger.effects)) {
+    const flaws = await flawsOf(runKey, steps, verifierOf)
+    findings.push(...flaws.flatMap(({ finding }) => finding ?? []))
+    const said = saidOf(step, told)
+    const isClaimed = said === 'done' && flaws.at(-1)?.finding !== undefined
+    effects.push({ step, tool, history: isClaimed ? 'claimed' : said, ledger: row?.state ?? null })
+    if (newest !== undefined) findings.push(...effectFindings({ step, steps, row, said, newest }))
+  }
+  const readings = told.flatMap(({ steps }) => steps).filter(({ kind }) => kind === 'reading')
+  findings.push(...(await flawsOf(runKey, readings, verifierOf)).flatMap(({ finding }) => finding ?? []))
+  return {
+    runKey,
+    playbook: ledger.run?.workflowType ?? newest?.workflowType ?? null,
+    executions: told.length,
+    ended: newest === undefined ? null : textIn(newest.result['state']) || (newest.closedBy ?? 'open'),
+    effects,
+    findings: onceEach(findings),
+  }
+}
+
+/** The effects that either side has, in the order in which they came up. */
+function joined(told: readonly Told[], rows: readonly AuditedEffect[]) {
+  const steps = told.flatMap((one) => one.steps).filter(({ kind }) => kind !== 'reading')
+  const named = [...steps, ...told.flatMap(listedEffects), ...rows]
+  const tools = new Map(named.toReversed().map(({ step, tool }) => [step, tool]))
+  const names = [...new Set(named.map(({ step }) => step))]
+  return names.map((step) => ({
+    step,
+    tool: tools.get(step) ?? '',
+    steps: steps.filter((one) => one.step === step),
+    row: rows.find((one) => one.step === step),
+  }))
+}
+
+/** Of each step that gave a result, in order, whether a host signed it. */
+async function flawsOf(runKey: RunKey, steps: readonly ToldStep[], verifierOf: Verifiers) {
+  const flaws: { readonly finding: Finding | undefined }[] = []
+  for (const { kind, step, tool, inputDigest, answer, eventId, by } of steps) {
+    const result = kind === 'ledger' ? (fieldsOf(answer)['result'] ?? undefined) : answer
+    if (kind === 'undo' || result === undefined) continue
+    const flaw = await receiptFlaw(result, { runKey, step, tool, inputDigest }, verifierOf)
+    const code = kind === 'reading' ? 'reading_claimed' : 'effect_claimed'
+    const message = `${by || 'somebody'} says in event ${eventId} that it was done, and no host signed that: ${flaw}`
+    flaws.push({ finding: flaw === undefined ? undefined : { code, step, message, eventId } })
+  }
+  return flaws
+}
+
+/** Executions share the beginning of their histories, so one thing is found in each of them. */
+function onceEach(findings: readonly Finding[]): readonly Finding[] {
+  const first = new Map<string, Finding>()
+  for (const finding of findings.toReversed()) first.set(`${finding.code} ${finding.step ?? ''}`, finding)
+  return findings.filter((finding) => first.get(`${finding.code} ${finding.step ?? ''}`) === finding)
+}
