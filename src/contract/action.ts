@@ -165,11 +165,18 @@ export interface UndoWarrant {
   readonly issuedAt: string
 }
 
+/**
+ * `claimed`: an attempt has it, and has not let anything leave yet. `sent`: the request may have left. `done`. `unknown`:
+ * nobody can tell whether it happened. `failed`: it has not happened, and may be tried again. `undone`. `barred`: it has
+ * not happened and never will.
+ */
+export type LedgerState = 'claimed' | 'sent' | 'done' | 'unknown' | 'failed' | 'undone' | 'barred'
+
 /** What the ledger knows of a step of a run. */
 export interface LedgerEntry {
   readonly step: string
   readonly tool: string
-  readonly state: 'claimed' | 'done' | 'unknown' | 'undone' | 'barred'
+  readonly state: LedgerState
   readonly input: Json
   readonly inputDigest: Digest
   readonly result: StepResult | null

@@ -140,6 +140,17 @@ export function fail(
   })
 }
 
+/** The same failure, to be tried again no sooner than after so many milliseconds. */
+export function delayed(failure: ApplicationFailure, afterMs: number): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: failure.type ?? 'platform_failed',
+    message: failure.message,
+    nonRetryable: failure.nonRetryable ?? false,
+    details: failure.details ?? [],
+    nextRetryDelay: afterMs,
+  })
+}
+
 export interface Failure {
   readonly code: FailureCode
   readonly message: string

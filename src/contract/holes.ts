@@ -12,6 +12,7 @@ const FACT_NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
 const RESERVED: ReadonlySet<string> = new Set(Object.values(WIRE.activities))
 const TRUSTED: ReadonlySet<unknown> = new Set(TRUSTS)
 const HOUR_MS = 3_600_000
+const YEAR_MS = 8_760 * HOUR_MS
 const HEARTBEAT_NEEDED_MS = 10_000
 
 const hasMethod = (value: unknown, method: string): boolean =>

@@ -7,6 +7,9 @@ export const MAX_LOCAL_RESULT_BYTES = 64_000
  */
 export const MAX_RESULT_BYTES = 256_000
 
+/** The most that a tool may hand to its host, before its contract's schema leaves anything out. Characters, and one a value. */
+export const MAX_RAW_RESULT = 8_000_000
+
 /** The largest argument of a step: input, evidence and warrant. Temporal carries 2 MB. Characters of JSON. */
 export const MAX_ARGUMENT_CHARACTERS = 1_000_000
 

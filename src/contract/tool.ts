@@ -14,8 +14,8 @@ export type Reversibility = 'read_only' | 'reversible' | 'externally_reversible'
 
 /**
  * How a repeated write is kept from happening twice. `transaction`: effect and ledger row commit together in
- * the host's database. `key`: the system takes an idempotency key. `probe`: the system can be asked whether
- * it happened. `none`: an unknown outcome parks the run until an operator settles it.
+ * the host's database. `key`: the system takes an idempotency key, and remembers it for `keyWindowMs`. `probe`: the
+ * system can be asked whether it happened. `none`: an unknown outcome parks the run until an operator settles it.
  */
 export type Idempotency = 'transaction' | 'key' | 'probe' | 'none'
 
@@ -90,6 +90,11 @@ export interface WriteTool<
   readonly kind: 'write'
   readonly reversibility: Exclude<Reversibility, 'read_only'>
   readonly idempotency: Idempotency
+  /**
+   * How long the system remembers an idempotency key; needed with `key`, and for nothing else. Milliseconds. Past it an
+   * unknown outcome is not asked for again: it is probed where the implementation can, or parks the run.
+   */
+  readonly keyWindowMs?: number
   /** Whether its preview may run as a local activity, as `local` of a read says. Default: no. */
   readonly localPreview?: boolean
   /** Evidence without which the action does not run. */

@@ -83,6 +83,21 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`CREATE INDEX model_calls_of_run ON countersign.model_calls (run_key)`.execute(db)
     },
   },
+  '0004_effect_states': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`ALTER TABLE countersign.effects ADD COLUMN sent_at timestamptz`.execute(db)
+      await sql`
+        ALTER TABLE countersign.effects
+          DROP CONSTRAINT effects_state_check,
+          ADD CHECK (state IN ('claimed', 'sent', 'done', 'unknown', 'failed', 'undone', 'barred'))`.execute(db)
+      // What was claimed before this version may have been sent.
+      await sql`UPDATE countersign.effects SET sent_at = claimed_at WHERE state IN ('claimed', 'unknown')`.execute(db)
+      await sql`
+        CREATE UNIQUE INDEX effects_standing_sent ON countersign.effects (business_key, step)
+          WHERE state IN ('claimed', 'sent', 'done', 'unknown')`.execute(db)
+      await sql`DROP INDEX countersign.effects_standing`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

@@ -38,11 +38,13 @@ interface EffectTable {
   /** That of the run. */
   business_key: string | null
   result: ColumnType<StepResult | null, string | null, string | null>
-  /** Grows with each attempt that takes the step over; an attempt with an older one writes nothing. */
+  /** Grows with each attempt that takes the step over, and never goes back; an attempt with an older one writes nothing. */
   fence: Generated<number>
   lease_until: Date | null
   undo_text: string | null
   claimed_at: Generated<Date>
+  /** When a request first may have left; `null`: none has, so nothing can have happened. */
+  sent_at: Date | null
   done_at: Date | null
   undone_at: Date | null
 }

@@ -17,7 +17,10 @@ export interface ToolCall {
    * keys. 64 hex digits.
    */
   readonly idempotencyKey: string
-  /** Aborted when the attempt is cancelled or the worker drains. */
+  /**
+   * Aborted when the attempt is cancelled, the worker drains, or the contract's `startToCloseMs` are over. Hand it to
+   * whatever waits: another attempt may begin a second later.
+   */
   readonly signal: AbortSignal
   /** Tells Temporal that the attempt is alive; needed where the contract has `heartbeatMs`. */
   heartbeat(): void
@@ -49,8 +52,8 @@ export interface WriteImplementation<T extends WriteTool = WriteTool> {
   preview(input: z.output<T['input']>, call: ToolCall): Promise<Preview>
   execute(input: z.output<T['input']>, call: WriteCall): Promise<z.input<T['output']>>
   /**
-   * Asks the system whether an attempt with this idempotency key happened: its output, or `null`. Present
-   * exactly when the contract has idempotency `probe`.
+   * Asks the system whether an attempt with this idempotency key happened: its output, or `null`. Needed where the
+   * contract has idempotency `probe`; with `key` it is asked once the key's window is over.
    */
   probe?(input: z.output<T['input']>, call: ToolCall): Promise<z.input<T['output']> | null>
   /** Idempotent. Present exactly when the contract has an undo. Returns one line about what was done. */

@@ -178,7 +178,7 @@ class Host {
     const { contract } = how
     const mark = await this.#checkCaller(runKey, step, contract)
     const input = parseInput(contract, raw)
-    const output = parseOutput(contract, await how.execute(input, this.#call(runKey, step)))
+    const output = parseOutput(contract, await how.execute(input, this.#call(contract, runKey, step)))
     const { kind } = contract.evidence
     const reference = contract.evidence.reference(input, output)
     const said = { runKey, step, tool: contract.name, input: raw, output, kind, reference }
@@ -247,7 +247,7 @@ class Host {
     const known = resumed === true ? await findEffect(this.#options.db, { runKey, step }) : undefined
     if (known !== undefined) return { known }
     const input = parseInput(how.contract, raw)
-    return { preview: previewOf(how, await how.preview(input, this.#call(runKey, step))) }
+    return { preview: previewOf(how, await how.preview(input, this.#call(how.contract, runKey, step))) }
   }
 
   async write(how: WriteImplementation, message: WriteCallMessage): Promise<StepResult> {
@@ -295,8 +295,8 @@ class Host {
     return markOf(runKey)
   }
 
-  #call(runKey: RunKey, step: string) {
-    return toolCall(this.#options.db, runKey, step)
+  #call({ startToCloseMs }: Tool, runKey: RunKey, step: string) {
+    return toolCall(this.#options.db, runKey, step, startToCloseMs)
   }
 
   async #stored(digest: Digest): Promise<StoredPolicy | undefined> {

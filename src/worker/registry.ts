@@ -66,7 +66,9 @@ function checkImplementation(how: ToolImplementation): void {
   const write = how as WriteImplementation
   if (typeof write.preview !== 'function') throw hole('preview')
   if ((contract.undo !== null) !== (typeof write.undo === 'function')) throw hole('undo')
-  if ((contract.idempotency === 'probe') !== (typeof write.probe === 'function')) throw hole('probe')
+  const isProbed = typeof write.probe === 'function'
+  const mayProbe = contract.idempotency === 'probe' || contract.idempotency === 'key'
+  if (isProbed ? !mayProbe : contract.idempotency === 'probe') throw hole('probe')
 }
 
 /**

@@ -5,7 +5,7 @@ import type { EvidenceKind, Receipt, RunKey, StepResult } from '../contract/evid
 import { fail, type FailureCode, isFailureCode } from '../contract/failures.ts'
 import { inputDigestOf } from '../contract/action.ts'
 import { firstIssue } from '../contract/issue.ts'
-import { MAX_LOCAL_RESULT_BYTES, MAX_RESULT_BYTES } from '../contract/limits.ts'
+import { MAX_LOCAL_RESULT_BYTES, MAX_RAW_RESULT, MAX_RESULT_BYTES } from '../contract/limits.ts'
 import type { Json, JsonObject } from '../contract/json.ts'
 import { textOf } from '../contract/text.ts'
 import type { Thought, Tool } from '../contract/tool.ts'
@@ -26,6 +26,9 @@ export function parseInput(contract: Tool | Thought, input: unknown): unknown {
 
 /** Parses what a tool or a model returned into plain JSON, within the size that Temporal carries. */
 export function parseOutput(contract: Tool | Thought, output: unknown, code: FailureCode = 'output_invalid'): Json {
+  if (isHuge(output)) {
+    throw fail('result_too_large', `${contract.name}: the tool returned more than ${MAX_RAW_RESULT} characters`)
+  }
   const parsed = contract.output.safeParse(output)
   if (!parsed.success) throw fail(code, `${contract.name}: ${firstIssue(parsed.error)}`)
   let text: string
@@ -44,6 +47,24 @@ export function parseOutput(contract: Tool | Thought, output: unknown, code: Fai
   if (text.includes('\\u0000')) throw fail(code, `${contract.name}: the output holds a NUL character`)
   assertCarried(text, `${contract.name}: the result`)
   return plain
+}
+
+/** Whether a value is too large even to be parsed and written out, which takes several times its memory. */
+function isHuge(value: unknown): boolean {
+  let left = MAX_RAW_RESULT
+  const open: unknown[] = [value]
+  while (open.length > 0 && left >= 0) {
+    const next = open.pop()
+    left -= typeof next === 'string' ? next.length : 1
+    if (typeof next === 'object' && next !== null) {
+      for (const key in next) {
+        open.push((next as Record<string, unknown>)[key])
+        left -= 1
+        if (left < 0) break
+      }
+    }
+  }
+  return left < 0
 }
 
 /** Fails with `result_too_large` on more than this attempt may answer with. `what` names it in the message. */
@@ -101,13 +122,18 @@ export function attested(
 }
 
 /**
- * What every activity does with an error: ours go on as they are, a database that did not answer is retryable,
+ * What every activity does with an error: ours go on as they are, a database or a tool that did not answer is retryable,
  * and anything else becomes `tool_threw`, with its message and without its stack.
  */
 export function typed(error: unknown): unknown {
   const known = databaseFailure(error)
   if (known instanceof ApplicationFailure && isFailureCode(known.type)) return withoutStack(known)
-  if (Context.current().cancellationSignal.aborted) return error
+  const { cancellationSignal, info } = Context.current()
+  if (cancellationSignal.aborted) return error
+  // The signal of `ToolCall`, as whoever was handed it throws it on.
+  if (error instanceof DOMException && error.name === 'TimeoutError') {
+    return withoutStack(fail('tool_unavailable', `\`${info.activityType}\` did not answer within its time`))
+  }
   return withoutStack(fail('tool_threw', textOf(error)))
 }
 

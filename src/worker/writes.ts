@@ -5,6 +5,7 @@ import type { RunKey, StepResult } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import { textOf } from '../contract/text.ts'
+import type { WriteTool } from '../contract/tool.ts'
 import type { Principal } from '../contract/principal.ts'
 import { type Digest, digestOf } from '../contract/digest.ts'
 import type { HostKey } from '../identity/host-key.ts'
@@ -14,12 +15,16 @@ import {
   type Claim,
   claim,
   type Claimed,
+  claimUndo,
   complete,
   lockDone,
+  markFailed,
+  markSent,
   markUndone,
   markUnknown,
-  release,
+  releaseUndo,
   takeOver,
+  type TakenOver,
 } from '../ledger/effects.ts'
 import type { ToolCall, WriteCall, WriteImplementation } from '../tools/implementation.ts'
 import { attested, parseInput, parseOutput } from './steps.ts'
@@ -34,24 +39,31 @@ export interface WriteHost {
 const idempotencyKeyOf = (runKey: RunKey, step: string): string =>
   digestOf({ effect: { runKey, step } }).slice('sha256:'.length)
 
-/** What a tool is handed, on a database or a transaction. */
-export function toolCall(db: LedgerDatabase, runKey: RunKey, step: string): ToolCall {
+/**
+ * A lease outlives by so much the moment at which the tool's signal aborts, so that nothing of an attempt is under way
+ * when another takes it over. Milliseconds.
+ */
+const LEASE_MARGIN_MS = 1_000
+const leaseOf = (startToCloseMs: number): number => startToCloseMs + LEASE_MARGIN_MS
+
+/** What a tool is handed, on a database or a transaction; it has `startToCloseMs` from now on. */
+export function toolCall(db: LedgerDatabase, runKey: RunKey, step: string, startToCloseMs: number): ToolCall {
   const context = Context.current()
   return {
     runKey,
     step,
     idempotencyKey: idempotencyKeyOf(runKey, step),
-    signal: context.cancellationSignal,
+    signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(startToCloseMs)]),
     heartbeat: () => context.heartbeat(),
     db: db as unknown as ToolCall['db'],
   }
 }
 
-const writeCall = (db: LedgerDatabase, { runKey, step, principal, expect }: Warrant): WriteCall => ({
-  ...toolCall(db, runKey, step),
-  principal,
-  expect,
-})
+const writeCall = (
+  db: LedgerDatabase,
+  { startToCloseMs }: WriteTool,
+  { runKey, step, principal, expect }: Pick<Warrant, 'runKey' | 'step' | 'principal' | 'expect'>,
+): WriteCall => ({ ...toolCall(db, runKey, step, startToCloseMs), principal, expect })
 
 /** Codes with which a tool says for certain that it changed nothing. */
 const NOTHING_HAPPENED: ReadonlySet<string> = new Set([
@@ -98,7 +110,7 @@ async function inOneTransaction(
   return await db.transaction().execute(async (tx) => {
     const mine = await claim(tx, claimed, null)
     if (!('fence' in mine)) return resultOf(mine)
-    const call = writeCall(tx, warrant)
+    const call = writeCall(tx, how.contract, warrant)
     const result = attest(key, how, input, await how.execute(input, call), claimed)
     await complete(tx, claimed, mine, result)
     return result
@@ -113,26 +125,38 @@ async function acrossSystems(
   warrant: Warrant,
   claimed: Claim,
 ): Promise<StepResult> {
-  const leaseMs = how.contract.startToCloseMs
+  const leaseMs = leaseOf(how.contract.startToCloseMs)
   const first = await claim(host.db, claimed, leaseMs)
-  if (!('fence' in first) && first.state === 'done') return resultOf(first)
-  const mine = 'fence' in first ? first : await takeOver(host.db, claimed, leaseMs)
-  const call = writeCall(host.db, warrant)
-  if (!('fence' in first)) {
-    const known = await reconcile(host, how, input, call, claimed, mine)
-    if (known !== undefined) return known
-  }
+  if ('fence' in first) return await send(host, how, input, warrant, claimed, first, 'did_not_happen')
+  if (first.state === 'done') return resultOf(first)
+  const mine = await takeOver(host.db, claimed, leaseMs)
+  const before = await reconcile(host, how, input, claimed, mine)
+  return typeof before === 'string' ? await send(host, how, input, warrant, claimed, mine, before) : before
+}
+
+/** What is known of earlier attempts. `may_have_happened`: the system knows their key, so asking again is safe. */
+type Before = 'did_not_happen' | 'may_have_happened'
+
+/** Lets the request leave, and records what came of it. */
+async function send(
+  host: WriteHost,
+  how: WriteImplementation,
+  input: unknown,
+  asked: Pick<Warrant, 'runKey' | 'step' | 'principal' | 'expect'>,
+  claimed: Claim,
+  mine: Claimed,
+  before: Before,
+): Promise<StepResult> {
+  await markSent(host.db, claimed, mine, leaseOf(how.contract.startToCloseMs))
   let output: unknown
   try {
-    output = await how.execute(input, call)
+    output = await how.execute(input, writeCall(host.db, how.contract, asked))
   } catch (error) {
     // Only what the tool threw itself counts: a cause, or an error of some library that happens to have a `type`, is
     // nobody's word.
     const code = error instanceof ApplicationFailure ? error.type : undefined
-    // Said of this attempt; of an earlier one that no probe has settled, it says nothing.
-    const firstTry = 'fence' in first || how.contract.idempotency === 'probe'
-    const nothingHappened = firstTry && NOTHING_HAPPENED.has(code ?? '')
-    if (nothingHappened) await release(host.db, claimed, mine)
+    // Said of this attempt; of an earlier one it says nothing.
+    if (before === 'did_not_happen' && NOTHING_HAPPENED.has(code ?? '')) await markFailed(host.db, claimed, mine)
     else await markUnknown(host.db, claimed, mine)
     throw error
   }
@@ -140,25 +164,31 @@ async function acrossSystems(
 }
 
 /**
- * Finds out what an earlier attempt came to. `undefined`: the effect may be asked for (again), since the
- * system knows the key or has said that nothing happened. Fails with `effect_unknown` when nobody can tell.
+ * Finds out what an earlier attempt came to: its result, where the system tells it. Fails with `effect_unknown` when
+ * nobody can tell.
  */
 async function reconcile(
   host: WriteHost,
   how: WriteImplementation,
   input: unknown,
-  call: ToolCall,
   claimed: Claim,
-  mine: Claimed,
-): Promise<StepResult | undefined> {
-  if (how.contract.idempotency === 'key') return undefined
+  mine: TakenOver,
+): Promise<StepResult | Before> {
+  const { contract } = how
+  if (mine.sentAt === null) return 'did_not_happen'
+  if (isInKeyWindow(contract, mine.sentAt)) return 'may_have_happened'
   if (how.probe === undefined) {
     await markUnknown(host.db, claimed, mine)
     throw fail('effect_unknown', `nobody can tell whether \`${claimed.step}\` happened`)
   }
+  const call = toolCall(host.db, claimed.runKey, claimed.step, contract.startToCloseMs)
   const output = await how.probe(input, call)
-  return output === null ? undefined : await record(host, how, input, output, claimed, mine)
+  return output === null ? 'did_not_happen' : await record(host, how, input, output, claimed, mine)
 }
+
+/** Whether the system still knows the key of a request that first left then; a repeat must arrive while it does. */
+const isInKeyWindow = ({ idempotency, keyWindowMs = 0, startToCloseMs }: WriteTool, sentAt: Date): boolean =>
+  idempotency === 'key' && Date.now() + startToCloseMs < sentAt.getTime() + keyWindowMs
 
 async function record(
   host: WriteHost,
@@ -227,7 +257,11 @@ export async function undoOnce(
       return { state: 'undone', text: `${undoes} was undone before` }
     case 'done':
       return { state: 'undone', text: await undoDone(host, how, known, warrant) }
+    case 'failed':
+      // It failed between the bar and the look: barred at the next try.
+      throw fail('effect_in_flight', `\`${undoes}\` is just being settled`)
     case 'claimed':
+    case 'sent':
     case 'unknown':
       await settle(host, how, known, runKey, principal)
       return await undoOnce(host, how, warrant, principal)
@@ -243,13 +277,22 @@ async function undoDone(
   const input = parseInput(how.contract, known.input)
   const { output } = resultOf(known)
   const effect = { runKey, step: known.step }
+  const { startToCloseMs } = how.contract.undo ?? how.contract
   const undo = async (on: LedgerDatabase): Promise<string> => {
     if (how.undo === undefined) throw fail('effect_irreversible', `${known.step} cannot be undone`)
-    const text = textOf(await how.undo(input, output, toolCall(on, runKey, step)))
+    const text = textOf(await how.undo(input, output, toolCall(on, runKey, step, startToCloseMs)))
     await markUndone(on, effect, text)
     return text
   }
-  if (how.contract.idempotency !== 'transaction') return await undo(db)
+  if (how.contract.idempotency !== 'transaction') {
+    const mine = await claimUndo(db, effect, leaseOf(startToCloseMs))
+    try {
+      return await undo(db)
+    } catch (error) {
+      await releaseUndo(db, effect, mine)
+      throw error
+    }
+  }
   return await db.transaction().execute(async (tx) => {
     if (!(await lockDone(tx, effect))) throw fail('effect_in_flight', `\`${known.step}\` is just being settled`)
     return await undo(tx)
@@ -265,16 +308,11 @@ async function settle(
   principal: Principal,
 ): Promise<void> {
   const claimed: Claim = { ...known, runKey, actionDigest: null, businessKey: null }
-  const mine = await takeOver(host.db, claimed, how.contract.startToCloseMs)
-  const call = toolCall(host.db, runKey, known.step)
+  const mine = await takeOver(host.db, claimed, leaseOf(how.contract.startToCloseMs))
   const input = parseInput(how.contract, known.input)
-  const settled = await reconcile(host, how, input, call, claimed, mine)
-  if (settled !== undefined) return
-  if (how.contract.idempotency === 'key') {
-    // The same key again: the system answers with what it did, or does it now, and then it is undone.
-    const output = await how.execute(input, { ...call, principal, expect: {} })
-    await record(host, how, input, output, claimed, mine)
-    return
-  }
-  await release(host.db, claimed, mine)
+  const before = await reconcile(host, how, input, claimed, mine)
+  if (typeof before !== 'string') return
+  if (before === 'did_not_happen') return await markFailed(host.db, claimed, mine)
+  // The same key again: the system answers with what it did, or does it now, and then it is undone.
+  await send(host, how, input, { runKey, step: known.step, principal, expect: {} }, claimed, mine, before)
 }

@@ -1,7 +1,7 @@
 import { fail } from '../../src/contract/failures.ts'
 import type { WriteTool } from '../../src/contract/tool.ts'
 import { implement, type ToolImplementation, type WriteImplementation } from '../../src/tools/implementation.ts'
-import { burn, drop, look, pay, put, send } from './contracts.ts'
+import { burn, drop, lend, look, pay, put, send } from './contracts.ts'
 
 /**
  * What the system does on one attempt: does it, fails before or after having done it, says for certain that it
@@ -87,7 +87,9 @@ class Boxes {
 /** Boxes, and the tools that fill them. */
 export function newBoxes(): { readonly boxes: Boxes; readonly tools: readonly ToolImplementation[] } {
   const boxes = new Boxes()
-  const write = (contract: typeof put | typeof send | typeof drop | typeof burn | typeof pay): ToolImplementation =>
+  const write = (
+    contract: typeof put | typeof lend | typeof send | typeof drop | typeof burn | typeof pay,
+  ): ToolImplementation =>
     ({
       contract: contract as unknown as WriteTool,
       preview: async (input, call) => {
@@ -120,7 +122,7 @@ export function newBoxes(): { readonly boxes: Boxes; readonly tools: readonly To
           return { item, count: boxes.held(item), padding: 'x'.repeat(size) }
         },
       }),
-      ...[put, send, drop, burn, pay].map(write),
+      ...[put, lend, send, drop, burn, pay].map(write),
     ],
   }
 }

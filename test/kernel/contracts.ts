@@ -38,6 +38,7 @@ const writeOf = <const Name extends string>(name: Name, idempotency: Idempotency
     output: made,
     reversibility: 'reversible',
     idempotency,
+    ...(idempotency === 'key' && { keyWindowMs: 86_400_000 }),
     needs: {},
     declares: { item: textFact('request') },
     facts: (input) => ({ item: input.item }),
@@ -48,6 +49,8 @@ const writeOf = <const Name extends string>(name: Name, idempotency: Idempotency
 
 /** Another system that takes idempotency keys. */
 export const put = writeOf('box.put', 'key')
+/** Another system that takes idempotency keys, and forgets them at once. */
+export const lend = { ...writeOf('box.lend', 'key'), keyWindowMs: 1 } as const
 /** Another system that can be asked whether it happened. */
 export const send = writeOf('box.send', 'probe')
 /** Another system of which nobody can tell. */
@@ -64,6 +67,7 @@ export const burn = writeTool({
   output: made,
   reversibility: 'irreversible',
   idempotency: 'key',
+  keyWindowMs: 86_400_000,
   needs: {},
   declares: {},
   facts: () => ({}),
@@ -82,6 +86,7 @@ export const pay = writeTool({
   risk: 'high',
   reversibility: 'reversible',
   idempotency: 'key',
+  keyWindowMs: 86_400_000,
   needs: { box: look },
   declares: { box_count: numberFact('items', 'record') },
   facts: (input, { box }) => {
@@ -110,4 +115,4 @@ export const guess = thought({
 /** Nobody lists it. */
 export const dream = { ...guess, name: 'box.dream' } as const
 
-export const WRITES = { put, send, drop, burn } as const
+export const WRITES = { put, lend, send, drop, burn } as const

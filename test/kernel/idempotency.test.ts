@@ -66,6 +66,17 @@ test.concurrent('key: a refusal after an attempt of unknown outcome does not mak
   ])
 })
 
+test.concurrent('key: once the system may have forgotten the key, nothing is asked for again, and a person settles it', async () => {
+  const item = newItem()
+  boxes.script(item, 'throw after')
+  const run = await one('lend', item)
+  expect(await incidentOf(run)).toMatchObject({ step: 'box.lend-1', code: 'effect_unknown' })
+  expect(boxes.asked(item)).toHaveLength(1)
+  await settle(run, 'box.lend-1', 'settled')
+  expect(await run.result()).toMatchObject({ state: 'reverted', effects: [{ state: 'settled' }] })
+  expect([boxes.asked(item).length, boxes.asked(item, 'undo').length, boxes.held(item)]).toEqual([1, 0, 1])
+})
+
 test.concurrent('probe: the system is asked, and what happened is not done again', async () => {
   const item = newItem()
   boxes.script(item, 'throw after')

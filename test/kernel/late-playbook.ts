@@ -26,6 +26,7 @@ export const keep = writeTool({
   title: 'keep it',
   reversibility: 'reversible',
   idempotency: 'key',
+  keyWindowMs: 86_400_000,
   needs: {},
   declares: { item: textFact('request') },
   facts: (input) => ({ item: input.item }),

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { playbook } from '../../workflows/kernel/index.ts'
-import { burn, dream, drop, guess, look, pay, peek, put, send, steal, WRITES } from './contracts.ts'
+import { burn, dream, drop, guess, lend, look, pay, peek, put, send, steal, WRITES } from './contracts.ts'
 
-const tools = [look, put, send, drop, burn, pay]
+const tools = [look, put, lend, send, drop, burn, pay]
 const item = z.string()
 
 /** Does what it is told, one after the other, and then returns or throws. */
@@ -11,7 +11,7 @@ export const chain = playbook(
     name: 'chain',
     title: 'Chain',
     request: z.strictObject({
-      acts: z.array(z.strictObject({ tool: z.enum(['put', 'send', 'drop', 'burn']), item })),
+      acts: z.array(z.strictObject({ tool: z.enum(['put', 'lend', 'send', 'drop', 'burn']), item })),
       finally: z.enum(['return', 'throw', 'refuse', 'escalate']).default('return'),
       /** Goes on after a write that failed. */
       stubborn: z.boolean().default(false),

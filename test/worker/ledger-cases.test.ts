@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { type Digest, digestOf } from '../../src/contract/digest.ts'
 import { runKeyOf } from '../../src/contract/evidence.ts'
 import { failureOf } from '../../src/contract/failures.ts'
-import { bar, type Claim, claim, complete, markUndone, markUnknown, release } from '../../src/ledger/effects.ts'
+import { bar, type Claim, claim, complete, markUndone, markUnknown, markFailed } from '../../src/ledger/effects.ts'
 import { insertRun, type RunRow } from '../../src/ledger/runs.ts'
 import { codeOfFailed, newStep, resultOf, runOf, untilOneWaits, useLedger } from './ledger-case.ts'
 
@@ -82,7 +82,7 @@ test('what is claimed, done or unknown stands: no other run claims it, and none 
 test('what was given back, undone or barred is free', async () => {
   const [mine, theirs] = await twoRuns()
   await claim(ledger(), mine, null)
-  await release(ledger(), mine, FIRST)
+  await markFailed(ledger(), mine, FIRST)
   await openAgain(mine)
   expect(await claim(ledger(), theirs, null)).toEqual(FIRST)
   await complete(ledger(), theirs, FIRST, resultOf('done'))

@@ -24,6 +24,7 @@ export const addSeats = writeTool({
   scopes: ['cloud:write'],
   reversibility: 'irreversible',
   idempotency: 'key',
+  keyWindowMs: 86_400_000,
   evidence: { kind: 'record', reference: ({ team }) => `plan/${team}` },
   needs: { plan: getPlan },
   declares: { added_seats: numberFact('seats', 'request') },
