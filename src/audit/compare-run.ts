@@ -11,7 +11,9 @@ export function runFindings(told: readonly Told[], { run, effects }: AuditedRun)
   const newest = told.at(-1)
   if (newest === undefined) {
     const standing = effects.filter(({ state }) => isStanding(state)).length
-    return run === undefined ? [] : [found('history_missing', `Temporal has no history of it; ${standing} effects stand`)]
+    return run === undefined
+      ? []
+      : [found('history_missing', `Temporal has no history of it; ${standing} effects stand`)]
   }
   const findings: Finding[] = []
   if (newest.closing === 'went on') {
@@ -20,7 +22,9 @@ export function runFindings(told: readonly Told[], { run, effects }: AuditedRun)
   if (run === undefined) {
     // One that was refused when it was opened has no row, and did nothing.
     const did = told.some(({ opened, steps }) => 'runKey' in opened || steps.some(({ kind }) => kind !== 'reading'))
-    return did ? [...findings, found('run_not_in_ledger', 'its history says that it was opened, and it has no row')] : findings
+    return did
+      ? [...findings, found('run_not_in_ledger', 'its history says that it was opened, and it has no row')]
+      : findings
   }
   for (const { opened, workflowType } of told) {
     const rows: readonly (readonly [what: string, inLedger: unknown, inHistory: unknown])[] = [

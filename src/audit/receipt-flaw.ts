@@ -36,7 +36,8 @@ export async function receiptFlaw(
     const failure = failureOf(error)
     if (failure?.code === 'receipt_invalid') return failure.message
     // A stranger's output need not be canonical JSON; a store that does not answer is no flaw.
-    if (error instanceof Error && failure === undefined && !('code' in error)) return `its receipt cannot be read: ${error.message}`
+    if (error instanceof Error && failure === undefined && !('code' in error))
+      return `its receipt cannot be read: ${error.message}`
     throw error
   }
 }

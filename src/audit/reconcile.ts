@@ -46,14 +46,16 @@ export async function reconcile(
   const findings: Finding[] = [...runFindings(told, ledger)]
   for (const { step, tool, steps, row } of joined(told, ledger.effects)) {
     const flaws = await flawsOf(runKey, steps, verifierOf)
-    findings.push(...flaws.flatMap(({ finding }) => finding ?? []))
-    const said = saidOf(step, told)
-    const isClaimed = said === 'done' && flaws.at(-1)?.finding !== undefined
-    effects.push({ step, tool, history: isClaimed ? 'claimed' : said, ledger: row?.state ?? null })
-    if (newest !== undefined) findings.push(...effectFindings({ step, steps, row, said, newest }))
+    const attested = steps.filter((one) => !flaws.has(one))
+    const last = steps.findLast(({ kind, answer }) => kind !== 'undo' && answer !== undefined)
+    const word = saidOf(step, told)
+    const said = word === 'done' && last !== undefined && flaws.has(last) ? 'claimed' : word
+    effects.push({ step, tool, history: said, ledger: row?.state ?? null })
+    findings.push(...flaws.values())
+    if (newest !== undefined) findings.push(...effectFindings({ step, steps, attested, row, said, newest }))
   }
   const readings = told.flatMap(({ steps }) => steps).filter(({ kind }) => kind === 'reading')
-  findings.push(...(await flawsOf(runKey, readings, verifierOf)).flatMap(({ finding }) => finding ?? []))
+  findings.push(...(await flawsOf(runKey, readings, verifierOf)).values())
   return {
     runKey,
     playbook: ledger.run?.workflowType ?? newest?.workflowType ?? null,
@@ -78,16 +80,22 @@ function joined(told: readonly Told[], rows: readonly AuditedEffect[]) {
   }))
 }
 
-/** Of each step that gave a result, in order, whether a host signed it. */
-async function flawsOf(runKey: RunKey, steps: readonly ToldStep[], verifierOf: Verifiers) {
-  const flaws: { readonly finding: Finding | undefined }[] = []
-  for (const { kind, step, tool, inputDigest, answer, eventId, by } of steps) {
+/** The steps whose result no host signed, with what is to be said of each. */
+async function flawsOf(
+  runKey: RunKey,
+  steps: readonly ToldStep[],
+  verifierOf: Verifiers,
+): Promise<ReadonlyMap<ToldStep, Finding>> {
+  const flaws = new Map<ToldStep, Finding>()
+  for (const told of steps) {
+    const { kind, step, tool, inputDigest, answer, eventId, by } = told
     const result = kind === 'ledger' ? (fieldsOf(answer)['result'] ?? undefined) : answer
     if (kind === 'undo' || result === undefined) continue
     const flaw = await receiptFlaw(result, { runKey, step, tool, inputDigest }, verifierOf)
+    if (flaw === undefined) continue
     const code = kind === 'reading' ? 'reading_claimed' : 'effect_claimed'
-    const message = `${by || 'somebody'} says in event ${eventId} that it was done, and no host signed that: ${flaw}`
-    flaws.push({ finding: flaw === undefined ? undefined : { code, step, message, eventId } })
+    const message = `${by || 'somebody'} says so in event ${eventId}, and no host signed it: ${flaw}`
+    flaws.set(told, { code, step, message, eventId })
   }
   return flaws
 }

@@ -81,4 +81,6 @@ function isEntry(value: unknown, asked: AnsweredStep): value is LedgerEntry {
 
 /** What became of an effect that was to be undone. */
 export const isUndoResult: Answers<UndoResult> = (answer): answer is UndoResult =>
-  isFields(answer) && (answer['state'] === 'undone' || answer['state'] === 'not_done') && typeof answer['text'] === 'string'
+  isFields(answer) &&
+  (answer['state'] === 'undone' || answer['state'] === 'not_done') &&
+  typeof answer['text'] === 'string'
