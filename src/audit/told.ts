@@ -185,10 +185,11 @@ function ledgerStep(entry: Json, eventId: number, by: string): readonly ToldStep
   return [{ kind: 'ledger', step, tool, inputDigest: null, eventId, answer: entry, by }]
 }
 
+const byItself = (closedBy: string, result: JsonObject) => ({ closing: 'ended by itself', closedBy, result }) as const
+
 function endIn(last: Event | undefined): Pick<Told, 'closing' | 'closedBy' | 'result'> {
   const completed = last?.workflowExecutionCompletedEventAttributes
   const failed = last?.workflowExecutionFailedEventAttributes
-  const byItself = (closedBy: string, result: JsonObject) => ({ closing: 'ended by itself', closedBy, result }) as const
   if (completed) return byItself('WorkflowExecutionCompleted', fieldsOf(saidIn(completed.result)))
   if (failed) return byItself('WorkflowExecutionFailed', fieldsOf(failureOf(failed.failure)['details']))
   const without = { result: {} } as const
