@@ -1,10 +1,10 @@
-import { type Client, isGrpcServiceError } from '@temporalio/client'
+import type { Client } from '@temporalio/client'
 import type { RunKey } from '../contract/evidence.ts'
 import { visibilityText } from '../contract/visibility.ts'
 import { type Told, toldBy } from './told.ts'
 
-/** gRPC's. */
-const NOT_FOUND: number = 5
+/** gRPC's status. */
+const NOT_FOUND = 5
 
 /**
  * What Temporal's histories say of a run: of its first execution, of the newest of its workflow id, of all that these come from,
@@ -34,7 +34,7 @@ export async function historyOf(client: Client, workflowId: string, runId: strin
     const handle = client.workflow.getHandle(workflowId, runId === '' ? undefined : runId)
     return toldBy(await handle.fetchHistory())
   } catch (error) {
-    if (isGrpcServiceError(error) && error.code === NOT_FOUND) return undefined
+    if ((error as { code?: unknown }).code === NOT_FOUND) return undefined
     throw error
   }
 }

@@ -22,7 +22,9 @@ export function reconciledLines(compared: number, runs: readonly Reconciled[]): 
   const all = `${compared} ${compared === 1 ? 'run' : 'runs'} compared`
   return [
     ...runs.flatMap(linesOf),
-    differing === 0 ? `${all}: history and ledger agree` : `${all}, ${differing} ${differing === 1 ? 'differs' : 'differ'}`,
+    differing === 0
+      ? `${all}: history and ledger agree`
+      : `${all}, ${differing} ${differing === 1 ? 'differs' : 'differ'}`,
   ]
 }
 

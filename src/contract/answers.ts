@@ -36,7 +36,7 @@ const RECEIPT_TEXTS = [
 ] as const satisfies readonly (keyof Receipt)[]
 
 /** Whether something has the form of a receipt; whether a host signed it is another question. */
-export const isReceipt = (value: unknown): value is Receipt =>
+const isReceipt = (value: unknown): value is Receipt =>
   isFields(value) && value['v'] === 1 && RECEIPT_TEXTS.every((name) => typeof value[name] === 'string')
 
 /** Whether something has the form of a result with its receipt. */

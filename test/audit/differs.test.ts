@@ -124,7 +124,13 @@ test.concurrent('a run that Temporal does not have any more', async () => {
     namespace: 'default',
     workflowExecution: { workflowId: run.workflowId },
   })
-  await until('its end', async () => ((await handleOf(run).describe().catch(() => null)) === null ? true : undefined))
+  await until('its end', async () =>
+    (await handleOf(run)
+      .describe()
+      .catch(() => null)) === null
+      ? true
+      : undefined,
+  )
   expect(await foundIn(world(), run)).toEqual(['history_missing'])
   expect(await world().refunded(order.paymentId)).toBe(0)
 })

@@ -130,7 +130,9 @@ test.concurrent('an approval that had expired when the write was scheduled, or i
     const at = new Date(Date.now() - minutesAgo * 60_000).toISOString()
     return calling(wanted, issue(wanted, { approvals: (one) => [{ ...one, at }] }))
   }
-  expect(await puppet.call(REFUND, approved(minutes + 5), how)).toMatchObject(refused('approval_invalid', 'had expired'))
+  expect(await puppet.call(REFUND, approved(minutes + 5), how)).toMatchObject(
+    refused('approval_invalid', 'had expired'),
+  )
   expect(await puppet.call(REFUND, approved(-5), how)).toMatchObject(refused('approval_invalid', 'is of the future'))
   await expectNothing(puppet.runKey, order.paymentId)
   expect(await puppet.call(REFUND, approved(minutes - 5), how)).toMatchObject({ ok: true })
