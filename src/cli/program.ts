@@ -28,6 +28,11 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
   ['undo', 'undo a completed run inside its window', () => import('./commands/undo.ts')],
   ['cancel', 'stop a run and undo what it did', () => import('./commands/cancel.ts')],
   ['resolve', 'settle an incident of a run', () => import('./commands/resolve.ts')],
+  [
+    'reconcile',
+    'compare what histories say of effects with what the ledger says',
+    () => import('./commands/reconcile.ts'),
+  ],
   ['policy', 'check policies', () => import('./commands/policy.ts')],
 ]
 

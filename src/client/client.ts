@@ -10,6 +10,7 @@ import type { PrincipalClaim } from '../contract/principal.ts'
 import type { RunResult, StartMessage } from '../contract/run.ts'
 import type { RunState } from '../contract/states.ts'
 import { textOf } from '../contract/text.ts'
+import { visibilityText } from '../contract/visibility.ts'
 import { DEFAULT_TASK_QUEUE, OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
 import { RunHandle } from './run-handle.ts'
 import { Sender, type SendingOptions } from './sender.ts'
@@ -153,10 +154,10 @@ type PlaybookFunction = (start: StartMessage) => Promise<RunResult>
 const idOf = (playbook: string, { workflowId }: StartOptions): string =>
   workflowId ?? `${slugOf(playbook)}-${randomUUID()}`
 
-/** Visibility stores differ in what a backslash means, so none is let through. */
 function quoted(value: string): string {
-  if (/[\\\p{Cc}]/u.test(value)) throw fail('request_invalid', `\`${value}\` cannot be searched for`)
-  return `'${value.replaceAll("'", "''")}'`
+  const text = visibilityText(value)
+  if (text === undefined) throw fail('request_invalid', `\`${value}\` cannot be searched for`)
+  return text
 }
 
 /** The visibility query of a list, as one would type it into the Temporal UI. */

@@ -74,6 +74,7 @@ export const FAILURES = {
   warrant_policy_unknown: final('platform', 'The policy of the warrant is not in the policy store.'),
   warrant_decision_differs: final('platform', 'The host decided otherwise than the playbook; the action was not run.'),
   receipt_invalid: final('platform', 'Cited evidence was not returned by a host of this installation.'),
+  completion_invalid: final('platform', 'No host answers so: see who can complete activities in the namespace.'),
   approval_invalid: final('platform', 'The approvals of the warrant do not allow the action.'),
   effect_conflict: final('platform', 'This step already did something else; look at the ledger.'),
   effect_unknown: final('tool', 'It is not known whether the effect happened; find out and resolve the incident.'),

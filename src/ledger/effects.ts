@@ -68,6 +68,9 @@ export async function effectsOf(db: Db, runKey: RunKey): Promise<readonly Ledger
 /** What keeps a business case from being done by another run: the states that the index of standing effects holds. */
 export const STANDING = ['claimed', 'sent', 'done', 'unknown'] as const
 
+/** Whether an effect in this state stands, or may. */
+export const isStanding = (state: LedgerEntry['state']): boolean => (STANDING as readonly string[]).includes(state)
+
 /**
  * The `request_repeated` of a business case for which an effect stands; of one step, or of any. `undefined` when none
  * does.

@@ -33,6 +33,12 @@ export interface GuardStores {
 
 type Place = Pick<Info, 'inWorkflow' | 'isLocal' | 'workflowType' | 'workflowExecution' | 'activityId' | 'activityType'>
 
+/**
+ * How far the clocks of Temporal's own machines may be apart: an approval bears workflow time, which is theirs, and is
+ * compared with the time at which Temporal scheduled the write.
+ */
+const CLOCKS_APART_MS = 60_000
+
 const refuse = (code: FailureCode, message: string): Error => fail(code, message)
 const same = (left: unknown, right: unknown): boolean => canonicalJson(left) === canonicalJson(right)
 
@@ -107,6 +113,7 @@ export async function checkPlace(
 /**
  * Checks a warrant before a system of record is touched, and believes none of it: digests are computed again,
  * receipts verified, facts derived, the policy looked up and the action decided again, approvals examined.
+ * `scheduledAtMs`: when Temporal scheduled the write first, whatever attempt this is.
  * Each refusal is a typed final failure; a store that does not answer is retryable.
  */
 export async function checkWarrant(
@@ -115,6 +122,7 @@ export async function checkWarrant(
   input: Json,
   run: RunRow,
   stores: GuardStores,
+  scheduledAtMs: number,
 ): Promise<void> {
   if (warrant.tool !== tool.name) throw refuse('warrant_mismatch', 'it is for another tool')
   if (inputDigestOf(tool.name, input) !== warrant.inputDigest) {
@@ -166,6 +174,7 @@ export async function checkWarrant(
       return
     case 'require_approval':
       checkApprovals(warrant, run.principal)
+      checkAge(warrant.approvals, policy.approvals.expiresMinutes, scheduledAtMs)
       return
     case 'deny':
     case 'escalate':
@@ -180,6 +189,21 @@ function checkApprovals(warrant: Warrant, principal: Principal): void {
   for (const one of [approval, ...others]) {
     const flaw = flawOf(one, warrant, principal)
     if (flaw !== undefined) throw refuse('approval_invalid', `an approval by ${one.by} ${flaw}`)
+  }
+}
+
+/**
+ * An approval is for now: the kernel schedules the write as soon as it is given. One that was older than the policy lets
+ * people wait is of another day, after a reset for example; one of the future is made up. Later attempts of a write that
+ * was scheduled in time are the same warrant, however long an outage lasts. Fails with `approval_invalid`.
+ */
+function checkAge(approvals: readonly Approval[], expiresMinutes: number, scheduledAtMs: number): void {
+  for (const { by, at } of approvals) {
+    const ageMs = scheduledAtMs - Date.parse(at)
+    const flaw = ageMs < -CLOCKS_APART_MS ? 'is of the future' : 'had expired when the write was scheduled'
+    const isInTime = ageMs >= -CLOCKS_APART_MS && ageMs <= expiresMinutes * 60_000 + CLOCKS_APART_MS
+    // What is no time compares as neither.
+    if (!isInTime) throw refuse('approval_invalid', `an approval by ${by} ${flaw}`)
   }
 }
 

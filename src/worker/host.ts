@@ -272,7 +272,8 @@ class Host {
     const warrant = warrantOf(message)
     const run = await this.#checkPlace(warrant)
     const input = parseInput(how.contract, message.input)
-    await checkWarrant(warrant, how.contract, message.input, run, this.#stores)
+    const { scheduledTimestampMs } = Context.current().info
+    await checkWarrant(warrant, how.contract, message.input, run, this.#stores, scheduledTimestampMs)
     return {
       ...(await executeOnce(this.#options, how, { raw: message.input, parsed: input }, warrant, run.businessKey)),
       ...markOf(warrant.runKey),

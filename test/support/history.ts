@@ -55,11 +55,14 @@ export const endOf = (events: readonly Event[], { eventId }: Scheduled): Event |
     return Number(attributes?.scheduledEventId) === eventId
   })
 
-/** Resets a run to the workflow task that ended with an event: the open run is terminated and another one goes on. */
-export async function reset(client: Client, run: RunHandle, eventId: number): Promise<void> {
+/**
+ * Resets a run to the workflow task that ended with an event, of its newest execution where no run id is given: the open
+ * run is terminated and another one goes on.
+ */
+export async function reset(client: Client, run: RunHandle, eventId: number, runId = ''): Promise<void> {
   await client.workflowService.resetWorkflowExecution({
     namespace: 'default',
-    workflowExecution: { workflowId: run.workflowId },
+    workflowExecution: { workflowId: run.workflowId, runId },
     reason: 'a test',
     workflowTaskFinishEventId: eventId as never,
     requestId: crypto.randomUUID(),

@@ -77,6 +77,12 @@ const bound: readonly Row[] = [
     'nobody stored the policy sha256:',
   ],
   ['without its undo path', saying({ undo: null }), 'warrant_mismatch', 'the undo path'],
+  [
+    'whose facts are said to be trusted more than the contract says',
+    write({}, { trust: { ...write().warrant.trust, refund_amount_usd: 'record' } }),
+    'warrant_mismatch',
+    'the trust of its facts',
+  ],
   ['with a longer undo window', saying({ undo: undoable(99_999) }), 'warrant_mismatch', 'the undo path'],
   ['with another action digest', saying({ actionDigest: digestOf({}) }), 'warrant_mismatch', 'the action digest'],
 ]

@@ -123,6 +123,22 @@ test.concurrent('a refund at the threshold without an approval by somebody else 
   await expectNothing(puppet.runKey, order.paymentId)
 })
 
+test.concurrent('an approval that had expired when the write was scheduled, or is of the future, allows nothing', async () => {
+  const { puppet, order, wanted } = await opened({ amountCents: 12_000 })
+  const minutes = wanted.policy.approvals.expiresMinutes
+  const approved = (minutesAgo: number) => {
+    const at = new Date(Date.now() - minutesAgo * 60_000).toISOString()
+    return calling(wanted, issue(wanted, { approvals: (one) => [{ ...one, at }] }))
+  }
+  expect(await puppet.call(REFUND, approved(minutes + 5), how)).toMatchObject(
+    refused('approval_invalid', 'had expired'),
+  )
+  expect(await puppet.call(REFUND, approved(-5), how)).toMatchObject(refused('approval_invalid', 'is of the future'))
+  await expectNothing(puppet.runKey, order.paymentId)
+  expect(await puppet.call(REFUND, approved(minutes - 5), how)).toMatchObject({ ok: true })
+  expect(await world().refunded(order.paymentId)).toBe(12_000)
+})
+
 test.concurrent('a good warrant runs neither as a local activity, nor as another step, nor for another tool', async () => {
   const { puppet, order, wanted } = await opened()
   const call = calling(wanted)

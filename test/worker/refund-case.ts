@@ -84,6 +84,8 @@ export interface Write {
   readonly tool: WriteTool
   readonly input: Json
   readonly stores: GuardStores
+  /** When Temporal scheduled it. */
+  readonly scheduledAtMs: number
 }
 
 export const inputOf = (cents: number, reason = 'broken') => ({
@@ -93,7 +95,9 @@ export const inputOf = (cents: number, reason = 'broken') => ({
   ticketId: 'tkt_1042',
 })
 
+const ISSUED_AT = '2026-10-01T09:00:00.000Z'
 const WANTED: Wanted = {
+  at: ISSUED_AT,
   runKey: RUN_KEY,
   workflowType: 'refund_request',
   step: 'billing.refund-1',
@@ -139,7 +143,9 @@ export function write(wanted: Partial<Wanted> = {}, lies: Lies = {}): Write {
     ['other_request', { ...contract, name: 'other_request' }],
     ['reply_request', { ...contract, name: 'reply_request', tools: [reply] }],
   ])
-  return { place: PLACE, playbooks, warrant: issue(what, lies), tool: what.tool, input: what.input, stores: STORES }
+  const { tool, input } = what
+  const scheduledAtMs = Date.parse(ISSUED_AT)
+  return { place: PLACE, playbooks, warrant: issue(what, lies), tool, input, stores: STORES, scheduledAtMs }
 }
 
 /** Another place, warrant or store for a refund that is good otherwise. */
@@ -153,12 +159,15 @@ export const knowing = (stores: Partial<GuardStores>, it = write()): Write => ({
   stores: { ...STORES, ...stores },
 })
 
+/** A good refund that Temporal schedules so long after its approval. */
+export const scheduledAfter = (ms: number): Write => ({ ...write(), scheduledAtMs: Date.parse(ISSUED_AT) + ms })
+
 /** The guard before a write that only counts; what it says, whether it may pass, and how often the write ran. */
-export async function guarded({ place, playbooks, warrant, tool, input, stores }: Write) {
+export async function guarded({ place, playbooks, warrant, tool, input, stores, scheduledAtMs }: Write) {
   let ran = 0
   try {
     const run = await checkPlace(place, warrant, playbooks, stores)
-    await checkWarrant(warrant, tool, input, run, stores)
+    await checkWarrant(warrant, tool, input, run, stores, scheduledAtMs)
     ran += 1
     return { code: 'accepted', why: '', final: true, ran }
   } catch (error) {

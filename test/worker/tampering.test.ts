@@ -8,6 +8,7 @@ import { digestOf } from '../../src/contract/digest.ts'
 import type { Json } from '../../src/contract/json.ts'
 import { runKeyOf } from '../../src/contract/evidence.ts'
 import { activitiesIn, eventsOf } from '../support/history.ts'
+import { foundIn } from '../support/reconciled.ts'
 import { startRefund } from '../support/refunds.ts'
 import { query, startWorld, until, useWorld } from '../support/world.ts'
 import { ledgerOf } from './puppets.ts'
@@ -59,6 +60,7 @@ test('a reading that somebody completes in the place of the model is found when 
   })
   expect(await world().refunded(order.paymentId)).toBe(0)
   expect(await ledgerOf(world(), runKey)).toEqual(['billing.refund-1: barred'])
+  expect(await foundIn(world(), run)).toEqual(['reading_claimed refund.readClaim-1'])
 })
 
 test('a write that somebody completes in the place of the host is found when it is cited, and what happened is undone', async () => {

@@ -28,6 +28,8 @@ export interface Wanted {
   readonly principal: Principal
   readonly policy: Policy
   readonly policyDigest: Digest
+  /** When it is issued, and approved: ISO 8601, UTC. Default: now. */
+  readonly at?: string
 }
 
 /** What a forger says instead of what is so; the digests of the warrant are taken over it, so that they agree. */
@@ -53,7 +55,7 @@ export function issue(wanted: Wanted, lies: Lies = {}): Warrant {
   const cited = evidence.map(citationOf)
   const shown = { runKey, step, tool: tool.name, input, facts, trust, evidence: cited, changes, expect, policyDigest }
   const actionDigest = actionDigestOf(shown)
-  const at = '2026-10-01T09:00:00.000Z'
+  const { at = new Date().toISOString() } = wanted
   const said = { step, decision: 'approve', by: 'ben@acme.example', comment: '', actionDigest, at } as const
   const approval: Approval = { ...said, proof: 'unauthenticated' }
   const approvals = lies.approvals ?? ((one: Approval) => (decision.effect === 'require_approval' ? [one] : []))

@@ -8,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import { Bulk } from '../../src/contract/bulk.ts'
+import type { Answers } from '../../src/contract/answers.ts'
 import { fail, failureOf, failureRule } from '../../src/contract/failures.ts'
 import {
   BULK_CHARACTERS,
@@ -93,14 +94,27 @@ export class Dispatcher {
   }
 
   /**
-   * Calls an activity type with one argument, once under its activity id; `isBrief`: it is over in a moment. Fails with `input_invalid` on an argument too large to carry, and with
-   * `tool_unavailable` or `model_unavailable` when the last attempt ran out of time.
+   * Calls an activity type with one argument, once under its activity id; `isBrief`: it is over in a moment. Fails with `input_invalid` on an argument too large to carry, with
+   * `tool_unavailable` or `model_unavailable` when the last attempt ran out of time, and with `completion_invalid` on what
+   * no host answers.
    */
-  activity<T>(type: string, argument: unknown, options: ActivityOptions, isBrief = false): Promise<T> {
-    return this.#journal.once(idOf(options), () => this.#activity<T>(type, argument, options, isBrief))
+  activity<T>(
+    type: string,
+    argument: unknown,
+    options: ActivityOptions,
+    answers: Answers<T>,
+    isBrief = false,
+  ): Promise<T> {
+    return this.#journal.once(idOf(options), () => this.#activity(type, argument, options, answers, isBrief))
   }
 
-  async #activity<T>(type: string, argument: unknown, options: ActivityOptions, isBrief = false): Promise<T> {
+  async #activity<T>(
+    type: string,
+    argument: unknown,
+    options: ActivityOptions,
+    answers: Answers<T>,
+    isBrief = false,
+  ): Promise<T> {
     const length = carriedLength(type, argument)
     // What does not fit into this workflow task waits for the next one, which a timer brings about. What is large is kept
     // beside the history, and does not count.
@@ -108,11 +122,15 @@ export class Dispatcher {
     while (!this.#fits(isBulk ? 0 : length)) await sleep(1, { summary: 'room for more steps' })
     this.#beforeWaiting(isBrief)
     const call = proxyActivities<Activities>(options)[type] as Activities[string]
+    let answer: unknown
     try {
-      return (await call(isBulk ? new Bulk(argument) : argument)) as T
+      answer = await call(isBulk ? new Bulk(argument) : argument)
     } catch (error) {
       throw outOfTime(error) ? late(type) : error
     }
+    if (answers(answer)) return answer
+    // A local activity cannot be completed by anybody else, so only this one is looked at.
+    throw fail('completion_invalid', `\`${options.activityId}\` was completed with what no host answers`)
   }
 
   local<T>(type: string, argument: unknown, options: LocalActivityOptions): Promise<T> {
@@ -124,11 +142,23 @@ export class Dispatcher {
    * Once under its activity id: as a local activity where `isLocal`, and as an ordinary one when that was too slow, too
    * large or not answered.
    */
-  read<T>(type: string, isLocal: boolean, argument: unknown, options: ActivityOptions): Promise<T> {
-    return this.#journal.once(idOf(options), () => this.#read<T>(type, isLocal, argument, options))
+  read<T>(
+    type: string,
+    isLocal: boolean,
+    argument: unknown,
+    options: ActivityOptions,
+    answers: Answers<T>,
+  ): Promise<T> {
+    return this.#journal.once(idOf(options), () => this.#read(type, isLocal, argument, options, answers))
   }
 
-  async #read<T>(type: string, isLocal: boolean, argument: unknown, options: ActivityOptions): Promise<T> {
+  async #read<T>(
+    type: string,
+    isLocal: boolean,
+    argument: unknown,
+    options: ActivityOptions,
+    answers: Answers<T>,
+  ): Promise<T> {
     // The largest result there may be: what a task holds must be known before it is asked for.
     if (isLocal && this.#fits(MAX_LOCAL_RESULT_BYTES)) {
       try {
@@ -140,7 +170,7 @@ export class Dispatcher {
         if (!mayWorkAsActivity(error)) throw error
       }
     }
-    return await this.#activity<T>(type, argument, options)
+    return await this.#activity(type, argument, options, answers)
   }
 
   #fits(characters: number): boolean {

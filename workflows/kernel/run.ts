@@ -9,7 +9,8 @@ import {
   type Preview,
   type Warrant,
 } from '../../src/contract/action.ts'
-import type { PreviewResult, RecallCall, ThinkCall, ThinkResult } from '../../src/contract/calls.ts'
+import { previewOfStep, resultOfStep, resultOfThought } from '../../src/contract/answers.ts'
+import type { RecallCall, ThinkCall, ThinkResult } from '../../src/contract/calls.ts'
 import type { RunKey, StepResult } from '../../src/contract/evidence.ts'
 import { fail, failureOf } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
@@ -143,7 +144,8 @@ export class KernelRun implements Run {
       if (!isListed(this.#contract, tool)) throw this.#ends(notListed(tool))
       if (!this.#budget.countToolCall()) await this.#budget.admitToolCall(step)
       const options = stepOptions(tool, step, tool.title)
-      const result = await this.#dispatcher.read<StepResult>(tool.name, tool.local, call, options)
+      const answers = resultOfStep({ runKey: this.key, step, tool: tool.name })
+      const result = await this.#dispatcher.read(tool.name, tool.local, call, options, answers)
       this.#board.note('read', `${tool.title}: ${result.receipt.reference}`, step)
       this.#budget.see(tool, result)
       return this.#steps.keep(result) as z.output<T['output']>
@@ -171,10 +173,11 @@ export class KernelRun implements Run {
   async #think(thought: Thought, step: string, input: Json): Promise<ThinkResult> {
     const options = stepOptions(thought, step, `${thought.title} (${thought.role})`)
     const isPlain = this.#opened.plainThoughts.includes(thought.name)
+    const answers = resultOfThought({ runKey: this.key, step, tool: thought.name })
     for (;;) {
       const call: ThinkCall = { runKey: this.key, step, thought: thought.name, input, ...this.#budget.shown }
       try {
-        const result = await this.#dispatcher.read<ThinkResult>(WIRE.activities.think, isPlain, call, options)
+        const result = await this.#dispatcher.read(WIRE.activities.think, isPlain, call, options, answers)
         this.#budget.spent(result)
         const version = result.prompt?.version
         const how = version === undefined ? '' : `, prompt ${version}`
@@ -270,11 +273,12 @@ export class KernelRun implements Run {
     const { step, tool, input } = attempt
     const { approvals } = this.#opened.policy
     const suffix = round === 1 ? '' : `-${round}`
-    const previewed = await this.#dispatcher.read<PreviewResult>(
+    const previewed = await this.#dispatcher.read(
       `${tool.name}${WIRE.activities.preview}`,
       tool.localPreview ?? false,
       { runKey: this.key, step, input },
       stepOptions(tool, `${step}${WIRE.activities.preview}${suffix}`, `preview: ${tool.describe(input)}`),
+      previewOfStep({ runKey: this.key, step, tool: tool.name }),
     )
     if ('known' in previewed) {
       const known = await this.#adopted(previewed.known)
@@ -321,10 +325,11 @@ export class KernelRun implements Run {
     this.#saga.register(step, tool, input)
     let result: StepResult
     try {
-      result = await this.#dispatcher.activity<StepResult>(
+      result = await this.#dispatcher.activity(
         tool.name,
         { input, warrant },
         stepOptions(tool, step, describe),
+        resultOfStep({ runKey: this.key, step, tool: tool.name }),
         tool.idempotency === 'transaction',
       )
     } catch (error) {

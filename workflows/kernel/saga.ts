@@ -1,6 +1,6 @@
 import { condition } from '@temporalio/workflow'
 import { inputDigestOf, type UndoWarrant } from '../../src/contract/action.ts'
-import type { UndoResult } from '../../src/contract/calls.ts'
+import { isUndoResult } from '../../src/contract/answers.ts'
 import type { Settled } from '../../src/contract/carried.ts'
 import type { Digest } from '../../src/contract/digest.ts'
 import { fail, type FailureCode, failureOf } from '../../src/contract/failures.ts'
@@ -179,10 +179,11 @@ export class Saga {
     }
     try {
       const summary = `undo: ${tool.describe(input)}`
-      const result = await this.#dispatcher.activity<UndoResult>(
+      const result = await this.#dispatcher.activity(
         `${tool.name}${WIRE.activities.undo}`,
         { warrant },
         undoOptions(tool, undoStep, summary),
+        isUndoResult,
       )
       this.#board.setEffect(step, result.state)
       this.#board.note('undo', result.text, step)

@@ -1,0 +1,101 @@
+import type { Client } from '@temporalio/client'
+import pMap, { pMapSkip } from 'p-map'
+import { type RunKey, runKeyOf } from '../contract/evidence.ts'
+import { fail } from '../contract/failures.ts'
+import { visibilityText } from '../contract/visibility.ts'
+import { type Verify, verifierOf } from '../identity/host-key.ts'
+import { auditedRun, isOpenedSince, runKeysOf, runKeysSince } from '../ledger/audited.ts'
+import type { LedgerDatabase } from '../ledger/database.ts'
+import { findKey } from '../ledger/keys.ts'
+import { historiesOf, historyOf } from './histories.ts'
+import type { Verifiers } from './receipt-flaw.ts'
+import { type Reconciled, reconcile } from './reconcile.ts'
+
+/** Where the two sides are. */
+export interface Sides {
+  readonly client: Client
+  readonly db: LedgerDatabase
+}
+
+/** What came of a sweep. */
+export interface Swept {
+  /** How many runs were compared. */
+  readonly compared: number
+  /** Those that differ, in the order of their run keys; those of which the ledger has no row come last. */
+  readonly differing: readonly Reconciled[]
+}
+
+/** Runs that are compared at once; each holds what its histories say, and no other does. */
+const AT_ONCE = 4
+
+/** The published keys of hosts, each looked up once. */
+export function publishedKeys(db: LedgerDatabase): Verifiers {
+  const known = new Map<string, Promise<Verify | undefined>>()
+  return (keyId) => {
+    const found =
+      known.get(keyId) ?? findKey(db, keyId).then((pem) => (pem === undefined ? undefined : verifierOf(pem)))
+    known.set(keyId, found)
+    return found
+  }
+}
+
+/**
+ * Compares one run. What is found is looked for a second time, on both sides, since a run goes on between the reading of
+ * one and of the other: only what was found twice is told.
+ */
+async function reconcileRun({ client, db }: Sides, runKey: RunKey, keys: Verifiers): Promise<Reconciled> {
+  const once = async (): Promise<Reconciled> => {
+    const ledger = await auditedRun(db, runKey)
+    return await reconcile(runKey, await historiesOf(client, runKey), ledger, keys)
+  }
+  const first = await once()
+  if (first.findings.length === 0) return first
+  const before = new Set(first.findings.map(({ code, step }) => `${code} ${step ?? ''}`))
+  const second = await once()
+  return { ...second, findings: second.findings.filter(({ code, step }) => before.has(`${code} ${step ?? ''}`)) }
+}
+
+/** Compares every run of a workflow id. Fails with `run_not_found` when neither side knows one. */
+export async function reconcileId(sides: Sides, workflowId: string): Promise<readonly Reconciled[]> {
+  const { client, db } = sides
+  const newest = await historyOf(client, workflowId, '')
+  const runKeys = new Set([...(await runKeysOf(db, workflowId)), ...(newest === undefined ? [] : [newest.runKey])])
+  if (runKeys.size === 0) throw fail('run_not_found', `neither Temporal nor the ledger has a run \`${workflowId}\``)
+  const keys = publishedKeys(db)
+  return await pMap(runKeys, (runKey) => reconcileRun(sides, runKey, keys), { concurrency: 1 })
+}
+
+/**
+ * Compares all runs that were opened or started since then, on the ledger and on a task queue; `null`: all there are.
+ */
+export async function sweep(sides: Sides, taskQueue: string, since: Date | null): Promise<Swept> {
+  const keys = publishedKeys(sides.db)
+  let compared = 0
+  const differing = await pMap(
+    runKeysOfBoth(sides, taskQueue, since),
+    async (runKey) => {
+      compared += 1
+      const reconciled = await reconcileRun(sides, runKey, keys)
+      return reconciled.findings.length > 0 ? reconciled : pMapSkip
+    },
+    { concurrency: AT_ONCE },
+  )
+  return { compared, differing }
+}
+
+/** The runs that the ledger has, and then those that only Temporal has. */
+async function* runKeysOfBoth({ client, db }: Sides, taskQueue: string, since: Date | null): AsyncGenerator<RunKey> {
+  yield* runKeysSince(db, since)
+  const queue = visibilityText(taskQueue)
+  if (queue === undefined) throw fail('request_invalid', `\`${taskQueue}\` cannot be searched for`)
+  const query = `TaskQueue = ${queue}${since === null ? '' : ` AND StartTime >= '${since.toISOString()}'`}`
+  const told = new Set<RunKey>()
+  for await (const { workflowId, runId } of client.workflow.list({ query, pageSize: 200 })) {
+    // Visibility does not tell to which run an execution belongs; most are the first of theirs.
+    if (await isOpenedSince(db, runKeyOf(workflowId, runId), since)) continue
+    const runKey = (await historyOf(client, workflowId, runId))?.runKey
+    if (runKey === undefined || told.has(runKey) || (await isOpenedSince(db, runKey, since))) continue
+    told.add(runKey)
+    yield runKey
+  }
+}

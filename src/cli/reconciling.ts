@@ -1,0 +1,92 @@
+import type { temporal } from '@temporalio/proto'
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js'
+import { readFile } from 'node:fs/promises'
+import { type Reconciled, reconcile } from '../audit/reconcile.ts'
+import { publishedKeys, reconcileId, sweep } from '../audit/sweep.ts'
+import { type Told, toldBy } from '../audit/told.ts'
+import { auditedRun } from '../ledger/audited.ts'
+import type { LedgerDatabase } from '../ledger/database.ts'
+import type { ReconcileOptions } from './commands/reconcile.ts'
+import { connectDatabase } from './connect.ts'
+import { UsageError } from './errors.ts'
+import { assertLedger } from './ledger-schema.ts'
+import { withSession } from './session.ts'
+import { findDatabase } from './where.ts'
+
+/** What was compared. */
+export interface Comparison {
+  /** How many runs. */
+  readonly compared: number
+  /** Those that were named; of all runs, those that differ. */
+  readonly runs: readonly Reconciled[]
+}
+
+/** Compares the runs that the arguments name, with the ledger of the configured database. */
+export async function compare(workflowId: string | undefined, options: ReconcileOptions): Promise<Comparison> {
+  const { history: files = [], since } = options
+  if (since !== undefined && (workflowId !== undefined || files.length > 0)) {
+    throw new UsageError('`--since` is for all runs', 'Leave it out, or the workflow id and the history.')
+  }
+  const told = await Promise.all(files.map(toldIn))
+  const db = await connectDatabase(await findDatabase(options.stateDir))
+  try {
+    await assertLedger(db)
+    if (told.length > 0) return await compareFiles(db, told, workflowId)
+    return await compareLive(db, workflowId, options)
+  } finally {
+    await db.destroy()
+  }
+}
+
+async function compareLive(
+  db: LedgerDatabase,
+  workflowId: string | undefined,
+  options: ReconcileOptions,
+): Promise<Comparison> {
+  let comparison: Comparison = { compared: 0, runs: [] }
+  await withSession(options, async ({ temporal: client, taskQueue }) => {
+    const sides = { client, db }
+    if (workflowId !== undefined) {
+      const runs = await reconcileId(sides, workflowId)
+      comparison = { compared: runs.length, runs }
+      return
+    }
+    const since = options.since === undefined ? null : new Date(Date.now() - options.since)
+    const { compared, differing } = await sweep(sides, taskQueue, since)
+    comparison = { compared, runs: differing }
+  })
+  return comparison
+}
+
+/** The run of exported histories, which have to be of one and the same. */
+async function compareFiles(
+  db: LedgerDatabase,
+  told: readonly Told[],
+  workflowId: string | undefined,
+): Promise<Comparison> {
+  const runKeys = [...new Set(told.map(({ runKey }) => runKey))]
+  const [runKey, other] = runKeys
+  if (runKey === undefined || other !== undefined) {
+    throw new UsageError(
+      'the histories are of several runs',
+      `They are of ${runKeys.join(' and ')}; name those of one.`,
+    )
+  }
+  if (workflowId !== undefined && told[0]?.workflowId !== workflowId) {
+    throw new UsageError(`the history is not of \`${workflowId}\``, `It is of \`${told[0]?.workflowId}\`.`)
+  }
+  const runs = [await reconcile(runKey, told, await auditedRun(db, runKey), publishedKeys(db))]
+  return { compared: 1, runs }
+}
+
+async function toldIn(file: string): Promise<Told> {
+  let history: temporal.api.history.v1.IHistory
+  try {
+    history = historyFromJSON(JSON.parse(await readFile(file, 'utf8')) as unknown)
+    return toldBy(history)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const help = 'Export it with `temporal workflow show --workflow-id <id> --output json`.'
+    throw new UsageError(`\`${file}\` cannot be read as a history: ${reason}`, help)
+  }
+}

@@ -1,0 +1,83 @@
+import { sql } from 'kysely'
+import type { LedgerEntry } from '../contract/action.ts'
+import type { Digest } from '../contract/digest.ts'
+import type { RunKey } from '../contract/evidence.ts'
+import type { Json } from '../contract/json.ts'
+import type { LedgerDatabase } from './database.ts'
+import { findRun, type RunRow } from './runs.ts'
+
+/** A row of an effect, as an audit reads it. */
+export interface AuditedEffect extends LedgerEntry {
+  /** Whether an attempt may still be under way. */
+  readonly isLeased: boolean
+}
+
+/** What the ledger has of one run. */
+export interface AuditedRun {
+  /** `undefined`: no worker opened it. */
+  readonly run: RunRow | undefined
+  readonly effects: readonly AuditedEffect[]
+}
+
+/** Everything of a run; the database tells which leases are over. */
+export async function auditedRun(db: LedgerDatabase, runKey: RunKey): Promise<AuditedRun> {
+  const rows = await db
+    .selectFrom('countersign.effects')
+    .select(['step', 'tool', 'state', 'input', 'input_digest', 'result'])
+    .select(sql<boolean>`coalesce(lease_until > now(), false)`.as('is_leased'))
+    .where('run_key', '=', runKey)
+    .orderBy('claimed_at')
+    .execute()
+  return {
+    run: await findRun(db, runKey),
+    effects: rows.map(({ step, tool, state, input, input_digest, result, is_leased }) => ({
+      step,
+      tool,
+      state,
+      input: input as Json,
+      inputDigest: input_digest as Digest,
+      result,
+      isLeased: is_leased,
+    })),
+  }
+}
+
+/** The runs of a workflow id, whichever of them is the newest. */
+export async function runKeysOf(db: LedgerDatabase, workflowId: string): Promise<readonly RunKey[]> {
+  const rows = await db
+    .selectFrom('countersign.runs')
+    .select('run_key')
+    .where('workflow_id', '=', workflowId)
+    .orderBy('opened_at')
+    .execute()
+  return rows.map(({ run_key }) => run_key as RunKey)
+}
+
+/** Every run that was opened since then, a page at a time. */
+export async function* runKeysSince(db: LedgerDatabase, since: Date | null, page = 500): AsyncGenerator<RunKey> {
+  for (let last = ''; ;) {
+    const rows = await db
+      .selectFrom('countersign.runs')
+      .select('run_key')
+      .where('run_key', '>', last)
+      .$if(since !== null, (query) => query.where('opened_at', '>=', since as Date))
+      .orderBy('run_key')
+      .limit(page)
+      .execute()
+    for (const { run_key } of rows) yield run_key as RunKey
+    const end = rows.at(-1)
+    if (end === undefined || rows.length < page) return
+    last = end.run_key
+  }
+}
+
+/** Whether `runKeysSince` tells a run. */
+export async function isOpenedSince(db: LedgerDatabase, runKey: RunKey, since: Date | null): Promise<boolean> {
+  const row = await db
+    .selectFrom('countersign.runs')
+    .select('run_key')
+    .where('run_key', '=', runKey)
+    .$if(since !== null, (query) => query.where('opened_at', '>=', since as Date))
+    .executeTakeFirst()
+  return row !== undefined
+}
