@@ -22,6 +22,12 @@ export interface Waiting {
   readonly deadline: string
 }
 
+/** A question that was answered: nobody decides it again. */
+export interface Decided {
+  readonly step: string
+  readonly by: string
+}
+
 /** A run whose playbook is over: what is left is to compensate, or to wait for its undo window to pass. */
 export interface Settled {
   readonly ended: { readonly outcome: Json } | { readonly state: Exclude<RunEnd, 'completed'>; readonly because: Case }
@@ -40,6 +46,7 @@ export interface Carried {
   readonly executions: number
   readonly journal: readonly Entry[]
   readonly waiting: readonly Waiting[]
+  readonly decided: readonly Decided[]
   readonly timeline: readonly TimelineEntry[]
   readonly attempts: readonly DecisionAttempt[]
   /** `null`: the playbook is still going, and is gone through again on the journal. */

@@ -175,6 +175,7 @@ test.concurrent('a run that is started with a past of somebody’s making does n
     executions: 1,
     journal: [{ id: 'answer to box.put-1', came: { to: { decision: 'approve', by: 'nobody' } } }],
     waiting: [],
+    decided: [],
     timeline: [],
     attempts: [],
     settled: null,

@@ -1,6 +1,6 @@
 import { condition, log } from '@temporalio/workflow'
 import { actionDigestOf, type Approval, decideMessage } from '../../src/contract/action.ts'
-import type { Waiting } from '../../src/contract/carried.ts'
+import type { Carried, Decided, Waiting } from '../../src/contract/carried.ts'
 import type { FailureCode } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
 import type { Answer, PendingApproval, Question } from '../../src/contract/run.ts'
@@ -26,6 +26,7 @@ export class Approvals {
   readonly #journal: Journal
   readonly #asks = new Map<string, Ask>()
   #waiting: readonly Waiting[] = []
+  #decided: readonly Decided[] = []
 
   constructor(board: Board, journal: Journal) {
     this.#board = board
@@ -33,8 +34,17 @@ export class Approvals {
   }
 
   /** Lets questions that waited in an earlier execution wait on, until the deadlines that they had. */
-  restore(waiting: readonly Waiting[]): void {
+  restore({ waiting, decided }: Pick<Carried, 'waiting' | 'decided'>): void {
     this.#waiting = waiting
+    this.#decided = decided
+  }
+
+  /** What was answered, in this execution or before. */
+  get decided(): readonly Decided[] {
+    const here = [...this.#asks.values()].flatMap(({ pending: { step }, approval }) =>
+      approval === null ? [] : { step, by: approval.by },
+    )
+    return [...this.#decided.filter(({ step }) => !this.#asks.has(step)), ...here]
   }
 
   /** What waits for an answer. */
@@ -100,11 +110,13 @@ export class Approvals {
     }
     const message = parsed.data
     const ask = this.#asks.get(message.step)
+    const before = this.#decided.find(({ step }) => step === message.step)
+    if (ask === undefined && before !== undefined) return alreadyMade(before)
     if (ask === undefined) {
       return refuse('decision_unknown_step', `nothing waits under the step \`${message.step}\``)
     }
     if (ask.approval !== null) {
-      return refuse('decision_already_made', `${ask.approval.by} decided \`${message.step}\` already`)
+      return alreadyMade({ step: message.step, by: ask.approval.by })
     }
     if (Date.now() >= Date.parse(ask.pending.deadline)) {
       return refuse('approval_timed_out', `the time to decide \`${message.step}\` is over`)
@@ -136,6 +148,9 @@ function claimedBy(raw: unknown): string {
   const by = typeof raw === 'object' && raw !== null ? (raw as { by?: unknown }).by : undefined
   return typeof by === 'string' ? ` by ${by.slice(0, 200)}` : ''
 }
+
+const alreadyMade = ({ step, by }: Decided): Answer =>
+  refuse('decision_already_made', `${by} decided \`${step}\` already`)
 
 /** Under which the journal has what people said. */
 const answerTo = (step: string): string => `answer to ${step}`

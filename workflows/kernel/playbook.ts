@@ -195,11 +195,11 @@ class Execution {
 
   /** Takes up what an earlier execution left; a host has verified that it is that. */
   #restore(carried: Carried): void {
-    const { timeline, attempts, journal, waiting, settled } = carried
+    const { timeline, attempts, journal, settled } = carried
     this.#carried = carried
     this.#board.restore(timeline, attempts)
     this.#journal.restore(journal)
-    this.#approvals.restore(waiting)
+    this.#approvals.restore(carried)
     if (settled === null) return
     this.#saga.restore(settled, this.#contract.tools)
     this.#undo = settled.undo ?? undefined
@@ -269,6 +269,7 @@ class Execution {
       // A playbook that is over is not gone through again.
       journal: ended === undefined ? this.#journal.entries : [],
       waiting: this.#approvals.waiting,
+      decided: this.#approvals.decided,
       timeline,
       attempts,
       settled:
