@@ -28,6 +28,9 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
   ['undo', 'undo a completed run inside its window', () => import('./commands/undo.ts')],
   ['cancel', 'stop a run and undo what it did', () => import('./commands/cancel.ts')],
   ['resolve', 'settle an incident of a run', () => import('./commands/resolve.ts')],
+  ['stop', 'stop a run, a tool, a playbook or a workspace at once', () => import('./commands/stop.ts')],
+  ['resume', 'let what was stopped go on', () => import('./commands/resume.ts')],
+  ['stops', 'list what is stopped', () => import('./commands/stops.ts')],
   ['policy', 'check policies', () => import('./commands/policy.ts')],
 ]
 

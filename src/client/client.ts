@@ -9,9 +9,11 @@ import { type PlaybookContract, slugOf } from '../contract/playbook.ts'
 import type { PrincipalClaim } from '../contract/principal.ts'
 import type { RunResult, StartMessage } from '../contract/run.ts'
 import type { RunState } from '../contract/states.ts'
+import type { StopMark, StopWord } from '../contract/stop.ts'
 import { textOf } from '../contract/text.ts'
 import { DEFAULT_TASK_QUEUE, OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
 import { RunHandle } from './run-handle.ts'
+import { type ResumedRuns, resumeStopped } from './stopped-runs.ts'
 import { type RunSummary, summaryOf } from './summary.ts'
 
 /** Who starts a run and under which id. */
@@ -104,6 +106,14 @@ export class CountersignClient {
       if (found.length === (options.limit ?? 50)) break
     }
     return found
+  }
+
+  /**
+   * Has the runs that wait at stops try their steps again. Lift the stops first (`liftStop` of `countersign/worker`), or
+   * they wait again. It looks for some seconds, and may be called again.
+   */
+  async resumeStopped(stops: readonly StopMark[], word: StopWord): Promise<ResumedRuns> {
+    return await resumeStopped(this.#client, stops, word)
   }
 
   #startOptions(playbook: string, request: unknown, { principal }: StartOptions, workflowId: string) {

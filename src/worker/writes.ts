@@ -53,11 +53,12 @@ const writeCall = (db: LedgerDatabase, { runKey, step, principal, expect }: Warr
   expect,
 })
 
-/** Codes with which a tool says for certain that it changed nothing. */
+/** Codes with which a tool, or what stands before it, says for certain that it changed nothing. */
 const NOTHING_HAPPENED: ReadonlySet<string> = new Set([
   'input_invalid',
   'not_found',
   'precondition_failed',
+  'stopped',
   'world_moved',
 ])
 

@@ -18,6 +18,7 @@ import { formatMicroUsd } from '../../src/contract/money.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import type { ProposalThought } from '../../src/contract/proposal.ts'
+import { type Stopped, stoppedIn } from '../../src/contract/stop.ts'
 import type { ReadTool, Thought, Tool, WriteTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
@@ -139,7 +140,16 @@ export class KernelRun implements Run {
       if (!isListed(this.#contract, tool)) throw this.#ends(notListed(tool))
       if (!this.#budget.countToolCall()) await this.#budget.admitToolCall(step)
       const options = stepOptions(tool, step, tool.title)
-      const result = await this.#dispatcher.read<StepResult>(tool.name, tool.local, call, options)
+      let result: StepResult | undefined
+      while (result === undefined) {
+        try {
+          result = await this.#dispatcher.read<StepResult>(tool.name, tool.local, call, options)
+        } catch (error) {
+          const stopped = stoppedIn(error)
+          if (stopped === undefined) throw error
+          await this.#untilResumed(step, stopped)
+        }
+      }
       this.#board.note('read', `${tool.title}: ${result.receipt.reference}`, step)
       this.#budget.see(tool, result)
       return this.#steps.keep(result) as z.output<T['output']>
@@ -177,7 +187,9 @@ export class KernelRun implements Run {
         this.#board.note('think', `${thought.title}: ${result.model}${how}, ${formatMicroUsd(result.microUsd)}`, step)
         return result
       } catch (error) {
-        await this.#budget.failed(step, isPlain, error)
+        const stopped = stoppedIn(error)
+        if (stopped === undefined) await this.#budget.failed(step, isPlain, error)
+        else await this.#untilResumed(step, stopped)
       }
     }
   }
@@ -266,12 +278,21 @@ export class KernelRun implements Run {
     const { step, tool, input } = attempt
     const { approvals } = this.#opened.policy
     const suffix = round === 1 ? '' : `-${round}`
-    const previewed = await this.#dispatcher.read<PreviewResult>(
-      `${tool.name}${WIRE.activities.preview}`,
-      tool.localPreview ?? false,
-      { runKey: this.key, step, input },
-      stepOptions(tool, `${step}${WIRE.activities.preview}${suffix}`, `preview: ${tool.describe(input)}`),
-    )
+    let previewed: PreviewResult | undefined
+    while (previewed === undefined) {
+      try {
+        previewed = await this.#dispatcher.read<PreviewResult>(
+          `${tool.name}${WIRE.activities.preview}`,
+          tool.localPreview ?? false,
+          { runKey: this.key, step, input },
+          stepOptions(tool, `${step}${WIRE.activities.preview}${suffix}`, `preview: ${tool.describe(input)}`),
+        )
+      } catch (error) {
+        const stopped = stoppedIn(error)
+        if (stopped === undefined) throw error
+        await this.#untilResumed(step, stopped)
+      }
+    }
     if ('known' in previewed) {
       const known = await this.#adopted(previewed.known)
       if (known !== undefined) return { result: known }
@@ -315,21 +336,33 @@ export class KernelRun implements Run {
       issuedAt: now(),
     }
     this.#saga.register(step, tool, input)
-    let result: StepResult
-    try {
-      result = await this.#dispatcher.activity<StepResult>(
-        tool.name,
-        { input, warrant },
-        stepOptions(tool, step, describe),
-        tool.idempotency === 'transaction',
-      )
-    } catch (error) {
-      this.#board.note('act', `${describe}: ${failureOf(error)?.message ?? 'not done'}`, step)
-      throw error
+    let result: StepResult | undefined
+    while (result === undefined) {
+      try {
+        result = await this.#dispatcher.activity<StepResult>(
+          tool.name,
+          { input, warrant },
+          stepOptions(tool, step, describe),
+          tool.idempotency === 'transaction',
+        )
+      } catch (error) {
+        const stopped = stoppedIn(error)
+        if (stopped === undefined) {
+          this.#board.note('act', `${describe}: ${failureOf(error)?.message ?? 'not done'}`, step)
+          throw error
+        }
+        await this.#untilResumed(step, stopped)
+      }
     }
     this.#board.setEffect(step, 'done')
     this.#board.note('act', describe, step)
     return result
+  }
+
+  /** Waits until a step that was stopped may be tried again. Where somebody settles it instead, the run ends. */
+  async #untilResumed(step: string, { message, stop }: Stopped): Promise<void> {
+    const resolution = await this.#saga.park(step, 'stopped', message, stop)
+    if (resolution === 'settled') throw this.#ends(endWith('escalated', 'stopped', message))
   }
 
   /** The result of a step that was done before a reset; throws what is given when it was not. */

@@ -6,6 +6,7 @@ import { type FailureCode, failureOf } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
 import { type Answer, type EffectStatus, resolveMessage } from '../../src/contract/run.ts'
+import { type StopMark, stoppedIn } from '../../src/contract/stop.ts'
 import type { WriteTool } from '../../src/contract/tool.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import { textOf } from '../../src/contract/text.ts'
@@ -32,7 +33,7 @@ type Resolution = 'retry' | 'settled'
  * outcome is compensated too: the host knows from its ledger whether there is anything to undo, and bars what
  * has not happened from happening late.
  *
- * An incident is what only a person can settle. The run is then `blocked`, waiting for `incident`, until the
+ * An incident is what only a person can settle, a step that was stopped among it. The run is then `blocked`, waiting for `incident`, until the
  * update or signal `resolve` says `retry` or `settled`.
  */
 export class Saga {
@@ -85,7 +86,7 @@ export class Saga {
   async #untilSettled(effect: Registered, first: Incident, reason: UndoReason, policyDigest: Digest): Promise<void> {
     let incident: Incident | undefined = first
     while (incident !== undefined) {
-      const resolution = await this.park(effect.step, incident.code, incident.message)
+      const resolution = await this.park(effect.step, incident.code, incident.message, incident.stop)
       if (resolution === 'settled') {
         this.#board.setEffect(effect.step, 'settled')
         return
@@ -94,21 +95,23 @@ export class Saga {
     }
   }
 
-  /** Blocks the run on an incident until somebody resolves it. */
-  async park(step: string, code: FailureCode, message: string): Promise<Resolution> {
-    this.#board.incidents.push({ step, code, message, since: now() })
+  /** Blocks the run on an incident until somebody resolves it, or the run is cancelled where it still can be. */
+  async park(step: string, code: FailureCode, message: string, stop?: StopMark): Promise<Resolution> {
+    this.#board.incidents.push({ step, code, message, since: now(), ...(stop === undefined ? {} : { stop }) })
     this.#board.reflectWaiting()
     this.#board.note('incident', message, step)
     this.#board.flush()
-    await condition(() => this.#resolutions.has(step))
-    const resolution = this.#resolutions.get(step) as Resolution
-    this.#resolutions.delete(step)
-    this.#board.incidents.splice(
-      this.#board.incidents.findIndex((incident) => incident.step === step),
-      1,
-    )
-    this.#board.reflectWaiting()
-    return resolution
+    try {
+      await condition(() => this.#resolutions.has(step))
+      return this.#resolutions.get(step) as Resolution
+    } finally {
+      this.#resolutions.delete(step)
+      this.#board.incidents.splice(
+        this.#board.incidents.findIndex((incident) => incident.step === step),
+        1,
+      )
+      this.#board.reflectWaiting()
+    }
   }
 
   /** The handler of `resolve`. */
@@ -161,7 +164,8 @@ export class Saga {
       const failure = failureOf(error)
       this.#board.setEffect(step, 'stuck')
       const message = `\`${tool.describe(input)}\` could not be undone: ${failure?.message ?? textOf(error)}`
-      return { code: failure?.code ?? 'platform_failed', message }
+      const stop = stoppedIn(error)?.stop
+      return { code: failure?.code ?? 'platform_failed', message, ...(stop === undefined ? {} : { stop }) }
     }
   }
 }
@@ -169,4 +173,5 @@ export class Saga {
 interface Incident {
   readonly code: FailureCode
   readonly message: string
+  readonly stop?: StopMark
 }

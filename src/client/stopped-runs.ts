@@ -1,0 +1,79 @@
+import type { Client } from '@temporalio/client'
+import { setTimeout as delay } from 'node:timers/promises'
+import { codeOf } from '../contract/failures.ts'
+import { shortened } from '../contract/plain-text.ts'
+import type { RunStatus } from '../contract/run.ts'
+import type { StopMark, StopWord } from '../contract/stop.ts'
+import { textOf } from '../contract/text.ts'
+import { SEARCH_ATTRIBUTES } from '../contract/wire.ts'
+import { RunHandle } from './run-handle.ts'
+
+/** What became of the runs that wait at a stop; workflow ids. */
+export interface ResumedRuns {
+  /** Told to go on. */
+  readonly resumed: readonly string[]
+  /** Wait for a person, and nobody answered for them: whether they wait at the stop is not known. */
+  readonly unanswered: readonly string[]
+}
+
+/** So many runs are asked at a time, and each is given so long to answer. */
+const AT_A_TIME = 20
+const ANSWER_MS = 5_000
+/** A step that was refused just before the lift shows in lists a moment later: so long they are looked through. */
+const LOOK_MS = 3_000
+const PAUSE_MS = 500
+
+/** Has the runs that wait at these stops try their steps again. Only once the stops are lifted: else they wait again. */
+export async function resumeStopped(client: Client, stops: readonly StopMark[], word: StopWord): Promise<ResumedRuns> {
+  const resumed = new Set<string>()
+  const unanswered = new Map<string, string>()
+  const end = Date.now() + LOOK_MS
+  for (;;) {
+    const before = resumed.size
+    await forEach(waiting(client), async (workflowId) => {
+      if (unanswered.has(workflowId)) return
+      try {
+        const deadline = Date.now() + ANSWER_MS
+        if (await client.withDeadline(deadline, () => resumeRun(new RunHandle(client, workflowId), stops, word))) {
+          resumed.add(workflowId)
+        }
+      } catch (error) {
+        // Closed in the meantime.
+        if (codeOf(error) !== 'run_not_found') unanswered.set(workflowId, textOf(error))
+      }
+    })
+    if (resumed.size === before && Date.now() > end)
+      return { resumed: [...resumed], unanswered: [...unanswered.keys()] }
+    await delay(PAUSE_MS)
+  }
+}
+
+/** Ids of the open runs that wait for a person because of an incident. */
+async function* waiting(client: Client): AsyncGenerator<string> {
+  const query = `${SEARCH_ATTRIBUTES.waitingFor.name} = 'incident' AND ExecutionStatus = 'Running'`
+  for await (const { workflowId } of client.workflow.list({ query })) yield workflowId
+}
+
+async function resumeRun(run: RunHandle, stops: readonly StopMark[], { by, reason }: StopWord): Promise<boolean> {
+  const { incidents }: RunStatus = await run.status()
+  let told = false
+  for (const { step, stop } of incidents) {
+    if (stop === undefined || !stops.some((one) => isSame(one, stop))) continue
+    const comment = shortened(`the stop was lifted: ${reason}`, 2_000)
+    const answer = await run.resolve({ step, resolution: 'retry', by, comment })
+    told ||= answer.accepted
+  }
+  return told
+}
+
+/** Another installation in the namespace counts its stops, too. */
+const isSame = (one: StopMark, other: StopMark): boolean =>
+  one.id === other.id && one.at === other.at && one.scope === other.scope && one.name === other.name
+
+/** Does something for each, so many at a time. */
+async function forEach<T>(all: AsyncGenerator<T>, work: (one: T) => Promise<void>): Promise<void> {
+  const workers = Array.from({ length: AT_A_TIME }, async () => {
+    for (let next = await all.next(); next.done !== true; next = await all.next()) await work(next.value)
+  })
+  await Promise.all(workers)
+}
