@@ -20,8 +20,8 @@ export async function placeStop(
   of: StopTarget,
   said: StopWord,
 ): Promise<{ readonly stop: Stop; readonly isNew: boolean }> {
-  const { scope, name } = parsed(stopTarget(), of)
-  const { by, reason } = parsed(stopWord(), said)
+  const { scope, name } = parsed(stopTarget(), { scope: of.scope, name: of.name })
+  const { by, reason } = parsed(stopWord(), { by: said.by, reason: said.reason })
   for (;;) {
     const row = await db
       .insertInto('countersign.stops')
@@ -38,8 +38,8 @@ export async function placeStop(
 
 /** Lifts the stop of something; `undefined` when none is in force. Throws `RangeError` as `placeStop` does. */
 export async function liftStop(db: LedgerDatabase, of: StopTarget, said: StopWord): Promise<Stop | undefined> {
-  const { scope, name } = parsed(stopTarget(), of)
-  const { by, reason } = parsed(stopWord(), said)
+  const { scope, name } = parsed(stopTarget(), { scope: of.scope, name: of.name })
+  const { by, reason } = parsed(stopWord(), { by: said.by, reason: said.reason })
   const row = await db
     .updateTable('countersign.stops')
     .set({ lifted_by: by, lift_reason: reason, lifted_at: sql<Date>`now()` })

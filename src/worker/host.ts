@@ -260,7 +260,7 @@ class Host {
     const run = await this.#checkPlace(warrant)
     const input = parseInput(how.contract, message.input)
     const subject = this.#subject(run.runKey, { type: run.workflowType, ...run }, how.contract.name, run.principal)
-    await this.#stops.check(subject)
+    await this.#stops.check(subject, Context.current().info.attempt)
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores)
     const guarded = unlessStopped(how, await targetsOf(subject))
     return {

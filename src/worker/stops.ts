@@ -110,8 +110,15 @@ export class StopGuard {
     this.#db = db
   }
 
-  /** Fails with `stopped` where a stop covers it, and with `database_unavailable` when nobody can tell. */
-  async check(subject: Subject): Promise<void> {
+  /**
+   * Fails with `stopped` where a stop covers it, and with `database_unavailable` when nobody can tell. From the second
+   * attempt on the ledger is asked: a step that was begun must not be taken over only to be refused.
+   */
+  async check(subject: Subject, attempt = 1): Promise<void> {
+    if (attempt > 1) {
+      await refuseStopped(this.#db, await targetsOf(subject))
+      return
+    }
     const view = this.#view === undefined || isOld(this.#view) ? await this.#read() : this.#view
     // A database that takes that long to answer is asked about this very subject.
     const late = isOld(view)
