@@ -1,20 +1,20 @@
 import { z } from 'zod'
 import { playbook } from '../../workflows/kernel/index.ts'
-import { look } from '../kernel/contracts.ts'
+import { stare } from './stare.ts'
 
 export { chain, cites, pairs } from '../kernel/playbooks.ts'
 
-/** Looks into a box again and again, one look after the other. */
+/** Stares into a box again and again. */
 export const watches = playbook(
   {
     name: 'watches',
     title: 'Watches',
     request: z.strictObject({ item: z.string(), times: z.int() }),
-    tools: [look],
+    tools: [stare],
     thoughts: [],
   },
   async (run, { item, times }) => {
-    for (let time = 1; time <= times; time++) await run.read(look, { item })
+    for (let time = 1; time <= times; time++) await run.read(stare, { item })
     return { times }
   },
 )

@@ -5,9 +5,16 @@ import type { RunHandle } from '../../src/client/index.ts'
 import type { JsonObject } from '../../src/contract/json.ts'
 import type { StopScope, StopTarget } from '../../src/contract/stop.ts'
 import { liftStop, placeStop, type Stop, stopHistory, stopsInForce } from '../../src/ledger/stops.ts'
-import type { Thinker, ToolImplementation, WriteCall, WriteImplementation } from '../../src/tools/implementation.ts'
+import {
+  implement,
+  type Thinker,
+  type ToolImplementation,
+  type WriteCall,
+  type WriteImplementation,
+} from '../../src/tools/implementation.ts'
 import { boxThinker } from '../kernel/box-world.ts'
 import { newBoxes } from '../kernel/boxes.ts'
+import { stare } from './stare.ts'
 import { until, useWorld, type WorldOptions } from '../support/world.ts'
 
 const HERE = import.meta.dirname
@@ -24,7 +31,8 @@ export function useStops(options: WorldOptions = {}) {
   const { boxes, tools } = newBoxes()
   const asked: { readonly what: string; readonly at: number }[] = []
   const before = new Map<string, () => Promise<unknown>>()
-  const watched = tools.map((how) => ({
+  const stares = implement(stare, { execute: async ({ item }) => ({ item, count: boxes.held(item), padding: '' }) })
+  const watched = [...tools, stares].map((how) => ({
     ...how,
     execute: async (input: { readonly item: string }, call: WriteCall) => {
       if (how.contract.kind === 'read') asked.push({ what: input.item, at: Date.now() })
