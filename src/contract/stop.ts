@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { failureOf } from './failures.ts'
 import { shortened } from './plain-text.ts'
 import { personName } from './principal.ts'
+import { shellWord } from './text.ts'
 
 /** What can be stopped. Wire names: they stand in the ledger, in failures and on command lines. */
 export const STOP_SCOPES = ['run', 'tool', 'playbook', 'workspace'] as const
@@ -54,6 +55,10 @@ export const stopTargetText = ({ scope, name }: StopTarget): string => `${scope}
 /** Whom a stop is by and why, on one line. */
 export const stopText = ({ id, by, reason, at, ...of }: StopMark): string =>
   `${stopTargetText(of)} is stopped since ${at} by ${by} (unauthenticated): ${reason} (stop ${id})`
+
+/** The command that lifts a stop and lets the runs go on that wait at it. */
+export const resumeCommand = ({ scope, name }: StopTarget): string =>
+  `countersign resume ${scope} ${shellWord(name)} --by <you> --reason <why>`
 
 /** What a step met that somebody stopped. */
 export interface Stopped {
