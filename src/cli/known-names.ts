@@ -6,14 +6,14 @@ import { UsageError } from './errors.ts'
 
 /**
  * Refuses a tool or playbook that neither the ledger has heard of nor the project has: a stop of a name that is
- * misspelt would stop nothing.
+ * misspelt would stop nothing. Of a run and a workspace it tells whether the ledger has heard of it.
  */
-export async function assertNamed(db: LedgerDatabase, target: StopTarget, config: string | undefined): Promise<void> {
+export async function checkName(db: LedgerDatabase, target: StopTarget, config: string | undefined): Promise<boolean> {
   const { scope, name } = target
-  if (scope !== 'tool' && scope !== 'playbook') return
-  if (await isKnown(db, target)) return
+  const known = await isKnown(db, target)
+  if (known || (scope !== 'tool' && scope !== 'playbook')) return known
   const named = await namesOfProject(scope, config)
-  if (Array.isArray(named) && named.includes(name)) return
+  if (Array.isArray(named) && named.includes(name)) return true
   const help = Array.isArray(named) ? suggestion(name, named, `the ${scope}s of this project are`) : named
   throw new UsageError(
     `nobody knows the ${stopTargetText(target)}: neither the ledger nor the project in this folder`,

@@ -12,6 +12,7 @@ import type { RunState } from '../contract/states.ts'
 import type { StopMark, StopWord } from '../contract/stop.ts'
 import { textOf } from '../contract/text.ts'
 import { DEFAULT_TASK_QUEUE, OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
+import { quoted } from './quoted.ts'
 import { RunHandle } from './run-handle.ts'
 import { type ResumedRuns, resumeStopped } from './stopped-runs.ts'
 import { type RunSummary, summaryOf } from './summary.ts'
@@ -151,12 +152,6 @@ type PlaybookFunction = (start: StartMessage) => Promise<RunResult>
 
 const idOf = (playbook: string, { workflowId }: StartOptions): string =>
   workflowId ?? `${slugOf(playbook)}-${randomUUID()}`
-
-/** Visibility stores differ in what a backslash means, so none is let through. */
-function quoted(value: string): string {
-  if (/[\\\p{Cc}]/u.test(value)) throw fail('request_invalid', `\`${value}\` cannot be searched for`)
-  return `'${value.replaceAll("'", "''")}'`
-}
 
 /** The visibility query of a list, as one would type it into the Temporal UI. */
 function queryOf({ state, playbook, workspace }: ListOptions): string {

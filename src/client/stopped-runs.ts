@@ -6,13 +6,14 @@ import type { RunStatus } from '../contract/run.ts'
 import type { StopMark, StopWord } from '../contract/stop.ts'
 import { textOf } from '../contract/text.ts'
 import { SEARCH_ATTRIBUTES } from '../contract/wire.ts'
+import { quoted } from './quoted.ts'
 import { RunHandle } from './run-handle.ts'
 
 /** What became of the runs that wait at a stop; workflow ids. */
 export interface ResumedRuns {
   /** Told to go on. */
   readonly resumed: readonly string[]
-  /** Wait for a person, and nobody answered for them: whether they wait at the stop is not known. */
+  /** Wait for a person, and no worker answered for them: whether they wait at one of the stops is not known. */
   readonly unanswered: readonly string[]
 }
 
@@ -30,7 +31,7 @@ export async function resumeStopped(client: Client, stops: readonly StopMark[], 
   const end = Date.now() + LOOK_MS
   for (;;) {
     const before = resumed.size
-    await forEach(waiting(client), async (workflowId) => {
+    await forEach(waiting(client, stops), async (workflowId) => {
       if (unanswered.has(workflowId)) return
       try {
         const deadline = Date.now() + ANSWER_MS
@@ -48,10 +49,25 @@ export async function resumeStopped(client: Client, stops: readonly StopMark[], 
   }
 }
 
-/** Ids of the open runs that wait for a person because of an incident. */
-async function* waiting(client: Client): AsyncGenerator<string> {
-  const query = `${SEARCH_ATTRIBUTES.waitingFor.name} = 'incident' AND ExecutionStatus = 'Running'`
+/** Ids of the open runs that wait for a person because of an incident, and may wait at one of these stops. */
+async function* waiting(client: Client, stops: readonly StopMark[]): AsyncGenerator<string> {
+  const covered = new Set(stops.map(coveredBy))
+  const narrowed = covered.has(null) ? '' : ` AND (${[...covered].join(' OR ')})`
+  const query = `${SEARCH_ATTRIBUTES.waitingFor.name} = 'incident' AND ExecutionStatus = 'Running'${narrowed}`
   for await (const { workflowId } of client.workflow.list({ query })) yield workflowId
+}
+
+/** What a list knows of the runs that a stop covers; `null`: nothing. */
+function coveredBy({ scope, name }: StopMark): string | null {
+  const { playbook, workspace } = SEARCH_ATTRIBUTES
+  // A tool stands in no list, and such a name cannot be searched for.
+  if (scope === 'tool' || /[\\\p{Cc}]/u.test(name)) return null
+  if (scope === 'playbook') return `${playbook.name} = ${quoted(name)}`
+  // One that was not opened has no workspace yet.
+  if (scope === 'workspace') return `${workspace.name} = ${quoted(name)} OR ${workspace.name} IS NULL`
+  // By its id, or by its run key, which begins with it.
+  const ids = [name, name.slice(0, Math.max(name.lastIndexOf('/'), 0))].filter((id) => id !== '')
+  return ids.map((id) => `WorkflowId = ${quoted(id)}`).join(' OR ')
 }
 
 async function resumeRun(run: RunHandle, stops: readonly StopMark[], { by, reason }: StopWord): Promise<boolean> {

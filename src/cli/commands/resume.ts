@@ -49,7 +49,6 @@ async function resume(what: string, name: string, options: Options): Promise<voi
   })
   if (json) outJson({ target, lifted: lifted ?? null, runs })
   else for (const line of runLines(runs)) say(line)
-  if (runs.unanswered.length > 0) process.exitCode = EXIT.couldNotRun
 }
 
 const earlier = (target: StopTarget, { lifted }: Stop): string =>

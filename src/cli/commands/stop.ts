@@ -26,20 +26,19 @@ export function define(command: Command): void {
 async function stop(what: string, name: string, { by, reason, json, force, ...options }: Options): Promise<void> {
   const target = targetOf(what, name)
   await withLedger(options, async (db) => {
-    const { isKnown, placeStop } = await import('../../ledger/stops.ts')
-    if (force !== true) {
-      const { assertNamed } = await import('../known-names.ts')
-      await assertNamed(db, target, options.config)
-    }
+    const [{ isKnown, placeStop }, { checkName }] = await Promise.all([
+      import('../../ledger/stops.ts'),
+      import('../known-names.ts'),
+    ])
+    const known = await (force === true ? isKnown(db, target) : checkName(db, target, options.config))
     const { stop: placed, isNew } = await placeStop(db, target, { by, reason })
-    const known = await isKnown(db, target)
     if (json) {
       outJson({ stop: placed, isNew, known })
       return
     }
     const { lifted: _, ...mark } = placed
     out(plain(`${isNew ? '' : 'already: '}${stopText(mark)}`))
-    if (!known) say(plain(`The ledger has nothing of the ${stopTargetText(target)} yet: check the name.`))
+    if (!known) say(plain(`Nobody has heard of the ${stopTargetText(target)} yet: check the name.`))
     say('It is in force on every host within a second. What is being done at this moment is let finish.')
   })
 }
