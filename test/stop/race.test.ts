@@ -59,10 +59,11 @@ test('of many writes on two hosts none is claimed more than a second after the s
 test('a run whose stop is lifted while it is being refused is found, and goes on', async () => {
   const workspace = `space-${randomUUID()}`
   const principal = { subject: 'ana', workspace }
-  for (let round = 0; round < 5; round++) {
-    const placed = await stop('workspace', workspace)
+  for (const scope of ['workspace', 'playbook', 'run', 'tool'] as const) {
     const item = newItem()
     const options = { principal, workflowId: `chain-${randomUUID()}` }
+    const names = { workspace, playbook: 'chain', run: options.workflowId, tool: 'box.put' }
+    const placed = await stop(scope, names[scope])
     const run = await world().client.start('chain', { acts: puts(item) }, options)
     await resume(placed)
     expect(await shownResult(run)).toMatchObject({ state: 'completed' })

@@ -90,7 +90,7 @@ test('a run that waits at one stop and is covered by another waits at that one n
   const { run, workspace } = await start('chain', { acts: puts(item) })
   const pending = await pendingOf(run)
   const first = await stop('workspace', workspace)
-  const second = await stop('run', run.workflowId)
+  const second = await stop('run', (await run.status()).runKey)
   await run.decide(approvalOf(pending))
   expect((await stoppedAt(run)).stop?.id).toBe(first.id)
   await run.resolve({ step: 'box.put-1', resolution: 'retry', by: 'otto' })
