@@ -12,6 +12,7 @@ export type CliErrorCode =
   | 'models_invalid'
   | 'namespace_unknown'
   | 'no_answer'
+  | 'runs_not_told'
   | 'search_attribute_conflict'
   | 'setup_incomplete'
   | 'setup_needed'
@@ -52,7 +53,7 @@ interface Explained {
   readonly code: string
 }
 
-function explain(error: unknown): Explained {
+export function explain(error: unknown): Explained {
   if (error instanceof CliError || error instanceof StackError) return error
   if (error instanceof UsageError) return { message: error.message, help: error.help, code: 'usage' }
   const failure = failureOf(error)

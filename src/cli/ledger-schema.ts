@@ -11,6 +11,7 @@ const TABLES: Readonly<Record<keyof LedgerTables, true>> = {
   'countersign.model_calls': true,
   'countersign.keys': true,
   'countersign.blobs': true,
+  'countersign.stops': true,
 }
 
 async function appliedMigrations(db: LedgerDatabase): Promise<readonly string[]> {

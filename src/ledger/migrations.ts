@@ -98,6 +98,26 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`DROP INDEX countersign.effects_standing`.execute(db)
     },
   },
+  '0005_stops': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.stops (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          scope text NOT NULL CHECK (scope IN ('run', 'tool', 'playbook', 'workspace')),
+          name text NOT NULL,
+          reason text NOT NULL,
+          stopped_by text NOT NULL,
+          stopped_at timestamptz NOT NULL DEFAULT now(),
+          lifted_by text,
+          lift_reason text,
+          lifted_at timestamptz,
+          CHECK (num_nulls(lifted_by, lift_reason, lifted_at) IN (0, 3))
+        )`.execute(db)
+      // What is asked before every effect, and one stop for each thing at a time.
+      await sql`
+        CREATE UNIQUE INDEX stops_in_force ON countersign.stops (scope, name) WHERE lifted_at IS NULL`.execute(db)
+    },
+  },
   '0006_blobs': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql`

@@ -19,11 +19,12 @@ import { Bulk } from '../contract/bulk.ts'
 import type { Seal } from '../contract/carried.ts'
 import { canonicalJson, type Digest, digestOfText } from '../contract/digest.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
-import { fail, failureOf } from '../contract/failures.ts'
+import { codeOf, fail, failureOf } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
 import type { Json } from '../contract/json.ts'
 import type { Thought, Tool } from '../contract/tool.ts'
 import { BULK_CHARACTERS } from '../contract/limits.ts'
+import type { Principal } from '../contract/principal.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
 import { type HostKey, type Verify, verifierOf } from '../identity/host-key.ts'
 import { signSeal, verifySeal } from '../identity/seals.ts'
@@ -43,6 +44,7 @@ import type { Registry } from './registry.ts'
 import { meterOf, type RunMeter, withSpent } from './spend.ts'
 import { parseStart } from './start.ts'
 import { assertCarried, attested, isLarger, parseInput, parseOutput, typed } from './steps.ts'
+import { StopGuard, type Subject, targetsOf, unlessStopped } from './stops.ts'
 import { executeOnce, toolCall, undoOnce } from './writes.ts'
 
 /** Everything the activities of a worker stand on. */
@@ -110,9 +112,11 @@ class Host {
   readonly #runs = new Map<RunKey, RunRow>()
   readonly #firstRunIds = new Map<string, string>()
   readonly #stores: GuardStores
+  readonly #stops: StopGuard
 
   constructor(options: HostOptions) {
     this.#options = options
+    this.#stops = new StopGuard(options.db)
     this.#stores = {
       findRun: (runKey) => this.#run(runKey),
       policyOf: async (digest) => (await this.#stored(digest))?.policy,
@@ -123,7 +127,7 @@ class Host {
 
   /**
    * Opens a run once; again, after a reset or a continuation, it answers what was pinned the first time. Fails with
-   * `request_repeated` when what another run did for the same business case stands.
+   * `request_repeated` when what another run did for the same business case stands, and with `stopped`.
    */
   async openRun({ runKey, start, continued }: OpenRunCall): Promise<OpenedRun> {
     const { db, registry, thinker, buildId } = this.#options
@@ -131,6 +135,7 @@ class Host {
     await checkChain(runKey, at, this.#stores)
     if (continued !== undefined) await verifySeal(continued, runKey, (keyId) => this.#verifierOf(keyId))
     const { principal, request, requestDigest, businessKey } = parseStart(start, at.contract)
+    await this.#checkOpening(this.#subject(runKey, at, null, principal))
     const current = this.#options.currentPolicy(at.type)
     // Most runs are new: the insert itself tells when one is not.
     const run =
@@ -272,10 +277,13 @@ class Host {
     const warrant = warrantOf(message)
     const run = await this.#checkPlace(warrant)
     const input = parseInput(how.contract, message.input)
-    const { scheduledTimestampMs } = Context.current().info
+    const { scheduledTimestampMs, attempt } = Context.current().info
+    const subject = this.#subject(run.runKey, { type: run.workflowType, ...run }, how.contract.name, run.principal)
+    await this.#stops.check(subject, attempt)
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores, scheduledTimestampMs)
+    const guarded = unlessStopped(how, await targetsOf(subject))
     return {
-      ...(await executeOnce(this.#options, how, { raw: message.input, parsed: input }, warrant, run.businessKey)),
+      ...(await executeOnce(this.#options, guarded, { raw: message.input, parsed: input }, warrant, run.businessKey)),
       ...markOf(warrant.runKey),
     }
   }
@@ -287,7 +295,9 @@ class Host {
     if (warrant.step !== `${warrant.undoes}${WIRE.activities.undo}`) {
       throw fail('warrant_mismatch', 'it is for another step')
     }
-    return await undoOnce(this.#options, how, warrant, run.principal)
+    // Whatever else is stopped, what was done can be taken back; but a system that is stopped is not called at all.
+    const guarded = unlessStopped(how, [{ scope: 'tool', name: how.contract.name }])
+    return await undoOnce(this.#options, guarded, warrant, run.principal)
   }
 
   #checkPlace(warrant: Warrant | UndoWarrant): Promise<RunRow> {
@@ -310,7 +320,35 @@ class Host {
       throw fail('warrant_mismatch', `\`${info.activityId}\` was called as the step \`${step}\``)
     }
     await checkChain(runKey, at, this.#stores)
+    if (listed !== undefined) await this.#stops.check(this.#subject(runKey, at, listed.name))
     return markOf(runKey)
+  }
+
+  /** What is asked of the stops; of a run that is just being opened the principal is not in its row yet. */
+  #subject(
+    runKey: RunKey,
+    { type, workflowId }: { readonly type: string; readonly workflowId: string },
+    tool: string | null,
+    principal?: Principal,
+  ): Subject {
+    const workspace = async (): Promise<string> => {
+      const known = principal ?? (await this.#run(runKey))?.principal
+      if (known === undefined) throw fail('run_unknown', `no worker opened the run \`${runKey}\``)
+      return known.workspace
+    }
+    return { runKey, workflowId, playbook: type, tool, workspace }
+  }
+
+  /**
+   * What is stopped is not opened, so that it is opened under the policy of when it may go on. A run that was opened
+   * before a reset is: its steps are refused, and what it did must be found when it ends.
+   */
+  async #checkOpening(subject: Subject): Promise<void> {
+    try {
+      await this.#stops.check(subject)
+    } catch (error) {
+      if (codeOf(error) !== 'stopped' || (await this.#run(subject.runKey)) === undefined) throw error
+    }
   }
 
   #call({ startToCloseMs }: Tool, runKey: RunKey, step: string) {

@@ -5,6 +5,8 @@ export type { WorkerVersion } from '../contract/version.ts'
 export { hostKeyFile, type HostKey, hostKeyOf } from '../identity/host-key.ts'
 export { type LedgerDatabase, openDatabase } from '../ledger/database.ts'
 export { migrateLedger } from '../ledger/migrations.ts'
+export type { StopMark, StopScope, StopTarget, StopWord } from '../contract/stop.ts'
+export { liftStop, placeStop, type Stop, stopHistory, stopsInForce } from '../ledger/stops.ts'
 export {
   implement,
   type Meter,

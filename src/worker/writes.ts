@@ -65,11 +65,12 @@ const writeCall = (
   { runKey, step, principal, expect }: Pick<Warrant, 'runKey' | 'step' | 'principal' | 'expect'>,
 ): WriteCall => ({ ...toolCall(db, runKey, step, startToCloseMs), principal, expect })
 
-/** Codes with which a tool says for certain that it changed nothing. */
+/** Codes with which a tool, or what stands before it, says for certain that it changed nothing. */
 const NOTHING_HAPPENED: ReadonlySet<string> = new Set([
   'input_invalid',
   'not_found',
   'precondition_failed',
+  'stopped',
   'world_moved',
 ])
 

@@ -54,16 +54,20 @@ export const loops = playbook(
   },
 )
 
-/** Many reads at once, of a given size. */
+/** Many reads of a given size, at once or one after the other. */
 export const reads = playbook(
   {
     name: 'reads',
     title: 'Reads',
-    request: z.strictObject({ item, times: z.int(), size: z.int() }),
+    request: z.strictObject({ item, times: z.int(), size: z.int(), apart: z.boolean().default(false) }),
     tools,
     thoughts: [],
   },
-  async (run, { item: what, times, size }) => {
+  async (run, { item: what, times, size, apart }) => {
+    if (apart) {
+      for (let time = 0; time < times; time++) await run.read(look, { item: what, size })
+      return { times }
+    }
     const all = Array.from({ length: times }, () => run.read(look, { item: what, size }))
     return { lengths: (await Promise.all(all)).map(({ padding }) => padding.length) }
   },
