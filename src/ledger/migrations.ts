@@ -83,6 +83,14 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`CREATE INDEX model_calls_of_run ON countersign.model_calls (run_key)`.execute(db)
     },
   },
+  '0004_unsettled_effects': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // Few at any time, and counted at every scrape of the metrics.
+      await sql`
+        CREATE INDEX effects_unsettled ON countersign.effects (state, lease_until)
+          WHERE state IN ('claimed', 'unknown')`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */
@@ -94,4 +102,19 @@ export async function migrateLedger(db: LedgerDatabase): Promise<void> {
   })
   const { error } = await migrator.migrateToLatest()
   if (error !== undefined) throw new Error('the ledger could not be migrated', { cause: error })
+}
+
+/** The migrations that were applied, in order; none where the ledger was never set up. */
+export async function appliedMigrations(db: LedgerDatabase): Promise<readonly string[]> {
+  const table = 'countersign.kysely_migration'
+  const { rows: found } = await sql<{ there: boolean }>`SELECT to_regclass(${table}) IS NOT NULL AS there`.execute(db)
+  if (found[0]?.there !== true) return []
+  const { rows } = await sql<{ name: string }>`SELECT name FROM countersign.kysely_migration ORDER BY name`.execute(db)
+  return rows.map(({ name }) => name)
+}
+
+/** The migrations that this code needs and that were not applied. One of a newer version may be there: they only add. */
+export async function pendingMigrations(db: LedgerDatabase): Promise<readonly string[]> {
+  const applied = new Set(await appliedMigrations(db))
+  return Object.keys(migrations).filter((name) => !applied.has(name))
 }

@@ -34,10 +34,12 @@ import type { ReadImplementation, Thinker, WriteImplementation } from '../tools/
 import { modelCapOf } from './cap.ts'
 import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } from './guard.ts'
 import { checked, checkedThink, undoWarrantOf, warrantOf } from './messages.ts'
+import { isRepeated, observed, observedMeter } from './observed.ts'
+import { type Observer, observers } from './observer.ts'
 import type { Registry } from './registry.ts'
 import { meterOf, type RunMeter, withSpent } from './spend.ts'
 import { parseStart } from './start.ts'
-import { assertCarried, attested, parseInput, parseOutput, typed } from './steps.ts'
+import { assertCarried, attested, parseInput, parseOutput } from './steps.ts'
 import { executeOnce, toolCall, undoOnce } from './writes.ts'
 
 /** Everything the activities of a worker stand on. */
@@ -49,6 +51,7 @@ export interface HostOptions {
   /** The digest of the policy that a new run of a playbook is pinned to. */
   readonly currentPolicy: (workflow: string) => Digest | undefined
   readonly buildId: string
+  readonly observer?: Observer
 }
 
 type Activity = (argument: never) => Promise<unknown>
@@ -72,17 +75,9 @@ export function activitiesOf(options: HostOptions): Record<string, Activity> {
     activities[`${name}${WIRE.activities.preview}`] = (call: ReadCall) => host.preview(how, checked(call))
     activities[`${name}${WIRE.activities.undo}`] = (call: UndoCall) => host.undo(how, call)
   }
+  const observer = observers(options.observer ?? {})
   return Object.fromEntries(
-    Object.entries(activities).map(([name, run]) => [
-      name,
-      async (argument: never) => {
-        try {
-          return await run(argument)
-        } catch (error) {
-          throw typed(error)
-        }
-      },
-    ]),
+    Object.entries(activities).map(([name, run]) => [name, observed(name, run, registry, observer)]),
   )
 }
 
@@ -100,9 +95,11 @@ class Host {
   readonly #verifiers = new Map<string, Verify>()
   readonly #runs = new Map<RunKey, RunRow>()
   readonly #stores: GuardStores
+  readonly #observer: Observer
 
   constructor(options: HostOptions) {
     this.#options = options
+    this.#observer = observers(options.observer ?? {})
     this.#stores = {
       findRun: (runKey) => this.#run(runKey),
       policyOf: async (digest) => (await this.#stored(digest))?.policy,
@@ -205,7 +202,8 @@ class Host {
     const at = playbookAt(info, this.#options.registry.playbooks)
     const { runKey, step } = call
     const attempt = { runKey, runId: at.runId, step, attempt: info.attempt }
-    return meterOf(this.#options.db, attempt, () => modelCapOf(call, at, this.#stores))
+    const meter = meterOf(this.#options.db, attempt, () => modelCapOf(call, at, this.#stores))
+    return observedMeter(meter, call.thought, this.#observer)
   }
 
   async #answer(thought: Thought, call: ThinkCall, meter: RunMeter): Promise<ThinkResult> {
@@ -251,14 +249,20 @@ class Host {
   }
 
   async write(how: WriteImplementation, message: WriteCallMessage): Promise<StepResult> {
+    const startedAt = Date.now()
     const warrant = warrantOf(message)
     const run = await this.#checkPlace(warrant)
     const input = parseInput(how.contract, message.input)
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores)
-    return {
-      ...(await executeOnce(this.#options, how, { raw: message.input, parsed: input }, warrant, run.businessKey)),
-      ...markOf(warrant.runKey),
-    }
+    const result = await executeOnce(
+      this.#options,
+      how,
+      { raw: message.input, parsed: input },
+      warrant,
+      run.businessKey,
+    )
+    this.#observer.effect?.(how.contract.name, isRepeated(result, startedAt) ? 'repeated' : 'done')
+    return { ...result, ...markOf(warrant.runKey) }
   }
 
   async undo(how: WriteImplementation, message: UndoCall): Promise<UndoResult> {
@@ -268,7 +272,9 @@ class Host {
     if (warrant.step !== `${warrant.undoes}${WIRE.activities.undo}`) {
       throw fail('warrant_mismatch', 'it is for another step')
     }
-    return await undoOnce(this.#options, how, warrant, run.principal)
+    const result = await undoOnce(this.#options, how, warrant, run.principal)
+    this.#observer.effect?.(how.contract.name, result.state === 'undone' ? 'undone' : 'barred')
+    return result
   }
 
   #checkPlace(warrant: Warrant | UndoWarrant): Promise<RunRow> {
