@@ -15,8 +15,16 @@ const PRINCIPAL = { subject: 'ana', workspace: 'acme' }
 
 const start = (playbook: string, word: string, taskQueue: string) =>
   child().run([
-    ...['start', playbook, '--by', PRINCIPAL.subject, '--id', `${playbook}-${taskQueue}`, '--task-queue', taskQueue],
-    ...['--request', JSON.stringify({ word })],
+    'start',
+    playbook,
+    '--by',
+    PRINCIPAL.subject,
+    '--id',
+    `${playbook}-${taskQueue}`,
+    '--task-queue',
+    taskQueue,
+    '--request',
+    JSON.stringify({ word }),
   ])
 
 const effects = async (workflowId: string) => {
@@ -28,7 +36,9 @@ test('from the signal on the worker is alive and not ready, and the running step
   const taskQueue = `${child().taskQueue}-drains`
   const worker = await workerBeside(child(), taskQueue, { cwd: folder(), args: ['--grace', '20'] })
   const url = healthOf(worker)
-  expect(await until('readiness', async () => ((await get(`${url}/readyz`)).status === 200 ? true : undefined))).toBe(true)
+  expect(await until('readiness', async () => ((await get(`${url}/readyz`)).status === 200 ? true : undefined))).toBe(
+    true,
+  )
   await start('waits', '3', taskQueue)
   await bookOf(folder()).has('begin 3')
   worker.signal('SIGTERM')

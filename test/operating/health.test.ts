@@ -79,7 +79,10 @@ test('a pending migration is not ready, names it and says to run setup; a worker
 
 test('a lost policy is not ready, and names its playbook', async () => {
   const url = healthOf(child().worker)
-  const { rows } = await query(child().databaseUrl, "DELETE FROM countersign.policies WHERE workflow = 'holds' RETURNING *")
+  const { rows } = await query(
+    child().databaseUrl,
+    "DELETE FROM countersign.policies WHERE workflow = 'holds' RETURNING *",
+  )
   expect(failing(await untilReady(url, false))).toMatchObject([
     { name: 'policies', what: 'the ledger lost the policy of holds' },
   ])
@@ -168,7 +171,9 @@ test('the server says what phase the worker is in: it is ready in one alone, and
   const found: unknown[] = []
   for (const each of ['starting', 'running', 'draining', 'failed'] as const) {
     phase = each
-    const [alive, isReady] = await Promise.all(['healthz', 'readyz'].map((path) => get(`http://${server.address}/${path}`)))
+    const [alive, isReady] = await Promise.all(
+      ['healthz', 'readyz'].map((path) => get(`http://${server.address}/${path}`)),
+    )
     found.push([each, alive?.status, isReady?.status])
   }
   expect(found).toEqual([
