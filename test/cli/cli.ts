@@ -17,6 +17,8 @@ export interface Ran {
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
+  /** Variables that are not there, though the tests set them. */
+  readonly unset?: readonly string[]
   readonly cwd?: string
   readonly stdin?: string
 }
@@ -37,8 +39,14 @@ function environment(more: Readonly<Record<string, string>> = {}): NodeJS.Proces
   }
 }
 
-const spawnCli = (args: readonly string[], { env, cwd = process.cwd() }: RunOptions): ChildProcess =>
-  spawn(process.execPath, [MAIN, ...args], { cwd, env: environment(env), stdio: ['pipe', 'pipe', 'pipe'] })
+function spawnCli(args: readonly string[], { env, unset = [], cwd = process.cwd() }: RunOptions): ChildProcess {
+  const all = Object.entries(environment(env)).filter(([name]) => !unset.includes(name))
+  return spawn(process.execPath, [MAIN, ...args], {
+    cwd,
+    env: Object.fromEntries(all),
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+}
 
 /** Runs `countersign` as a process of its own, off a terminal. */
 export async function countersign(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
