@@ -71,6 +71,7 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     await assertLedger(db)
     const { workflows } = project
     const bundle = options.bundle === undefined ? bundlePlaybooks(workflows) : readBundle(options.bundle, workflows)
+    assertExpectedBuild((await bundle).buildId)
     const { metrics, temporalMetrics } = health
     quietRuntime('WARN', {
       ...(log && { log: log.temporal }),
@@ -80,7 +81,16 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     const observer = observers(running.observer, metrics.observer, log?.attempts ?? {})
     const deployment = namedDeployment(options)
     const more = { ...shutdown, tuning: options, observer }
-    const host = await startHost({ temporal, db, project, taskQueue, deployment, key, bundle, more })
+    const host = await startHost({
+      temporal,
+      db,
+      project,
+      taskQueue,
+      deployment,
+      key,
+      bundle: Promise.resolve(bundle),
+      more,
+    })
     closing.add(() => drain(host, running, grace))
     metrics.watch(db)
     metrics.build(host.version.buildId)
@@ -94,6 +104,17 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
   } finally {
     await closing.closeWithin(endMs)
   }
+}
+
+/** Temporal's worker controller names the version that it waits for: another one would get no runs, and it no worker. */
+function assertExpectedBuild(buildId: string): void {
+  const expected = process.env['TEMPORAL_WORKER_BUILD_ID']
+  if (expected === undefined || expected === '' || expected === buildId) return
+  throw new CliError(
+    'config_invalid',
+    `TEMPORAL_WORKER_BUILD_ID is ${expected}, and the code of this worker is ${buildId}.`,
+    'Set `unsafeCustomBuildID` of its WorkerDeployment to what `countersign build` printed for this image.',
+  )
 }
 
 /** An unregistered search attribute would fail the workflow tasks of every run, for ever. */
