@@ -33,8 +33,11 @@ export async function connectClient(place: TemporalPlace): Promise<Connection> {
 }
 
 /** Opens the database and asks it one thing; fails with `database_unavailable`, naming who said where it is. */
-export async function connectDatabase(place: DatabasePlace): Promise<LedgerDatabase> {
-  const db = openDatabase(place.url, (error) => say(`A database connection broke: ${error.message}`))
+export async function connectDatabase(
+  place: DatabasePlace,
+  pool: { readonly max?: number } = {},
+): Promise<LedgerDatabase> {
+  const db = openDatabase(place.url, (error) => say(`A database connection broke: ${error.message}`), pool)
   try {
     await sql`SELECT 1`.execute(db)
     return db

@@ -15,7 +15,6 @@ import type {
   UndoResult,
   WriteCallMessage,
 } from '../contract/calls.ts'
-import { Bulk } from '../contract/bulk.ts'
 import type { Seal } from '../contract/carried.ts'
 import { canonicalJson, type Digest, digestOfText } from '../contract/digest.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
@@ -23,7 +22,6 @@ import { codeOf, fail, failureOf } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
 import type { Json } from '../contract/json.ts'
 import type { Thought, Tool } from '../contract/tool.ts'
-import { BULK_CHARACTERS } from '../contract/limits.ts'
 import type { Principal } from '../contract/principal.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
 import { type HostKey, type Verify, verifierOf } from '../identity/host-key.ts'
@@ -40,10 +38,12 @@ import type { ReadImplementation, Thinker, WriteImplementation } from '../tools/
 import { modelCapOf } from './cap.ts'
 import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } from './guard.ts'
 import { checked, checkedThink, undoWarrantOf, warrantOf } from './messages.ts'
+import { isRepeated, observed, observedMeter } from './observed.ts'
+import { type Observer, observers } from './observer.ts'
 import type { Registry } from './registry.ts'
 import { meterOf, type RunMeter, withSpent } from './spend.ts'
 import { parseStart } from './start.ts'
-import { assertCarried, attested, isLarger, parseInput, parseOutput, typed } from './steps.ts'
+import { assertCarried, attested, parseInput, parseOutput } from './steps.ts'
 import { StopGuard, type Subject, targetsOf, unlessStopped } from './stops.ts'
 import { executeOnce, toolCall, undoOnce } from './writes.ts'
 
@@ -56,6 +56,7 @@ export interface HostOptions {
   /** The digest of the policy that a new run of a playbook is pinned to. */
   readonly currentPolicy: (workflow: string) => Digest | undefined
   readonly buildId: string
+  readonly observer?: Observer
 }
 
 type Activity = (argument: never) => Promise<unknown>
@@ -80,22 +81,11 @@ export function activitiesOf(options: HostOptions): Record<string, Activity> {
     activities[`${name}${WIRE.activities.preview}`] = (call: ReadCall) => host.preview(how, checked(call))
     activities[`${name}${WIRE.activities.undo}`] = (call: UndoCall) => host.undo(how, call)
   }
+  const observer = observers(options.observer ?? {})
   return Object.fromEntries(
-    Object.entries(activities).map(([name, run]) => [
-      name,
-      async (argument: never) => {
-        try {
-          return carriedWell(await run(argument))
-        } catch (error) {
-          throw typed(error)
-        }
-      },
-    ]),
+    Object.entries(activities).map(([name, run]) => [name, observed(name, run, registry, observer)]),
   )
 }
-
-/** What is large is kept beside the history. */
-const carriedWell = (result: unknown): unknown => (isLarger(result, BULK_CHARACTERS) ? new Bulk(result) : result)
 
 interface StoredPolicy {
   readonly policy: Policy
@@ -113,10 +103,12 @@ class Host {
   readonly #firstRunIds = new Map<string, string>()
   readonly #stores: GuardStores
   readonly #stops: StopGuard
+  readonly #observer: Observer
 
   constructor(options: HostOptions) {
     this.#options = options
     this.#stops = new StopGuard(options.db)
+    this.#observer = observers(options.observer ?? {})
     this.#stores = {
       findRun: (runKey) => this.#run(runKey),
       policyOf: async (digest) => (await this.#stored(digest))?.policy,
@@ -228,7 +220,8 @@ class Host {
     const at = playbookAt(info, this.#options.registry.playbooks)
     const { runKey, step } = call
     const attempt = { runKey, runId: at.runId, step, attempt: info.attempt }
-    return meterOf(this.#options.db, attempt, () => modelCapOf(call, at, this.#stores))
+    const meter = meterOf(this.#options.db, attempt, () => modelCapOf(call, at, this.#stores))
+    return observedMeter(meter, call.thought, this.#observer)
   }
 
   async #answer(thought: Thought, call: ThinkCall, meter: RunMeter): Promise<ThinkResult> {
@@ -274,6 +267,7 @@ class Host {
   }
 
   async write(how: WriteImplementation, message: WriteCallMessage): Promise<StepResult> {
+    const startedAt = Date.now()
     const warrant = warrantOf(message)
     const run = await this.#checkPlace(warrant)
     const input = parseInput(how.contract, message.input)
@@ -282,10 +276,10 @@ class Host {
     await this.#stops.check(subject, attempt)
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores, scheduledTimestampMs)
     const guarded = unlessStopped(how, await targetsOf(subject))
-    return {
-      ...(await executeOnce(this.#options, guarded, { raw: message.input, parsed: input }, warrant, run.businessKey)),
-      ...markOf(warrant.runKey),
-    }
+    const asked = { raw: message.input, parsed: input }
+    const result = await executeOnce(this.#options, guarded, asked, warrant, run.businessKey)
+    this.#observer.effect?.(how.contract.name, isRepeated(result, startedAt) ? 'repeated' : 'done')
+    return { ...result, ...markOf(warrant.runKey) }
   }
 
   async undo(how: WriteImplementation, message: UndoCall): Promise<UndoResult> {
@@ -297,7 +291,9 @@ class Host {
     }
     // Whatever else is stopped, what was done can be taken back; but a system that is stopped is not called at all.
     const guarded = unlessStopped(how, [{ scope: 'tool', name: how.contract.name }])
-    return await undoOnce(this.#options, guarded, warrant, run.principal)
+    const result = await undoOnce(this.#options, guarded, warrant, run.principal)
+    this.#observer.effect?.(how.contract.name, result.state === 'undone' ? 'undone' : 'barred')
+    return result
   }
 
   #checkPlace(warrant: Warrant | UndoWarrant): Promise<RunRow> {
