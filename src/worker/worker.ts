@@ -18,7 +18,7 @@ import { registryOf } from './registry.ts'
 import { type Tuning, tuned } from './tuning.ts'
 
 /** How long running steps may take to finish where nothing else is said. */
-export const DEFAULT_GRACE_MS = 10_000
+const DEFAULT_GRACE_MS = 10_000
 
 /** What a worker is made of. */
 export interface WorkerSettings {

@@ -46,7 +46,6 @@ export async function workerBeside(
 ): Promise<Background> {
   const own = ['worker', '--task-queue', taskQueue, '--deployment', child.taskQueue, '--config', SHOP]
   const worker = inBackground([...own, ...args], { env: { ...child.env, ...env }, cwd })
-  await worker.says('ready')
-  await worker.says('version ')
+  await worker.says(' of deployment ')
   return worker
 }
