@@ -9,12 +9,14 @@ import { runWaiting, type WaitingCase, wrongWith } from './waiting-case.ts'
 /*
  *   --runs <list>       default 200,500,1000,2000
  *   --in-flight <n>     decisions on their way at once; default 100, as the client has it
+ *   --rest <seconds>    between the restart of the worker and the first decision; default 0
  *   --json <file>       writes every figure there
  */
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '200,500,1000,2000' },
     'in-flight': { type: 'string', default: '100' },
+    rest: { type: 'string', default: '0' },
     json: { type: 'string' },
   },
 })
@@ -52,7 +54,7 @@ const memory = ({ runs, workerMb, serverMb, maxCachedWorkflows }: WaitingCase): 
 
 const cases: WaitingCase[] = []
 for (const runs of values.runs.split(',').map(Number)) {
-  const measured = await runWaiting(runs, Number(values['in-flight']))
+  const measured = await runWaiting(runs, { inFlight: Number(values['in-flight']), restMs: 1000 * Number(values.rest) })
   cases.push(measured)
   const { decided, lost, effects } = measured
   say(
