@@ -37,17 +37,22 @@ export async function runBatch(
     runs,
     wallMs,
     latenciesMs: latenciesMs.toSorted((a, b) => a - b),
-    cpu: {
-      server: after.server - before.server,
-      worker: after.worker - before.worker,
-      database: after.database - before.database,
-      driver: after.driver - before.driver,
-    },
+    cpu: since(before, after),
     history: await variant.leave?.(done),
   }
 }
 
+export const since = (before: Cpu, after: Cpu): Cpu => ({
+  server: after.server - before.server,
+  worker: after.worker - before.worker,
+  database: after.database - before.database,
+  driver: after.driver - before.driver,
+})
+
 export const totalCpu = ({ cpu, runs }: Batch): number => (cpu.server + cpu.worker + cpu.database + cpu.driver) / runs
 
-export const percentile = ({ latenciesMs }: Batch, percent: number): number =>
-  latenciesMs[Math.min(latenciesMs.length - 1, Math.floor((latenciesMs.length * percent) / 100))] ?? Number.NaN
+/** Of values in ascending order. */
+export const percentileOf = (sorted: readonly number[], percent: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN
+
+export const percentile = ({ latenciesMs }: Batch, percent: number): number => percentileOf(latenciesMs, percent)

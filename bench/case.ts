@@ -24,5 +24,11 @@ export interface Waiting {
   readonly digest: Digest
 }
 
+/** What it tells the driver when it works. */
+export interface Ready {
+  readonly ready: true
+  readonly maxCachedWorkflows?: number
+}
+
 /** The line that each variant logs when it waits. A log costs no event, so all three pay the same for telling. */
 export const WAITING = 'waiting for approval'

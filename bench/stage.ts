@@ -1,15 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, Connection } from '@temporalio/client'
-import { type Kysely, sql } from 'kysely'
-import { migrateRecords } from '../activities/records/migrate.ts'
+import { sql } from 'kysely'
 import { CountersignClient } from '../src/client/index.ts'
-import { SEARCH_ATTRIBUTES } from '../src/contract/wire.ts'
-import { startPostgres, startTemporal, temporalCli } from '../src/embedded/index.ts'
-import { openDatabase } from '../src/ledger/database.ts'
-import { migrateLedger } from '../src/ledger/migrations.ts'
 import { cpuOf } from './cpu.ts'
+import { startServers } from './servers.ts'
 import { type AppProcess, startWorker, type WorkerProcess } from './worker-process.ts'
 
 /** The parts whose CPU time a batch is charged with. */
@@ -39,40 +33,16 @@ export interface Stage {
   stop(): Promise<void>
 }
 
-const SEED = `
-  INSERT INTO records.customers SELECT 'cus_b' || n, 'Customer ' || n, n || '@example.com', 'standard' FROM generate_series(1, $1) n;
-  INSERT INTO records.orders SELECT 'ord_b' || n, 'cus_b' || n, 'USD', 50000, now() - interval '9 days', 'delivered' FROM generate_series(1, $1) n;
-  INSERT INTO records.order_lines SELECT 'ord_b' || n, 1, 'LMP-02', 'Desk lamp', 1, 50000 FROM generate_series(1, $1) n;
-  INSERT INTO records.payments (id, order_id, currency, captured_cents) SELECT 'pay_b' || n, 'ord_b' || n, 'USD', 50000 FROM generate_series(1, $1) n;
-  INSERT INTO records.tickets SELECT 'tkt_b' || n, 'cus_b' || n, 'ord_b' || n, 'It arrived broken', 'open' FROM generate_series(1, $1) n;
-  CREATE SCHEMA bench;
-  CREATE TABLE bench.effects (key text PRIMARY KEY, result jsonb, claimed_at timestamptz DEFAULT now(), done_at timestamptz)`
-
-const policies = (window: number): string => join(import.meta.dirname, 'policies', `window-${window}`)
+/** The folder of the policies with an undo window of so many minutes. */
+export const policiesOf = (window: number): string => join(import.meta.dirname, 'policies', `window-${window}`)
 
 /** Starts everything; `runs` orders are there to be refunded. */
 export async function openStage(runs: number): Promise<Stage> {
-  const dir = await mkdtemp(join(tmpdir(), 'countersign-bench-'))
-  const attributes = Object.values(SEARCH_ATTRIBUTES).map(({ name, type }) => ({
-    name,
-    type: type === 'INT' ? ('Int' as const) : ('Keyword' as const),
-  }))
-  const [server, postgres] = await Promise.all([
-    startTemporal({
-      executable: await temporalCli(),
-      headless: true,
-      searchAttributes: [...attributes, { name: 'BenchState', type: 'Keyword' }],
-    }),
-    startPostgres({ dataDir: join(dir, 'postgres') }),
-  ])
-  const db = openDatabase(postgres.url, () => {})
-  await migrateLedger(db)
-  await migrateRecords(db as unknown as Kysely<unknown>)
-  for (const statement of SEED.split(';')) await sql.raw(statement.replaceAll('$1', String(runs))).execute(db)
-
+  const servers = await startServers(runs)
+  const { temporal: server, postgres, db } = servers
   const at = { address: server.address, database: postgres.url }
   const governed = (window: 0 | 30) =>
-    startWorker({ ...at, kind: 'governed', queue: `governed-${window}`, policies: policies(window) })
+    startWorker({ ...at, kind: 'governed', queue: `governed-${window}`, policies: policiesOf(window) })
   const workers = {
     bare: await startWorker({ ...at, kind: 'bare', queue: 'bare' }),
     governed0: await governed(0),
@@ -86,7 +56,7 @@ export async function openStage(runs: number): Promise<Stage> {
     clientOf: ({ taskQueue }) => new CountersignClient(temporal, { taskQueue }),
     server: server.pid,
     database: postgres.url,
-    dir,
+    dir: servers.dir,
     cpu: ({ server: engine = 0, worker }) => ({
       ...cpuOf({ server: engine, worker: worker.pid, database: postgres.pid }),
       driver: process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000,
@@ -97,10 +67,8 @@ export async function openStage(runs: number): Promise<Stage> {
     },
     async stop() {
       await connection.close()
-      await db.destroy()
       await Promise.all(Object.values(workers).map((worker) => worker.stop()))
-      await Promise.all([server.stop(), postgres.stop()])
-      await rm(dir, { recursive: true, force: true })
+      await servers.stop()
     },
   }
 }

@@ -34,7 +34,8 @@ function ratio(all: readonly Measured[], variant: string, base: string, figure: 
   return `${median(pairs).toFixed(2)} (${least.toFixed(2)}–${most.toFixed(2)})`
 }
 
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
+/** A Markdown table. */
+export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
   const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)))
   const line = (cells: readonly string[]) => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`
   return [line(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...rows.map(line)].join('\n')

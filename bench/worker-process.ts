@@ -1,13 +1,17 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
-import type { Waiting } from './case.ts'
+import type { Ready, Waiting } from './case.ts'
 
 /** A process that runs the job, and who waits for its runs. */
 export interface AppProcess {
   readonly pid: number
   /** Resolves once a run waits for its approval; to be called before the run is started. */
   waiting(workflowId: string): Promise<Waiting>
+  /** How many runs a worker of Temporal keeps in memory; `undefined` of another engine. */
+  readonly maxCachedWorkflows: number | undefined
   stop(): Promise<void>
+  /** SIGKILL: it finishes nothing. */
+  kill(): Promise<void>
 }
 
 /** A worker of the Temporal server. */
@@ -15,15 +19,16 @@ export interface WorkerProcess extends AppProcess {
   readonly taskQueue: string
 }
 
-/** Starts a script with `--name=value` flags and resolves once it says `ready`. It ends with this process. */
+/** Starts a script with `--name=value` flags and resolves once it is ready. It ends with this process. */
 export async function startApp(script: string, options: Readonly<Record<string, string>>): Promise<AppProcess> {
   const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`)
   const child: ChildProcess = fork(script, flags)
   const asked = new Map<string, (waiting: Waiting) => void>()
-  await new Promise<void>((resolve, reject) => {
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const { maxCachedWorkflows } = await new Promise<Ready>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`${script} ended with ${code}`)))
-    child.on('message', (message: 'ready' | Waiting) => {
-      if (message === 'ready') return resolve()
+    child.on('message', (message: Ready | Waiting) => {
+      if ('ready' in message) return resolve(message)
       asked.get(message.workflowId)?.(message)
       asked.delete(message.workflowId)
     })
@@ -31,9 +36,13 @@ export async function startApp(script: string, options: Readonly<Record<string, 
   return {
     pid: child.pid ?? 0,
     waiting: (workflowId) => new Promise((resolve) => asked.set(workflowId, resolve)),
+    maxCachedWorkflows,
     async stop() {
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      child.disconnect()
+      if (child.connected) child.disconnect()
+      await ended
+    },
+    async kill() {
+      child.kill('SIGKILL')
       await ended
     },
   }

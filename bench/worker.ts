@@ -11,7 +11,7 @@ import { bundlePlaybooks, type PlaybookBundle } from '../src/worker/bundle.ts'
 import { makeCurrent } from '../src/worker/deployment.ts'
 import { createWorker } from '../src/worker/worker.ts'
 import { byHandActivities, plainActivities } from './activities.ts'
-import { type Waiting, WAITING } from './case.ts'
+import { type Ready, type Waiting, WAITING } from './case.ts'
 
 const { values } = parseArgs({
   options: {
@@ -71,7 +71,8 @@ const worker =
 process.once('disconnect', () => {
   if (worker.getState() === 'RUNNING') worker.shutdown()
 })
-process.send?.('ready')
+const ready: Ready = { ready: true, maxCachedWorkflows: worker.options.maxCachedWorkflows }
+process.send?.(ready)
 await worker.run()
 await db.destroy()
 await connection.close()

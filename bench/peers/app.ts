@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { openDatabase } from '../../src/ledger/database.ts'
-import type { Waiting } from '../case.ts'
+import type { Ready, Waiting } from '../case.ts'
 
 const { values } = parseArgs({
   options: { database: { type: 'string', default: '' }, port: { type: 'string', default: '0' } },
@@ -20,5 +20,6 @@ export function tellWaiting(workflowId: string, step: string): void {
 /** Tells the driver to begin. The end of the driver ends this process. */
 export function ready(stop: () => Promise<void>): void {
   process.once('disconnect', () => void stop().finally(() => process.exit()))
-  process.send?.('ready')
+  const told: Ready = { ready: true }
+  process.send?.(told)
 }

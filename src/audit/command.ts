@@ -1,6 +1,7 @@
 import { defaultPayloadConverter } from '@temporalio/common'
 import type { google, temporal } from '@temporalio/proto'
 import type { Json, JsonObject } from '../contract/json.ts'
+import { bulkDigestOf } from '../ledger/bulk-codec.ts'
 
 /**
  * What workflow code sends to Temporal, as far as it says something: the same whether it is read from a history or
@@ -21,7 +22,9 @@ export interface Command {
 
 type Payload = temporal.api.common.v1.IPayload
 
-const valueOf = (payload: Payload): Json => defaultPayloadConverter.fromPayload<Json | undefined>(payload) ?? null
+/** What is kept beside the history is compared by its digest. */
+const valueOf = (payload: Payload): Json =>
+  bulkDigestOf(payload) ?? defaultPayloadConverter.fromPayload<Json | undefined>(payload) ?? null
 
 /** The one argument, which is all that the kernel calls anything with; else the list of them. */
 export function argumentOf(payloads: readonly Payload[] | null | undefined): Json {

@@ -1,4 +1,5 @@
 import type { coresdk, temporal } from '@temporalio/proto'
+import type { PayloadCodec } from '@temporalio/common'
 import { type ReplayWorkerOptions, Worker } from '@temporalio/worker'
 import { REPLAY_SINK } from '../contract/replay.ts'
 import type { Command } from './command.ts'
@@ -17,11 +18,13 @@ export interface Replayed {
 /**
  * Replays a history on a bundle of `bundleForReplay`, and compares what the code sends with what the history has.
  * Throws `DeterminismViolationError` when the code sends other commands, or in another order: Temporal itself looks at
- * kinds, types and ids, and not at what they say.
+ * kinds, types and ids, and not at what they say. What is kept beside the history is read by `payloadCodecs`, that of
+ * `bulkCodec`; without it a history that needs any cannot be replayed.
  */
 export async function replayHistory(
   workflowBundle: NonNullable<ReplayWorkerOptions['workflowBundle']>,
   history: temporal.api.history.v1.IHistory,
+  payloadCodecs: readonly PayloadCodec[] = [],
 ): Promise<Replayed> {
   const sent: Command[] = []
   const listen = (commands: readonly coresdk.workflow_commands.IWorkflowCommand[]): void => {
@@ -31,7 +34,8 @@ export async function replayHistory(
     [REPLAY_SINK]: { sent: { fn: (_info: unknown, commands: never) => listen(commands), callDuringReplay: true } },
   }
   const started = history.events?.[0]?.workflowExecutionStartedEventAttributes
-  await Worker.runReplayHistory({ workflowBundle, sinks }, history, started?.workflowId ?? undefined)
+  const dataConverter = { payloadCodecs: [...payloadCodecs] }
+  await Worker.runReplayHistory({ workflowBundle, sinks, dataConverter }, history, started?.workflowId ?? undefined)
   const recorded = recordedCommands(history)
   const compared: Partial<Record<Command['kind'], number>> = {}
   for (const { kind } of recorded) compared[kind] = (compared[kind] ?? 0) + 1

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { failureOf } from '../contract/failures.ts'
 import { databaseFailure, type LedgerDatabase, openDatabase } from '../ledger/database.ts'
 import { CliError } from './errors.ts'
-import { GRPC, grpcOf } from './grpc.ts'
+import { GRPC, grpcOf } from '../client/grpc.ts'
 import { say } from './terminal.ts'
 import { type DatabasePlace, type TemporalPlace, withoutPassword } from './where.ts'
 

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { deploymentOf, type WorkerVersion } from '../contract/version.ts'
 import { makeCurrent } from '../worker/deployment.ts'
 import { CliError } from './errors.ts'
-import { GRPC, grpcOf } from './grpc.ts'
+import { GRPC, grpcOf } from '../client/grpc.ts'
 import type { Session } from './session.ts'
 import { style } from './terminal.ts'
 

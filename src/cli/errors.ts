@@ -1,7 +1,7 @@
 import { StackError } from '../embedded/stack-error.ts'
 import { failureOf, failureRule, isFailureCode } from '../contract/failures.ts'
 import { failurePage } from './failure-page.ts'
-import { GRPC, grpcOf } from './grpc.ts'
+import { GRPC, grpcOf } from '../client/grpc.ts'
 import { plain, say, style } from './terminal.ts'
 
 /** What keeps a command from running and is no failure of a run. */

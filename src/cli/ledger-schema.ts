@@ -10,6 +10,7 @@ const TABLES: Readonly<Record<keyof LedgerTables, true>> = {
   'countersign.effects': true,
   'countersign.model_calls': true,
   'countersign.keys': true,
+  'countersign.blobs': true,
 }
 
 async function appliedMigrations(db: LedgerDatabase): Promise<readonly string[]> {

@@ -7,6 +7,9 @@ import type { Session } from './session.ts'
 import { shellWord } from '../contract/text.ts'
 import type { TemporalPlace } from './where.ts'
 
+/** A person waits for it. */
+const ANSWER_WITHIN_MS = 30_000
+
 /** Opens a session on a Temporal that is known. */
 export async function openSession(
   place: TemporalPlace,
@@ -19,7 +22,7 @@ export async function openSession(
     place,
     connection,
     temporal,
-    client: new CountersignClient(temporal, { taskQueue }),
+    client: new CountersignClient(temporal, { taskQueue, answerWithinMs: ANSWER_WITHIN_MS }),
     taskQueue,
     flags: options.stateDir === DEFAULT_STATE_DIR ? '' : ` --state-dir ${shellWord(options.stateDir)}`,
   }

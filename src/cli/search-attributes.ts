@@ -3,7 +3,7 @@ import proto from '@temporalio/proto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SEARCH_ATTRIBUTES } from '../contract/wire.ts'
 import { CliError } from './errors.ts'
-import { GRPC, grpcOf } from './grpc.ts'
+import { GRPC, grpcOf } from '../client/grpc.ts'
 
 const Type = proto.temporal.api.enums.v1.IndexedValueType
 

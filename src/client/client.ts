@@ -1,7 +1,7 @@
 import { type Client, WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError } from '@temporalio/client'
 import { randomUUID } from 'node:crypto'
 import type { z } from 'zod'
-import { fail } from '../contract/failures.ts'
+import { fail, failureOf } from '../contract/failures.ts'
 import { digestOf } from '../contract/digest.ts'
 import type { Json } from '../contract/json.ts'
 import { MAX_START_CHARACTERS } from '../contract/limits.ts'
@@ -13,6 +13,7 @@ import { textOf } from '../contract/text.ts'
 import { visibilityText } from '../contract/visibility.ts'
 import { DEFAULT_TASK_QUEUE, OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
 import { RunHandle } from './run-handle.ts'
+import { Sender, type SendingOptions } from './sender.ts'
 import { type RunSummary, summaryOf } from './summary.ts'
 
 /** Who starts a run and under which id. */
@@ -33,15 +34,24 @@ export interface ListOptions {
   readonly limit?: number
 }
 
-/** What services use: starts runs, finds them, decides on them. A thin layer over a Temporal client. */
+export interface ClientOptions extends SendingOptions {
+  /** Where the workers listen. Default: `countersign`. */
+  readonly taskQueue?: string
+}
+
+/**
+ * What services use: starts runs, finds them, decides on them. A thin layer over a Temporal client. It keeps count of
+ * the decisions that are on their way, so a process needs one of them and not one a request.
+ */
 export class CountersignClient {
   readonly #client: Client
   readonly #taskQueue: string
+  readonly #sender: Sender
 
-  /** `taskQueue`: where the workers listen; default `countersign`. */
-  constructor(client: Client, { taskQueue = DEFAULT_TASK_QUEUE }: { readonly taskQueue?: string } = {}) {
+  constructor(client: Client, { taskQueue = DEFAULT_TASK_QUEUE, ...sending }: ClientOptions = {}) {
     this.#client = client
     this.#taskQueue = taskQueue
+    this.#sender = new Sender(client, sending)
   }
 
   /**
@@ -83,7 +93,8 @@ export class CountersignClient {
         ),
       )
     } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
+      const isContinued = failureOf(error)?.code === 'run_continued'
+      if (!isContinued && !(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
       result = await run.outcome()
     }
     const asked = digestOf({ start: { principal: options.principal, request } })
@@ -93,7 +104,7 @@ export class CountersignClient {
 
   /** The run with a workflow id; whether it exists shows at the first call. */
   run(workflowId: string, runId?: string): RunHandle {
-    return new RunHandle(this.#client, workflowId, runId)
+    return new RunHandle(this.#client, this.#sender, workflowId, runId)
   }
 
   /** The newest runs that match, open ones first. Visibility lags behind by up to a second or so. */
@@ -152,7 +163,7 @@ function quoted(value: string): string {
 /** The visibility query of a list, as one would type it into the Temporal UI. */
 function queryOf({ state, playbook, workspace }: ListOptions): string {
   const { state: stateKey, playbook: playbookKey, workspace: workspaceKey } = SEARCH_ATTRIBUTES
-  const terms = [`${playbookKey.name} IS NOT NULL`]
+  const terms = [`${playbookKey.name} IS NOT NULL`, "ExecutionStatus != 'ContinuedAsNew'"]
   if (state !== undefined) terms.push(`${stateKey.name} = ${quoted(state)}`)
   if (playbook !== undefined) terms.push(`${playbookKey.name} = ${quoted(playbook)}`)
   if (workspace !== undefined) terms.push(`${workspaceKey.name} = ${quoted(workspace)}`)

@@ -23,6 +23,7 @@ export type {
 export type { Limit, Raise } from '../contract/raise.ts'
 export type { RunEnd, RunState } from '../contract/states.ts'
 export type { WorkerVersion } from '../contract/version.ts'
-export { CountersignClient, type ListOptions, type RequestOf, type StartOptions } from './client.ts'
+export { type ClientOptions, CountersignClient, type ListOptions, type RequestOf, type StartOptions } from './client.ts'
 export { RunHandle } from './run-handle.ts'
+export type { SendingOptions } from './sender.ts'
 export type { RunSummary } from './summary.ts'

@@ -3,17 +3,20 @@ import type { DecideMessage } from '../contract/action.ts'
 import { fail, failureOf } from '../contract/failures.ts'
 import type { Answer, ResolveMessage, RunResult, RunStatus, UndoMessage } from '../contract/run.ts'
 import { OUTCOME_UPDATE_ID, WIRE } from '../contract/wire.ts'
+import type { Sender } from './sender.ts'
 import { type RunSummary, summaryOf } from './summary.ts'
 
 /** One run, by its workflow id. Every call fails with `run_not_found` when there is no such run. */
 export class RunHandle {
   readonly workflowId: string
   readonly #client: Client
+  readonly #sender: Sender
   readonly #runId: string | undefined
 
-  constructor(client: Client, workflowId: string, runId?: string) {
+  constructor(client: Client, sender: Sender, workflowId: string, runId?: string) {
     this.workflowId = workflowId
     this.#client = client
+    this.#sender = sender
     this.#runId = runId
   }
 
@@ -23,14 +26,24 @@ export class RunHandle {
    * undone since.
    */
   async outcome(): Promise<RunResult> {
+    for (;;) {
+      const outcome = await this.#outcome()
+      if (outcome !== undefined) return outcome
+    }
+  }
+
+  /** `undefined`: the run goes on in another execution, which has to be asked. */
+  async #outcome(): Promise<RunResult | undefined> {
     try {
       const first = await this.#ask(() =>
         this.#handle().executeUpdate<RunResult, []>(WIRE.updates.outcome, { updateId: OUTCOME_UPDATE_ID }),
       )
       return await this.sinceThen(first)
     } catch (error) {
+      const code = failureOf(error)?.code
+      if (code === 'run_continued' && this.#runId === undefined) return undefined
       // A run that has closed takes no update any more; its result is the outcome, or what became of it.
-      if (failureOf(error)?.code === 'run_not_found') return await this.result()
+      if (code === 'run_not_found') return await this.result()
       throw error
     }
   }
@@ -71,17 +84,20 @@ export class RunHandle {
     return await this.#ask(async () => summaryOf(await this.#handle().describe()))
   }
 
-  /** Decides on an action. The same update id twice is one decision. */
+  /**
+   * Decides on an action. The same update id twice is one decision: give it the id that the decision has with you, and
+   * it can be sent again after a crash. Fails with `no_answer` when the run has not answered in time.
+   */
   async decide(message: DecideMessage, updateId?: string): Promise<Answer> {
     return await this.#update(WIRE.updates.decide, message, updateId)
   }
 
-  /** Asks for a completed run to be undone; the answer says whether it will be. */
+  /** Asks for a completed run to be undone; the answer says whether it will be. Fails as `decide` does. */
   async undo(message: UndoMessage, updateId?: string): Promise<Answer> {
     return await this.#update(WIRE.updates.undo, message, updateId)
   }
 
-  /** Settles an incident. */
+  /** Settles an incident. Fails as `decide` does. */
   async resolve(message: ResolveMessage, updateId?: string): Promise<Answer> {
     return await this.#update(WIRE.updates.resolve, message, updateId)
   }
@@ -92,12 +108,8 @@ export class RunHandle {
   }
 
   #update(name: string, message: unknown, updateId: string | undefined): Promise<Answer> {
-    return this.#ask(() =>
-      this.#handle().executeUpdate<Answer, [unknown]>(name, {
-        args: [message],
-        ...(updateId === undefined ? {} : { updateId }),
-      }),
-    )
+    const { workflowId } = this
+    return this.#ask(() => this.#sender.send({ workflowId, runId: this.#runId, name, message, updateId }))
   }
 
   #handle() {

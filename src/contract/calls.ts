@@ -1,4 +1,5 @@
 import type { LedgerEntry, Preview, UndoWarrant, Warrant } from './action.ts'
+import type { Digest } from './digest.ts'
 import type { Evidence, RunKey, StepResult } from './evidence.ts'
 import type { Json } from './json.ts'
 import type { PromptRecord } from './prompt.ts'
@@ -9,6 +10,15 @@ export interface OpenRunCall {
   readonly runKey: RunKey
   /** The start message as it came in; the host validates it. */
   readonly start: Json
+  /** Of what an execution takes up that goes on after another one; `seal` is a `Seal` if it is anything. */
+  readonly continued?: { readonly digest: Digest; readonly seal: Json }
+}
+
+/** The argument of the local activity `countersign.seal`, which answers with a `Seal`. */
+export interface SealCall {
+  readonly runKey: RunKey
+  /** Of the `Carried` that the run is about to take along. */
+  readonly digest: Digest
 }
 
 /** The argument of a read: what is asked, and by which step of which run. */

@@ -29,7 +29,9 @@ export const FAILURES = {
     'caller',
     'Another run has done this already; look at it, and undo it first if it is to be done again.',
   ),
+  run_continued: final('platform', 'The run goes on in another execution; ask again, with its workflow id alone.'),
   run_not_found: final('caller', 'Check the workflow id and the namespace.'),
+  outcome_crowded: final('caller', 'Wait under the update id `outcome`, which all callers share.'),
   // What the policy said.
   denied_by_policy: final('policy', 'Read the rule that matched; change the request or the policy.'),
   escalated_by_policy: final('policy', 'A rule hands the case to a person; take it over by hand.'),
@@ -83,6 +85,8 @@ export const FAILURES = {
     'The effect cannot be undone; correct the records by hand and resolve the incident.',
   ),
   effect_undone: final('platform', 'This step was done and undone before; it is not done again.'),
+  blob_missing: again('platform', 'Restore `countersign.blobs` from a backup; the run waits for it.'),
+  blob_altered: again('platform', 'Restore the row of `countersign.blobs` from a backup; the run waits for it.'),
   // What a tool met.
   input_invalid: final('playbook', 'The input does not match the contract of the tool.'),
   output_invalid: final('tool', 'The tool returned something other than its contract says.'),
@@ -103,6 +107,7 @@ export const FAILURES = {
   // Ours.
   contract_incomplete: final('playbook', 'Fill the hole in the contract that the message names.'),
   playbook_failed: final('playbook', 'The playbook threw; read the message and mend the code.'),
+  no_answer: again('platform', 'Start a worker of the version of the run; the same update id again is one message.'),
   database_unavailable: again('platform', 'The database did not answer; it is tried again.'),
   platform_failed: final('platform', 'This is a defect of Countersign or of its installation; report it with the run.'),
 } as const satisfies Record<string, FailureRule>

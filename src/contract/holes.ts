@@ -53,6 +53,8 @@ function writeHoles(tool: WriteTool): string[] {
     holes.push('reversibility')
   }
   if (!['transaction', 'key', 'probe', 'none'].includes(tool.idempotency)) holes.push('idempotency')
+  if (tool.idempotency === 'key' && !isMs(tool.keyWindowMs, YEAR_MS)) holes.push('keyWindowMs (1 to 31,536,000,000)')
+  if (tool.idempotency !== 'key' && tool.keyWindowMs !== undefined) holes.push('keyWindowMs (with `key` only)')
   if (tool.localPreview === true && tool.startToCloseMs > HEARTBEAT_NEEDED_MS) {
     holes.push('localPreview (the tool is too slow for it)')
   }

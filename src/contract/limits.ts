@@ -1,17 +1,23 @@
 /** The largest result of a local read; past it, an ordinary activity takes over. Bytes of canonical JSON. */
 export const MAX_LOCAL_RESULT_BYTES = 64_000
 
+/** From here on an argument or a result is kept beside the history, by its digest. Characters, or bytes, of JSON. */
+export const BULK_CHARACTERS = 128_000
+
 /**
  * The largest result of any step. Temporal refuses an oversized one after the effect, and retries it, so it is
  * refused before anything is sent. Bytes of canonical JSON; three cited ones fit into a warrant.
  */
-export const MAX_RESULT_BYTES = 256_000
+export const MAX_RESULT_BYTES = 2_000_000
 
 /** The most that a tool may hand to its host, before its contract's schema leaves anything out. Characters, and one a value. */
 export const MAX_RAW_RESULT = 8_000_000
 
-/** The largest argument of a step: input, evidence and warrant. Temporal carries 2 MB. Characters of JSON. */
-export const MAX_ARGUMENT_CHARACTERS = 1_000_000
+/** The largest input of a step: people must be able to look at it. Characters of JSON. */
+export const MAX_INPUT_CHARACTERS = 1_000_000
+
+/** The largest argument of a step: input, evidence and warrant. Characters of JSON. */
+export const MAX_ARGUMENT_CHARACTERS = 8_000_000
 
 /**
  * What one workflow task may ask for and record in all: Temporal terminates a run whose task is larger than 4 MB.

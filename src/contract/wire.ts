@@ -13,6 +13,7 @@ export const WIRE = {
     recall: 'countersign.recall',
     think: 'model.think',
     spent: 'countersign.spent',
+    seal: 'countersign.seal',
     /** Added to the name of a write tool. */
     preview: '.preview',
     undo: '.undo',

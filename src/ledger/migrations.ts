@@ -98,6 +98,16 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`DROP INDEX countersign.effects_standing`.execute(db)
     },
   },
+  '0006_blobs': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.blobs (
+          digest text PRIMARY KEY CHECK (digest ~ '^sha256:[0-9a-f]{64}$'),
+          content bytea NOT NULL,
+          added_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

@@ -66,6 +66,13 @@ interface ModelCallTable {
   settled_at: Date | null
 }
 
+/** Payloads that are too large for a history, by their digest. */
+interface BlobTable {
+  digest: string
+  content: Buffer
+  added_at: Generated<Date>
+}
+
 /** The public keys of the hosts: receipts of the past stay verifiable. */
 interface KeyTable {
   key_id: string
@@ -80,4 +87,5 @@ export interface LedgerTables {
   'countersign.effects': EffectTable
   'countersign.model_calls': ModelCallTable
   'countersign.keys': KeyTable
+  'countersign.blobs': BlobTable
 }

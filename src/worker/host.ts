@@ -7,6 +7,7 @@ import type {
   PreviewResult,
   ReadCall,
   RecallCall,
+  SealCall,
   SpentCall,
   ThinkCall,
   ThinkResult,
@@ -14,14 +15,18 @@ import type {
   UndoResult,
   WriteCallMessage,
 } from '../contract/calls.ts'
+import { Bulk } from '../contract/bulk.ts'
+import type { Seal } from '../contract/carried.ts'
 import { canonicalJson, type Digest, digestOfText } from '../contract/digest.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
 import { fail, failureOf } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
 import type { Json } from '../contract/json.ts'
 import type { Thought, Tool } from '../contract/tool.ts'
+import { BULK_CHARACTERS } from '../contract/limits.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
 import { type HostKey, type Verify, verifierOf } from '../identity/host-key.ts'
+import { signSeal, verifySeal } from '../identity/seals.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { effectsOf, findEffect } from '../ledger/effects.ts'
 import { findKey } from '../ledger/keys.ts'
@@ -37,7 +42,7 @@ import { checked, checkedThink, undoWarrantOf, warrantOf } from './messages.ts'
 import type { Registry } from './registry.ts'
 import { meterOf, type RunMeter, withSpent } from './spend.ts'
 import { parseStart } from './start.ts'
-import { assertCarried, attested, parseInput, parseOutput, typed } from './steps.ts'
+import { assertCarried, attested, isLarger, parseInput, parseOutput, typed } from './steps.ts'
 import { executeOnce, toolCall, undoOnce } from './writes.ts'
 
 /** Everything the activities of a worker stand on. */
@@ -61,6 +66,7 @@ export function activitiesOf(options: HostOptions): Record<string, Activity> {
     [WIRE.activities.openRun]: (call: OpenRunCall) => host.openRun(checked(call)),
     [WIRE.activities.recall]: (call: RecallCall) => host.recall(checked(call)),
     [WIRE.activities.spent]: (call: SpentCall) => host.spent(checked(call)),
+    [WIRE.activities.seal]: (call: SealCall) => host.seal(checked(call)),
     [WIRE.activities.think]: (call: ThinkCall) => host.think(checkedThink(call)),
     // Temporal retries an unknown activity type for ever; this one says no.
     default: () =>
@@ -77,7 +83,7 @@ export function activitiesOf(options: HostOptions): Record<string, Activity> {
       name,
       async (argument: never) => {
         try {
-          return await run(argument)
+          return carriedWell(await run(argument))
         } catch (error) {
           throw typed(error)
         }
@@ -85,6 +91,9 @@ export function activitiesOf(options: HostOptions): Record<string, Activity> {
     ]),
   )
 }
+
+/** What is large is kept beside the history. */
+const carriedWell = (result: unknown): unknown => (isLarger(result, BULK_CHARACTERS) ? new Bulk(result) : result)
 
 interface StoredPolicy {
   readonly policy: Policy
@@ -99,6 +108,7 @@ class Host {
   readonly #policies = new Map<Digest, StoredPolicy>()
   readonly #verifiers = new Map<string, Verify>()
   readonly #runs = new Map<RunKey, RunRow>()
+  readonly #firstRunIds = new Map<string, string>()
   readonly #stores: GuardStores
 
   constructor(options: HostOptions) {
@@ -107,7 +117,7 @@ class Host {
       findRun: (runKey) => this.#run(runKey),
       policyOf: async (digest) => (await this.#stored(digest))?.policy,
       verifierOf: (keyId) => this.#verifierOf(keyId),
-      firstRunIdOf,
+      firstRunIdOf: (workflowId, runId) => this.#firstRunIdOf(workflowId, runId),
     }
   }
 
@@ -115,10 +125,11 @@ class Host {
    * Opens a run once; again, after a reset or a continuation, it answers what was pinned the first time. Fails with
    * `request_repeated` when what another run did for the same business case stands.
    */
-  async openRun({ runKey, start }: OpenRunCall): Promise<OpenedRun> {
+  async openRun({ runKey, start, continued }: OpenRunCall): Promise<OpenedRun> {
     const { db, registry, thinker, buildId } = this.#options
     const at = playbookAt(Context.current().info, registry.playbooks)
     await checkChain(runKey, at, this.#stores)
+    if (continued !== undefined) await verifySeal(continued, runKey, (keyId) => this.#verifierOf(keyId))
     const { principal, request, requestDigest, businessKey } = parseStart(start, at.contract)
     const current = this.#options.currentPolicy(at.type)
     // Most runs are new: the insert itself tells when one is not.
@@ -172,6 +183,13 @@ class Host {
   async spent({ runKey }: SpentCall): Promise<ModelSpend> {
     await this.#checkCaller(runKey, null)
     return await modelSpendOf(this.#options.db, runKey)
+  }
+
+  /** States that a run takes something along into its next execution. */
+  async seal({ runKey, digest }: SealCall): Promise<Seal> {
+    await this.#checkCaller(runKey, null)
+    if ((await this.#run(runKey)) === undefined) throw fail('run_unknown', `no worker opened the run \`${runKey}\``)
+    return signSeal(this.#options.key, { runKey, digest })
   }
 
   async read(how: ReadImplementation, { runKey, step, input: raw }: ReadCall): Promise<StepResult> {
@@ -337,10 +355,26 @@ class Host {
   }
 
   #remember(run: RunRow): void {
-    this.#runs.set(run.runKey, run)
-    const [oldest] = this.#runs.keys()
-    if (this.#runs.size > REMEMBERED_RUNS && oldest !== undefined) this.#runs.delete(oldest)
+    keep(this.#runs, run.runKey, run)
   }
+
+  /** An execution belongs to its chain for good, so each is asked for once. */
+  async #firstRunIdOf(workflowId: string, runId: string): Promise<string | undefined> {
+    const name = `${workflowId}/${runId}`
+    const known = this.#firstRunIds.get(name)
+    if (known !== undefined) return known
+    const handle = Context.current().client.workflow.getHandle(workflowId, runId)
+    const first = (await handle.describe()).raw.workflowExecutionInfo?.firstRunId ?? undefined
+    if (first !== undefined) keep(this.#firstRunIds, name, first)
+    return first
+  }
+}
+
+/** Keeps the newest `REMEMBERED_RUNS` of something. */
+function keep<T>(known: Map<string, T>, name: string, value: T): void {
+  known.set(name, value)
+  const [oldest] = known.keys()
+  if (known.size > REMEMBERED_RUNS && oldest !== undefined) known.delete(oldest)
 }
 
 const isPreviewOf = (activityId: string, step: string): boolean =>
@@ -351,13 +385,6 @@ type Mark = Pick<StepResult, 'resumed'>
 /** Tells a run that is not the first of its chain that the ledger may know more than its history. */
 const markOf = (runKey: RunKey): Mark =>
   runKey.endsWith(`/${Context.current().info.workflowExecution?.runId}`) ? {} : { resumed: true }
-
-/** Temporal's server knows which chain a run id belongs to; asked only for a run that is not the first of its chain. */
-async function firstRunIdOf(workflowId: string, runId: string): Promise<string | undefined> {
-  const handle = Context.current().client.workflow.getHandle(workflowId, runId)
-  const { raw } = await handle.describe()
-  return raw.workflowExecutionInfo?.firstRunId ?? undefined
-}
 
 const previewSchema = z.strictObject({
   changes: z

@@ -26,7 +26,8 @@ export function parseInput(contract: Tool | Thought, input: unknown): unknown {
 
 /** Parses what a tool or a model returned into plain JSON, within the size that Temporal carries. */
 export function parseOutput(contract: Tool | Thought, output: unknown, code: FailureCode = 'output_invalid'): Json {
-  if (isHuge(output)) {
+  // Told before it is parsed and written out, which takes several times its memory.
+  if (isLarger(output, MAX_RAW_RESULT)) {
     throw fail('result_too_large', `${contract.name}: the tool returned more than ${MAX_RAW_RESULT} characters`)
   }
   const parsed = contract.output.safeParse(output)
@@ -49,9 +50,9 @@ export function parseOutput(contract: Tool | Thought, output: unknown, code: Fai
   return plain
 }
 
-/** Whether a value is too large even to be parsed and written out, which takes several times its memory. */
-function isHuge(value: unknown): boolean {
-  let left = MAX_RAW_RESULT
+/** Whether a value has more than so many characters in its texts, and one a value and key. */
+export function isLarger(value: unknown, most: number): boolean {
+  let left = most
   const open: unknown[] = [value]
   while (open.length > 0 && left >= 0) {
     const next = open.pop()

@@ -4,6 +4,7 @@ import { fail } from '../contract/failures.ts'
 import { deploymentOf, isDeploymentName } from '../contract/version.ts'
 import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
 import type { HostKey } from '../identity/host-key.ts'
+import { bulkCodec } from '../ledger/bulk-codec.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { storeKey } from '../ledger/keys.ts'
 import { storePolicy } from '../ledger/policies.ts'
@@ -66,7 +67,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       defaultVersioningBehavior: 'PINNED',
     },
     workflowBundle: built.bundle,
-    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER },
+    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER, payloadCodecs: [bulkCodec(db)] },
     activities: activitiesOf({
       db,
       key,

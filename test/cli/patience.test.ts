@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { askRun, sendUpdate } from '../../src/cli/patience.ts'
 import type { Session } from '../../src/cli/session.ts'
+import { fail } from '../../src/contract/failures.ts'
 
 /** A connection that passes calls on; only what patience does with their errors is looked at. */
 const session = {
@@ -25,22 +26,16 @@ function failing(errors: readonly Error[]) {
   }
 }
 
-test('an update is sent again while the server is unavailable, by the same call with the same id', async () => {
-  const update = failing([wrapped(14), grpc(14)])
-  expect(await sendUpdate(session, 'refund-1', update.send)).toBe('accepted')
-  expect(update.calls()).toBe(3)
-})
-
-test('an update that nobody answers in time is not sent again, and the error says that it may still arrive', async () => {
-  const timeout = Object.assign(new Error('timeout'), { name: 'WorkflowUpdateRPCTimeoutOrCancelledError' })
-  for (const error of [timeout, wrapped(4)]) {
-    const update = failing([error])
-    await expect(sendUpdate(session, 'refund-1', update.send)).rejects.toMatchObject({
-      code: 'no_answer',
-      message: 'No worker answered within 30 seconds; what was sent may still arrive.',
-    })
-    expect(update.calls()).toBe(1)
-  }
+test('an update that nobody answers in time fails as the client says, and names the worker that is missing', async () => {
+  const message = 'No worker answered within 30 seconds; what was sent may still arrive.'
+  const unanswered = failing([fail('no_answer', message)])
+  await expect(sendUpdate(session, 'refund-1', unanswered.send)).rejects.toMatchObject({
+    name: 'CliError',
+    code: 'no_answer',
+    message,
+    help: 'Start a worker. Then look with `countersign show` before you send it again.',
+  })
+  expect(unanswered.calls()).toBe(1)
 })
 
 test('what the server refuses is passed on at once', async () => {

@@ -13,6 +13,7 @@ test('the names that stand in histories do not change', () => {
       recall: 'countersign.recall',
       think: 'model.think',
       spent: 'countersign.spent',
+      seal: 'countersign.seal',
       preview: '.preview',
       undo: '.undo',
     },

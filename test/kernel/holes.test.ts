@@ -73,6 +73,7 @@ const COMMON = ['title', 'input', 'output', 'scopes', 'risk', 'startToCloseMs', 
 const WRITE = [
   'reversibility',
   'idempotency',
+  'keyWindowMs',
   'needs',
   'declares',
   'facts',

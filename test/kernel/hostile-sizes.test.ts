@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { MAX_ARGUMENT_CHARACTERS } from '../../src/contract/limits.ts'
+import { MAX_ARGUMENT_CHARACTERS, MAX_INPUT_CHARACTERS } from '../../src/contract/limits.ts'
 import { newItem } from './box-world.ts'
 import { incidentsOf, useHostile } from './hostile-world.ts'
 
-const { boxes, start } = useHostile()
+const { boxes, start, times } = useHostile()
 
 /** What stands of an item and of all that are named after it, and how much of it was ever asked for. */
 const stands = (item: string) => {
@@ -13,23 +13,25 @@ const stands = (item: string) => {
 }
 
 test.concurrent.for([
-  ['an input', 'act', 1, MAX_ARGUMENT_CHARACTERS],
-  ['an input that Temporal would not carry', 'act', 1, 2_200_000],
-  ['evidence', 'cite', 5, 240_000],
-] as const)('a write with %s above the cap fails typed, and what was done is undone', async ([, does, count, size]) => {
-  const item = newItem()
-  const run = await start('bulk', { item, does, count, size })
-  expect(await run.result()).toMatchObject({
-    state: 'reverted',
-    because: { code: 'input_invalid', message: expect.stringContaining(`at most ${MAX_ARGUMENT_CHARACTERS}`) },
-    effects: [
-      { step: 'box.put-1', state: 'undone' },
-      { step: 'box.put-2', state: 'not_done' },
-    ],
-  })
-  expect(stands(item)).toEqual({ asked: 1, held: 0 })
-  expect((await run.status()).state).toBe('reverted')
-})
+  ['an input', 'act', 1, MAX_INPUT_CHARACTERS, MAX_INPUT_CHARACTERS],
+  ['evidence', 'cite', 5, 1_900_000, MAX_ARGUMENT_CHARACTERS],
+] as const)(
+  'a write with %s above the cap fails typed, and what was done is undone',
+  async ([, does, count, size, most]) => {
+    const item = newItem()
+    const run = await start('bulk', { item, does, count, size })
+    expect(await run.result()).toMatchObject({
+      state: 'reverted',
+      because: { code: 'input_invalid', message: expect.stringContaining(`at most ${most}`) },
+      effects: [
+        { step: 'box.put-1', state: 'undone' },
+        { step: 'box.put-2', state: 'not_done' },
+      ],
+    })
+    expect(stands(item)).toEqual({ asked: 1, held: 0 })
+    expect((await run.status()).state).toBe('reverted')
+  },
+)
 
 test.concurrent('many writes of 100 KB side by side are all done', async () => {
   const item = newItem()
@@ -49,6 +51,7 @@ test.concurrent.for([
   [6, 60_000],
   [8, 150_000],
   [5, 240_000],
+  [3, 900_000],
 ] as const)('%i writes of %i characters, in and out, are compensated', async ([count, size]) => {
   const item = newItem()
   const run = await start('bulk', { item, does: 'act and throw', count, size })
@@ -58,15 +61,18 @@ test.concurrent.for([
   expect(stands(item)).toEqual({ asked: count + 1, held: 0 })
 })
 
-test.concurrent('a result above the cap is an incident, since it cannot be recorded what to undo', async () => {
-  const item = newItem()
-  const run = await start('bulk', { item, does: 'act', count: 1, size: 450_000 })
-  expect(await incidentsOf(run)).toMatchObject([{ step: 'box.put-2', code: 'result_too_large' }])
-  expect((await run.status()).effects).toMatchObject([{ state: 'undone' }, { state: 'stuck' }])
-  await run.resolve({ step: 'box.put-2', resolution: 'settled', by: 'olga' })
-  expect(await run.result()).toMatchObject({ state: 'reverted', because: { code: 'result_too_large' } })
-  expect(boxes.held(item)).toBe(0)
-})
+test.concurrent.for(['tells too much', 'tells 200 MB'])(
+  'a result above the cap (%s) is an incident, since it cannot be recorded what to undo',
+  async (mode) => {
+    const item = newItem()
+    const run = await start('odds', { item, tool: 'odd', mode })
+    expect(await incidentsOf(run)).toMatchObject([{ step: 'hostile.odd-1', code: 'result_too_large' }])
+    expect((await run.status()).effects).toMatchObject([{ state: 'undone' }, { state: 'stuck' }])
+    await run.resolve({ step: 'hostile.odd-1', resolution: 'settled', by: 'olga' })
+    expect(await run.result()).toMatchObject({ state: 'reverted', because: { code: 'result_too_large' } })
+    expect([boxes.held(item), times('undo odd', item)]).toEqual([0, 0])
+  },
+)
 
 test.concurrent('a refusal in two million characters is one', async () => {
   const item = newItem()

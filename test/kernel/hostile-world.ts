@@ -28,7 +28,7 @@ function newOddities() {
     implement(odd, {
       preview: async ({ mode }) => {
         if (mode === 'ask undefined') return undefined as never
-        if (mode === 'ask too much') return { ...(await shown()), expect: { all: 'x'.repeat(300_000) } }
+        if (mode === 'ask too much') return { ...(await shown()), expect: { all: 'x'.repeat(2_000_000) } }
         return mode === 'ask text' ? { changes: 'text' as never, expect: {} } : await shown()
       },
       execute: async ({ item, mode }) => {
@@ -37,6 +37,8 @@ function newOddities() {
         const tries = log.filter((line) => line === `odd ${item}`).length
         if (mode === 'half, typed' && tries === 1) throw fail('tool_failed', '\ud800')
         if (mode === 'half, plain' && tries <= 3) throw new Error('\ud800')
+        if (mode === 'tells too much') return { ...made, item: 'x'.repeat(2_000_000) }
+        if (mode === 'tells 200 MB') return { ...made, item: 'x'.repeat(200_000_000) }
         return made
       },
       undo: async ({ item, mode }) => {

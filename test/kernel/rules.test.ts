@@ -161,7 +161,7 @@ test.concurrent('a result too large for a local read is read by an ordinary acti
 })
 
 test.concurrent('a result too large to be carried is a typed failure', async () => {
-  const run = await start('reads', { item: newItem(), times: 1, size: 1_100_000 })
+  const run = await start('reads', { item: newItem(), times: 1, size: 2_100_000 })
   expect(await run.result()).toMatchObject({ state: 'failed', because: { code: 'result_too_large' } })
 })
 

@@ -57,3 +57,22 @@ export const settleRefunds = (url: string, paymentId: string) =>
 /** Gives the refunds of a payment their two days back. */
 export const unsettleRefunds = (url: string, paymentId: string) =>
   query(url, "UPDATE records.refunds SET settles_at = now() + interval '1 day' WHERE payment_id = $1", [paymentId])
+
+/** So many orders like those of `newOrder`, without parcels; one query a table. */
+export async function newOrders(url: string, count: number, amountCents: number): Promise<readonly SampleOrder[]> {
+  const ids = Array.from({ length: count }, () => randomUUID().replaceAll('-', ''))
+  const insert = (table: string, values: string) =>
+    query(url, `INSERT INTO records.${table} SELECT ${values} FROM unnest($1::text[]) AS id`, [ids])
+  await insert('customers', "'cus_' || id, 'Ana', id || '@acme.example', 'standard'")
+  await insert('orders', `'ord_' || id, 'cus_' || id, 'USD', ${amountCents}, '2026-10-01T09:00:00Z', 'delivered'`)
+  await insert('order_lines', `'ord_' || id, 1, 'GFT-00', 'Gift box', 1, ${amountCents}`)
+  await insert('payments', `'pay_' || id, 'ord_' || id, 'USD', ${amountCents}`)
+  await insert('tickets', "'tkt_' || id, 'cus_' || id, 'ord_' || id, 'It arrived broken', 'open'")
+  return ids.map((id) => ({
+    orderId: `ord_${id}`,
+    ticketId: `tkt_${id}`,
+    customerId: `cus_${id}`,
+    paymentId: `pay_${id}`,
+    amountCents,
+  }))
+}

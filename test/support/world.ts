@@ -29,6 +29,8 @@ export interface WorldOptions {
   readonly policies?: string
   readonly tools?: readonly ToolImplementation[]
   readonly thinker?: Thinker
+  /** Address of a dev server of one's own. */
+  readonly address?: () => string
   /** Default: the dev server of all tests. A time-skipping one is for waits of days. */
   readonly environment?: TestWorkflowEnvironment
 }
@@ -101,7 +103,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await migrateRecords(records)
   await seedRecords(records)
   const { environment } = options
-  const address = environment?.address ?? inject('temporalAddress')
+  const address = environment?.address ?? options.address?.() ?? inject('temporalAddress')
   const taskQueue = `queue-${randomUUID()}`
   const key = hostKeyOf(newHostKey())
   const workers: TestWorker[] = []

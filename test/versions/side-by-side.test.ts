@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { sampleThoughts } from '../../activities/index.ts'
 import { versionsOf } from '../../src/cli/deployment.ts'
 import { sendUpdate } from '../../src/cli/patience.ts'
+import { CountersignClient } from '../../src/client/index.ts'
 import type { RunHandle } from '../../src/client/index.ts'
 import { makeCurrent } from '../../src/worker/deployment.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
@@ -99,8 +100,8 @@ test('a run whose version has no worker waits, says which it needs, and goes on 
 
   await inSession(world.taskQueue, async (session) => {
     const approval = approvalOf(pending)
-    const asking = session.client.run(run.workflowId)
-    const asked = sendUpdate(session, run.workflowId, () => asking.decide(approval, 'once'), 3_000)
+    const asking = new CountersignClient(session.temporal, { answerWithinMs: 3_000 }).run(run.workflowId)
+    const asked = sendUpdate(session, run.workflowId, () => asking.decide(approval, 'once'))
     await expect(asked).rejects.toMatchObject({
       code: 'no_answer',
       message: 'No worker answered within 3 seconds; what was sent may still arrive.',

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { inputDigestOf } from '../../src/contract/action.ts'
-import { codeOf } from '../../src/contract/failures.ts'
 import {
   bar,
   claim,

@@ -1,11 +1,13 @@
 import { condition, log } from '@temporalio/workflow'
 import { actionDigestOf, type Approval, decideMessage } from '../../src/contract/action.ts'
+import type { Carried, Decided, Waiting } from '../../src/contract/carried.ts'
 import type { FailureCode } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
 import type { Answer, PendingApproval, Question } from '../../src/contract/run.ts'
 import { samePerson } from '../../src/contract/principal.ts'
 import { raiseDigestOf } from '../../src/contract/raise.ts'
 import { type Board, now } from './board.ts'
+import type { Journal } from './journal.ts'
 
 /** A question that waits for a person, and the person's decision once there is one. */
 interface Ask {
@@ -21,10 +23,42 @@ interface Ask {
  */
 export class Approvals {
   readonly #board: Board
+  readonly #journal: Journal
   readonly #asks = new Map<string, Ask>()
+  #waiting: readonly Waiting[] = []
+  #decided: readonly Decided[] = []
 
-  constructor(board: Board) {
+  constructor(board: Board, journal: Journal) {
     this.#board = board
+    this.#journal = journal
+  }
+
+  /** Lets questions that waited in an earlier execution wait on, until the deadlines that they had. */
+  restore({ waiting, decided }: Pick<Carried, 'waiting' | 'decided'>): void {
+    this.#waiting = waiting
+    this.#decided = decided
+  }
+
+  /** What was answered, in this execution or before. */
+  get decided(): readonly Decided[] {
+    const here = [...this.#asks.values()].flatMap(({ pending: { step }, approval }) =>
+      approval === null ? [] : { step, by: approval.by },
+    )
+    return [...this.#decided.filter(({ step }) => !this.#asks.has(step)), ...here]
+  }
+
+  /** What waits for an answer. */
+  get waiting(): readonly Waiting[] {
+    return [...this.#asks.values()].flatMap(({ pending, approval, open }) =>
+      open && approval === null
+        ? {
+            step: pending.step,
+            actionDigest: pending.actionDigest,
+            askedAt: pending.askedAt,
+            deadline: pending.deadline,
+          }
+        : [],
+    )
   }
 
   /**
@@ -32,30 +66,32 @@ export class Approvals {
    * time. Throws `CancelledFailure` when the run is cancelled meanwhile.
    */
   async ask(question: Question, describe: string, expiresMinutes: number): Promise<Approval | null> {
-    const waitMs = expiresMinutes * 60_000
     const [{ step }, actionDigest] =
       question.about === 'action'
         ? [question.action, actionDigestOf(question.action)]
         : [question.raise, raiseDigestOf(question.raise)]
-    const deadline = new Date(Date.now() + waitMs).toISOString()
-    const ask: Ask = {
-      pending: { ...question, step, describe, actionDigest, askedAt: now(), deadline },
-      approval: null,
-      open: true,
-    }
+    const before = this.#waiting.find((one) => one.step === step && one.actionDigest === actionDigest)
+    const askedAt = before?.askedAt ?? now()
+    const deadline = before?.deadline ?? new Date(Date.now() + expiresMinutes * 60_000).toISOString()
+    const pending = { ...question, step, describe, actionDigest, askedAt, deadline }
+    const answered = this.#journal.take(answerTo(step)) as Approval | null | undefined
+    const ask: Ask = { pending, approval: answered ?? null, open: answered === undefined }
     this.#asks.set(step, ask)
+    if (answered !== undefined) return answered
     this.#board.pending.push(ask.pending)
     this.#board.reflectWaiting()
     this.#board.note('ask', `asks for approval: ${describe}`, step)
     this.#board.flush()
     log.info('waiting for approval', { step, digest: actionDigest, deadline })
     try {
-      await condition(() => ask.approval !== null, waitMs, { summary: `approval of ${step}, until its deadline` })
+      const leftMs = Math.max(Date.parse(deadline) - Date.now(), 1)
+      await condition(() => ask.approval !== null, leftMs, { summary: `approval of ${step}, until its deadline` })
     } finally {
       ask.open = false
       this.#board.pending.splice(this.#board.pending.indexOf(ask.pending), 1)
       this.#board.reflectWaiting()
     }
+    if (ask.approval === null) this.#journal.note(answerTo(step), null)
     return ask.approval
   }
 
@@ -74,11 +110,13 @@ export class Approvals {
     }
     const message = parsed.data
     const ask = this.#asks.get(message.step)
+    const before = this.#decided.find(({ step }) => step === message.step)
+    if (ask === undefined && before !== undefined) return alreadyMade(before)
     if (ask === undefined) {
       return refuse('decision_unknown_step', `nothing waits under the step \`${message.step}\``)
     }
     if (ask.approval !== null) {
-      return refuse('decision_already_made', `${ask.approval.by} decided \`${message.step}\` already`)
+      return alreadyMade({ step: message.step, by: ask.approval.by })
     }
     if (Date.now() >= Date.parse(ask.pending.deadline)) {
       return refuse('approval_timed_out', `the time to decide \`${message.step}\` is over`)
@@ -97,6 +135,7 @@ export class Approvals {
       return refuse('decision_by_requester', `${message.by} asked for this and cannot decide it`)
     }
     ask.approval = { ...message, at: now(), proof: 'unauthenticated' }
+    this.#journal.note(answerTo(message.step), ask.approval)
     const verb = message.decision === 'approve' ? 'approves' : 'rejects'
     const comment = message.comment === '' ? '' : `: ${message.comment}`
     this.#board.note('decide', `${message.by} (unauthenticated) ${verb}${comment}`, message.step)
@@ -109,5 +148,11 @@ function claimedBy(raw: unknown): string {
   const by = typeof raw === 'object' && raw !== null ? (raw as { by?: unknown }).by : undefined
   return typeof by === 'string' ? ` by ${by.slice(0, 200)}` : ''
 }
+
+const alreadyMade = ({ step, by }: Decided): Answer =>
+  refuse('decision_already_made', `${by} decided \`${step}\` already`)
+
+/** Under which the journal has what people said. */
+const answerTo = (step: string): string => `answer to ${step}`
 
 const refuse = (code: FailureCode, message: string): Answer => ({ accepted: false, code, message })

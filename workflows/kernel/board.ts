@@ -31,6 +31,8 @@ const MAX_TIMELINE = 1_000
 const MAX_ATTEMPTS = 200
 const MAX_TEXT_CHARACTERS = 1_000
 
+const nameOf = ({ kind, text, step = '' }: TimelineEntry): string => `${kind} ${step} ${text}`
+
 /**
  * What operators see of a run, in one place: its state, the timeline, what waits for whom. It is the answer of
  * the query `status`, the current details of the Temporal UI, and the search attributes.
@@ -56,6 +58,8 @@ export class Board {
   readonly timeline: TimelineEntry[] = []
   spend: Spend = { modelMicroUsd: 0, inputTokens: 0, outputTokens: 0, toolCalls: 0 }
   #notes = 0
+  #noted = new Map<string, number>()
+  #refused = 0
   #before: RunState = 'in_progress'
   #upserted = new Map<string, string | number | null>()
 
@@ -66,17 +70,36 @@ export class Board {
     setCurrentDetails({ toJSON: () => this.#details() } as unknown as string)
   }
 
+  /** Fills in what an earlier execution of the run had noted; what is noted again while it is gone through again is not. */
+  restore(timeline: readonly TimelineEntry[], attempts: readonly DecisionAttempt[]): void {
+    this.timeline.push(...timeline)
+    this.attempts.push(...attempts)
+    this.#refused = attempts.filter(({ answer }) => !answer.accepted).length
+    this.#notes = timeline.filter(({ kind }) => kind === 'note').length
+    for (const entry of timeline) this.#noted.set(nameOf(entry), (this.#noted.get(nameOf(entry)) ?? 0) + 1)
+  }
+
   note(kind: TimelineEntry['kind'], text: string, step?: string): void {
+    const cut = shortened(text, MAX_TEXT_CHARACTERS)
+    const entry = { at: now(), kind, text: cut, ...(step === undefined ? {} : { step }) }
+    const noted = this.#noted.get(nameOf(entry)) ?? 0
+    if (noted > 0) {
+      this.#noted.set(nameOf(entry), noted - 1)
+      return
+    }
     const most = kind === 'note' ? MAX_NOTES : MAX_TIMELINE
     if (kind === 'note') this.#notes++
     if (kind === 'note' ? this.#notes > most : kind !== 'end' && this.timeline.length >= most) return
-    const cut = shortened(text, MAX_TEXT_CHARACTERS)
-    this.timeline.push({ at: now(), kind, text: cut, ...(step === undefined ? {} : { step }) })
+    this.timeline.push(
+      kind === 'note' && this.#notes === most
+        ? { ...entry, text: 'more notes are not listed here: they stand in the history' }
+        : entry,
+    )
   }
 
-  /** Keeps an attempt to decide, shortened if it must be; the whole message stands in the history. */
+  /** Keeps an attempt to decide, shortened if it must be; the whole message stands in the history. What counted is always kept. */
   attempt(message: unknown, answer: Answer): void {
-    if (this.attempts.length >= MAX_ATTEMPTS) return
+    if (!answer.accepted && this.#refused++ >= MAX_ATTEMPTS) return
     const text = JSON.stringify(message) ?? 'nothing'
     const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (message as Json)
     this.attempts.push({ at: now(), message: kept, answer })

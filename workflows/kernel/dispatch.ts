@@ -7,12 +7,21 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow'
+import { Bulk } from '../../src/contract/bulk.ts'
 import type { Answers } from '../../src/contract/answers.ts'
 import { fail, failureOf, failureRule } from '../../src/contract/failures.ts'
-import { MAX_ARGUMENT_CHARACTERS, MAX_LOCAL_RESULT_BYTES, MAX_TASK_CHARACTERS } from '../../src/contract/limits.ts'
+import {
+  BULK_CHARACTERS,
+  MAX_ARGUMENT_CHARACTERS,
+  MAX_INPUT_CHARACTERS,
+  MAX_LOCAL_RESULT_BYTES,
+  MAX_TASK_CHARACTERS,
+} from '../../src/contract/limits.ts'
+import type { Json } from '../../src/contract/json.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import type { ReadTool, Retry, Thought, WriteTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
+import type { Journal } from './journal.ts'
 
 type Activities = Record<string, (argument: unknown) => Promise<unknown>>
 
@@ -70,6 +79,7 @@ const LOCAL_READ: LocalActivityOptions = {
  * limits, and everything else, or what a local attempt could not do, as an ordinary activity.
  */
 export class Dispatcher {
+  readonly #journal: Journal
   readonly #beforeWaiting: (isBrief: boolean) => void
   #task = -1
   #carried = 0
@@ -78,34 +88,43 @@ export class Dispatcher {
    * `beforeWaiting` is called before each ordinary activity, since with it the workflow task may end, and told whether
    * the wait is a brief one.
    */
-  constructor(beforeWaiting: (isBrief: boolean) => void) {
+  constructor(journal: Journal, beforeWaiting: (isBrief: boolean) => void) {
+    this.#journal = journal
     this.#beforeWaiting = beforeWaiting
   }
 
   /**
-   * Calls an activity type with one argument; `isBrief`: it is over in a moment. Fails with `input_invalid` on an argument too large to carry, with
+   * Calls an activity type with one argument, once under its activity id; `isBrief`: it is over in a moment. Fails with `input_invalid` on an argument too large to carry, with
    * `tool_unavailable` or `model_unavailable` when the last attempt ran out of time, and with `completion_invalid` on what
    * no host answers.
    */
-  async activity<T>(
+  activity<T>(
     type: string,
     argument: unknown,
     options: ActivityOptions,
     answers: Answers<T>,
     isBrief = false,
   ): Promise<T> {
-    const { length } = JSON.stringify(argument)
-    if (length > MAX_ARGUMENT_CHARACTERS) {
-      const most = `at most ${MAX_ARGUMENT_CHARACTERS} are carried`
-      throw fail('input_invalid', `\`${type}\` is called with ${length} characters, evidence included; ${most}`)
-    }
-    // What does not fit into this workflow task waits for the next one, which a timer brings about.
-    while (!this.#fits(length)) await sleep(1, { summary: 'room for more steps' })
+    return this.#journal.once(idOf(options), () => this.#activity(type, argument, options, answers, isBrief))
+  }
+
+  async #activity<T>(
+    type: string,
+    argument: unknown,
+    options: ActivityOptions,
+    answers: Answers<T>,
+    isBrief = false,
+  ): Promise<T> {
+    const length = carriedLength(type, argument)
+    // What does not fit into this workflow task waits for the next one, which a timer brings about. What is large is kept
+    // beside the history, and does not count.
+    const isBulk = length > BULK_CHARACTERS
+    while (!this.#fits(isBulk ? 0 : length)) await sleep(1, { summary: 'room for more steps' })
     this.#beforeWaiting(isBrief)
     const call = proxyActivities<Activities>(options)[type] as Activities[string]
     let answer: unknown
     try {
-      answer = await call(argument)
+      answer = await call(isBulk ? new Bulk(argument) : argument)
     } catch (error) {
       throw outOfTime(error) ? late(type) : error
     }
@@ -116,11 +135,24 @@ export class Dispatcher {
 
   local<T>(type: string, argument: unknown, options: LocalActivityOptions): Promise<T> {
     const call = proxyLocalActivities<Activities>(options)[type] as Activities[string]
-    return call(argument) as Promise<T>
+    return this.#journal.during(() => call(argument) as Promise<T>)
   }
 
-  /** As a local activity where `isLocal`, and as an ordinary one when that was too slow, too large or not answered. */
-  async read<T>(
+  /**
+   * Once under its activity id: as a local activity where `isLocal`, and as an ordinary one when that was too slow, too
+   * large or not answered.
+   */
+  read<T>(
+    type: string,
+    isLocal: boolean,
+    argument: unknown,
+    options: ActivityOptions,
+    answers: Answers<T>,
+  ): Promise<T> {
+    return this.#journal.once(idOf(options), () => this.#read(type, isLocal, argument, options, answers))
+  }
+
+  async #read<T>(
     type: string,
     isLocal: boolean,
     argument: unknown,
@@ -138,7 +170,7 @@ export class Dispatcher {
         if (!mayWorkAsActivity(error)) throw error
       }
     }
-    return await this.activity(type, argument, options, answers)
+    return await this.#activity(type, argument, options, answers)
   }
 
   #fits(characters: number): boolean {
@@ -153,6 +185,23 @@ export class Dispatcher {
     return true
   }
 }
+
+/** How long an argument is; fails with `input_invalid` when it, or the input in it, is too long to be carried. */
+function carriedLength(type: string, argument: unknown): number {
+  const { length } = JSON.stringify(argument)
+  const refuse = (what: string): Error => fail('input_invalid', `\`${type}\` is called with ${what} are carried`)
+  if (length > MAX_ARGUMENT_CHARACTERS) {
+    throw refuse(`${length} characters, evidence included; at most ${MAX_ARGUMENT_CHARACTERS}`)
+  }
+  if (length > MAX_INPUT_CHARACTERS) {
+    const input = JSON.stringify((argument as { readonly input?: Json }).input ?? null).length
+    if (input > MAX_INPUT_CHARACTERS) throw refuse(`an input of ${input} characters; at most ${MAX_INPUT_CHARACTERS}`)
+  }
+  return length
+}
+
+/** The kernel names every activity of a step. */
+const idOf = ({ activityId }: ActivityOptions): string => String(activityId)
 
 /** Too slow, too large or not answered: yes. Refused, not found, cancelled: no. */
 function mayWorkAsActivity(error: unknown): boolean {

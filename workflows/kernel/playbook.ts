@@ -3,6 +3,7 @@ import {
   CancelledFailure,
   CancellationScope,
   condition,
+  continueAsNew,
   defineQuery,
   defineSignal,
   defineUpdate,
@@ -10,8 +11,10 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import type { z } from 'zod'
-import type { OpenRunCall } from '../../src/contract/calls.ts'
-import { canonicalJson } from '../../src/contract/digest.ts'
+import { Bulk } from '../../src/contract/bulk.ts'
+import type { OpenRunCall, SealCall } from '../../src/contract/calls.ts'
+import type { Carried, Seal } from '../../src/contract/carried.ts'
+import { canonicalJson, digestOf } from '../../src/contract/digest.ts'
 import { runKeyOf } from '../../src/contract/evidence.ts'
 import { fail, type FailureCode } from '../../src/contract/failures.ts'
 import { MAX_OUTCOME_CHARACTERS } from '../../src/contract/limits.ts'
@@ -26,8 +29,11 @@ import { WIRE } from '../../src/contract/wire.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import { Approvals } from './approvals.ts'
 import { Board } from './board.ts'
+import { Continuation, ContinueRun } from './continuation.ts'
 import { Dispatcher, hostOptions } from './dispatch.ts'
 import { bareCase, type End, endOf, endWith } from './ends.ts'
+import { Journal } from './journal.ts'
+import { Outcome } from './outcome.ts'
 import { KernelRun, type Run } from './run.ts'
 import { Saga, type UndoReason } from './saga.ts'
 
@@ -56,8 +62,8 @@ export function playbook<R extends z.ZodType, V extends ReadTool>(
   contract: PlaybookContract<R, V>,
   body: (run: Run, request: z.output<R>) => Promise<unknown>,
 ): Playbook<R> {
-  const workflow = async (start: StartMessage): Promise<RunResult> =>
-    await new Execution(contract, body as Body).run(start)
+  const workflow = async (start: StartMessage, carried?: unknown): Promise<RunResult> =>
+    await new Execution(contract, body as Body).run(start, carried)
   return Object.assign(workflow, { contract })
 }
 
@@ -78,7 +84,27 @@ function plainJson(outcome: unknown): Json {
   return JSON.parse(text) as Json
 }
 
-/** The life of a run: opened, carried out, ended, undoable for a while, closed. */
+/** What stands in the start of an execution that goes on after another one. */
+interface Sealed {
+  readonly carried: Carried
+  readonly seal: Seal
+}
+
+/**
+ * What the host is asked to verify of it: that this is what the run took along. Only Temporal can tell an execution that it
+ * goes on after another one; a start that brings a past along without is refused there.
+ */
+function continued(carried: unknown): Pick<OpenRunCall, 'continued'> {
+  if (carried === undefined) return {}
+  const { carried: taken = null, seal = null }: { carried?: Json; seal?: Json } =
+    typeof carried === 'object' && carried !== null ? carried : {}
+  const isContinued = workflowInfo().continuedFromExecutionRunId !== undefined
+  return {
+    continued: isContinued ? { digest: digestOf(taken), seal } : { digest: digestOf(null), seal: null },
+  }
+}
+
+/** The life of a run: opened, carried out, ended, undoable for a while, closed. It may go on in several executions. */
 class Execution {
   readonly #contract: PlaybookContract
   readonly #body: Body
@@ -86,30 +112,45 @@ class Execution {
   readonly #dispatcher: Dispatcher
   readonly #approvals: Approvals
   readonly #saga: Saga
+  readonly #outcome: Outcome
+  readonly #journal = new Journal()
+  readonly #continuation = new Continuation(this.#journal)
+  #start: unknown
+  #carried: Carried | undefined
+  #ended: Ended | undefined
   #undo: UndoReason | undefined
-  #undoDeadline = 0
+  #undoDeadline: number | null = null
 
   constructor(contract: PlaybookContract, body: Body) {
     const { workflowId, firstExecutionRunId, workflowType } = workflowInfo()
     this.#contract = contract
     this.#body = body
     this.#board = new Board(runKeyOf(workflowId, firstExecutionRunId), contract.name)
-    this.#dispatcher = new Dispatcher((isBrief) => this.#board.flush(isBrief))
-    this.#approvals = new Approvals(this.#board)
-    this.#saga = new Saga(this.#board, this.#dispatcher, workflowType)
+    this.#dispatcher = new Dispatcher(this.#journal, (isBrief) => this.#board.flush(isBrief))
+    this.#approvals = new Approvals(this.#board, this.#journal)
+    this.#saga = new Saga(this.#board, this.#dispatcher, workflowType, this.#continuation)
+    this.#outcome = new Outcome(this.#board)
   }
 
-  async run(start: unknown): Promise<RunResult> {
+  async run(start: unknown, carried: unknown): Promise<RunResult> {
+    this.#start = start
     this.#listen()
-    const opened = await this.#open(start)
+    const opened = await this.#open(start, carried)
     if ('state' in opened) return await CancellationScope.nonCancellable(() => this.#close(opened))
-    const { run, ended } = await this.#carryOut(opened)
     const ofRun = CancellationScope.current()
+    const { run, ended } = await this.#carryOut(opened, ofRun)
     // From here on a cancel changes nothing: what was done is settled first.
     return await CancellationScope.nonCancellable(async () => {
-      const end = await this.#settled(run, ended, opened)
-      if ('outcome' in end) return await this.#keepOpen(opened, end.outcome, ofRun)
-      return await this.#close(await this.#compensated(end, opened))
+      this.#continuation.playbookIsOver()
+      this.#ended = ended
+      try {
+        this.#ended = await this.#settled(run, ended, opened)
+        if ('outcome' in this.#ended) return await this.#keepOpen(opened, this.#ended.outcome, ofRun)
+        return await this.#close(await this.#compensated(this.#ended, opened))
+      } catch (error) {
+        if (error instanceof ContinueRun) await this.#continue()
+        throw error
+      }
     })
   }
 
@@ -125,17 +166,13 @@ class Execution {
     setHandler(undoSignal, (message) => void undo(message))
     setHandler(resolveUpdate, resolve, { description: 'Settles an incident: retry or settled.' })
     setHandler(resolveSignal, (message) => void resolve(message))
-    setHandler(outcomeUpdate, async () => {
-      // Whoever waits hears of a cancelled run too.
-      await CancellationScope.nonCancellable(() => condition(() => this.#board.result !== null))
-      return this.#board.result as RunResult
-    })
+    setHandler(outcomeUpdate, () => this.#outcome.wait())
     setHandler(statusQuery, () => this.#board.status())
   }
 
-  async #open(start: unknown): Promise<OpenedRun | End> {
-    const call: OpenRunCall = { runKey: this.#board.runKey, start: (start ?? null) as Json }
+  async #open(start: unknown, carried: unknown): Promise<OpenedRun | End> {
     try {
+      const call: OpenRunCall = { runKey: this.#board.runKey, start: (start ?? null) as Json, ...continued(carried) }
       const opened = await this.#dispatcher.local<OpenedRun>(
         WIRE.activities.openRun,
         call,
@@ -146,6 +183,7 @@ class Execution {
       const record = { principal, request, requestDigest, policyDigest, kernelVersion, buildId, auditExport }
       Object.assign(this.#board, record)
       this.#board.enter('in_progress')
+      if (call.continued !== undefined) this.#restore((carried as Sealed).carried)
       this.#board.note('open', `${this.#contract.title}, asked by ${principal.subject} (${principal.proof})`)
       return opened
     } catch (error) {
@@ -155,27 +193,95 @@ class Execution {
     }
   }
 
+  /** Takes up what an earlier execution left; a host has verified that it is that. */
+  #restore(carried: Carried): void {
+    const { timeline, attempts, journal, settled } = carried
+    this.#carried = carried
+    this.#board.restore(timeline, attempts)
+    this.#journal.restore(journal)
+    this.#approvals.restore(carried)
+    if (settled === null) return
+    this.#saga.restore(settled, this.#contract.tools)
+    this.#undo = settled.undo ?? undefined
+    this.#undoDeadline = settled.undoDeadline
+  }
+
   /** Runs the playbook until it returns or its end is decided, and until nothing is under way any more. */
-  async #carryOut(opened: OpenedRun): Promise<{ readonly run: KernelRun; readonly ended: Ended }> {
+  async #carryOut(
+    opened: OpenedRun,
+    ofRun: CancellationScope,
+  ): Promise<{ readonly run: KernelRun; readonly ended: Ended }> {
     const { workflowType } = workflowInfo()
     const parts = {
       board: this.#board,
       approvals: this.#approvals,
       saga: this.#saga,
       dispatcher: this.#dispatcher,
+      continuation: this.#continuation,
     }
     const run = new KernelRun(opened, this.#contract, workflowType, parts)
+    const before = this.#carried?.settled
+    if (before !== undefined && before !== null) return { run, ended: before.ended }
     const scope = new CancellationScope()
     try {
       const body = scope.run(() => this.#body(run, opened.request))
       // A playbook that catches its end, or its cancellation, goes no further: its next step never returns.
-      const outcome = plainJson(await Promise.race([body, run.ended]))
+      const due = CancellationScope.nonCancellable(() => this.#continuation.whenDue())
+      const outcome = plainJson(await Promise.race([body, run.ended, due]))
       // The last write may have gone through although the run was cancelled.
       const ended = scope.consideredCancelled ? endOf(new CancelledFailure('the run was cancelled')) : { outcome }
       return { run, ended }
     } catch (error) {
+      if (error instanceof ContinueRun) await CancellationScope.nonCancellable(() => this.#continue(ofRun))
       scope.cancel()
-      return { run, ended: endOf(error) }
+      return { run, ended: endOf(error instanceof ContinueRun ? new CancelledFailure('the run was cancelled') : error) }
+    }
+  }
+
+  /**
+   * Goes on in another execution, with all that this one knows; does not return, unless the run is cancelled (`ofRun`)
+   * before it has left. What people say meanwhile is taken along, too.
+   */
+  async #continue(ofRun?: CancellationScope): Promise<void> {
+    for (;;) {
+      await condition(() => this.#journal.isIdle)
+      if (ofRun?.consideredCancelled === true) return
+      const digest = digestOf(this.#toCarry())
+      const call: SealCall = { runKey: this.#board.runKey, digest }
+      const options = hostOptions('seal what the run takes along into its next execution')
+      const seal = await this.#dispatcher.local<Seal>(WIRE.activities.seal, call, options)
+      const carried = this.#toCarry()
+      if (!this.#journal.isIdle || digestOf(carried) !== digest) continue
+      this.#board.flush()
+      this.#outcome.leave()
+      if (!allHandlersFinished()) await condition(allHandlersFinished)
+      const sealed: Sealed = { carried, seal }
+      await continueAsNew(this.#start, new Bulk(sealed))
+    }
+  }
+
+  #toCarry(): Carried {
+    const { timeline, attempts, effects } = this.#board
+    const ended = this.#ended
+    return {
+      v: 1,
+      executions: (this.#carried?.executions ?? 0) + 1,
+      // A playbook that is over is not gone through again.
+      journal: ended === undefined ? this.#journal.entries : [],
+      waiting: this.#approvals.waiting,
+      decided: this.#approvals.decided,
+      timeline,
+      attempts,
+      settled:
+        ended === undefined
+          ? null
+          : {
+              ended,
+              registered: this.#saga.registered,
+              effects,
+              undoDeadline: this.#undoDeadline,
+              undo: this.#undo ?? null,
+            },
     }
   }
 
@@ -209,16 +315,22 @@ class Execution {
   async #keepOpen(opened: OpenedRun, outcome: Json, ofRun: CancellationScope): Promise<RunResult> {
     const { enabled, windowMinutes } = opened.policy.rollback
     const undoable = this.#board.effects.some(({ state, reversible }) => state === 'done' && reversible)
-    const windowMs = enabled && undoable ? windowMinutes * 60_000 : 0
-    this.#undoDeadline = Date.now() + windowMs
-    if (windowMs > 0) this.#board.undoUntil = new Date(this.#undoDeadline).toISOString()
+    // In an execution that goes on after another one, what is left of the window; an undo that was begun goes on.
+    const deadline = this.#undoDeadline ?? Date.now() + (enabled && undoable ? windowMinutes * 60_000 : 0)
+    const windowMs = this.#undo === undefined ? Math.max(deadline - Date.now(), 0) : 0
+    this.#undoDeadline = deadline
+    if (windowMs > 0) this.#board.undoUntil = new Date(deadline).toISOString()
     this.#board.enter('completed')
     this.#board.note('end', 'completed')
     this.#board.result = this.#result('completed', outcome, null)
     this.#board.flush()
     if (windowMs > 0) {
       this.#ignoreCancel(ofRun)
-      await condition(() => this.#undo !== undefined, windowMs, { summary: 'undo window' })
+      const isLeft = (): boolean => this.#undo === undefined && Date.now() < deadline
+      await condition(() => this.#undo !== undefined || this.#continuation.isDueAfterPlaybook, windowMs, {
+        summary: 'undo window',
+      })
+      if (isLeft() && this.#continuation.isDueAfterPlaybook) throw new ContinueRun()
     }
     const undo = this.#undo
     if (undo === undefined) {
@@ -249,7 +361,7 @@ class Execution {
     if (this.#board.undoUntil === null) {
       return this.#refuseUndo('undo_disabled', 'the policy of the run gives it no undo window')
     }
-    if (Date.now() >= this.#undoDeadline) {
+    if (Date.now() >= (this.#undoDeadline ?? 0)) {
       return this.#refuseUndo('undo_window_closed', 'the undo window of the run is over')
     }
     this.#undo = { why: 'undo_requested', by }

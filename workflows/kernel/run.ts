@@ -25,6 +25,7 @@ import type { OpenedRun } from '../../src/policy/types.ts'
 import type { Approvals } from './approvals.ts'
 import { type Board, now } from './board.ts'
 import { Budget } from './budget.ts'
+import type { Continuation } from './continuation.ts'
 import { type Delegated, delegate, type Delegation } from './delegate.ts'
 import { type Dispatcher, hostOptions, stepOptions } from './dispatch.ts'
 import { approvalOrEnd, type End, endOf, EndOfRun, endWith } from './ends.ts'
@@ -79,6 +80,7 @@ export class KernelRun implements Run {
   readonly #approvals: Approvals
   readonly #saga: Saga
   readonly #dispatcher: Dispatcher
+  readonly #continuation: Continuation
   readonly #budget: Budget
   readonly #steps = new Steps()
   #plan: string | null = null
@@ -97,6 +99,7 @@ export class KernelRun implements Run {
       readonly approvals: Approvals
       readonly saga: Saga
       readonly dispatcher: Dispatcher
+      readonly continuation: Continuation
     },
   ) {
     this.key = opened.runKey
@@ -107,6 +110,7 @@ export class KernelRun implements Run {
     this.#approvals = parts.approvals
     this.#saga = parts.saga
     this.#dispatcher = parts.dispatcher
+    this.#continuation = parts.continuation
     const end = (): End | undefined => this.#end
     this.#budget = new Budget(opened, contract, { ...parts, end, ends: (decided) => this.#ends(decided) })
     this.ended.catch(() => {})
@@ -399,8 +403,9 @@ export class KernelRun implements Run {
     if (CancellationScope.current().consideredCancelled && this.#end === undefined && !this.#closed) {
       this.#ends(endOf(new CancelledFailure('the run was cancelled')))
     }
-    // A step after the end never returns, so that no loop around it can keep the run busy.
-    if (this.#closed || this.#end !== undefined) return new Promise<never>(() => {})
+    // A step after the end never returns, so that no loop around it can keep the run busy. One in an execution that is
+    // about to be left begins in the next.
+    if (this.#closed || this.#end !== undefined || this.#continuation.isSuggested) return new Promise<never>(() => {})
     this.#underWay++
     const running = step()
     const over = (): void => void this.#underWay--

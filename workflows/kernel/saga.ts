@@ -1,16 +1,18 @@
 import { condition } from '@temporalio/workflow'
 import { inputDigestOf, type UndoWarrant } from '../../src/contract/action.ts'
 import { isUndoResult } from '../../src/contract/answers.ts'
+import type { Settled } from '../../src/contract/carried.ts'
 import type { Digest } from '../../src/contract/digest.ts'
-import { type FailureCode, failureOf } from '../../src/contract/failures.ts'
+import { fail, type FailureCode, failureOf } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
 import { type Answer, type EffectStatus, resolveMessage } from '../../src/contract/run.ts'
-import type { WriteTool } from '../../src/contract/tool.ts'
+import type { Tool, WriteTool } from '../../src/contract/tool.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import { textOf } from '../../src/contract/text.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import { type Board, now } from './board.ts'
+import { type Continuation, ContinueRun } from './continuation.ts'
 import { type Dispatcher, undoOptions } from './dispatch.ts'
 
 /** Why effects are undone, and on whose word. */
@@ -27,6 +29,9 @@ interface Registered {
 
 type Resolution = 'retry' | 'settled'
 
+/** Under which the journal has how an incident was resolved. */
+const resolutionOf = (step: string): string => `resolution of ${step}`
+
 /**
  * The compensations of a run. Each is registered before its write is scheduled, so an effect of unknown
  * outcome is compensated too: the host knows from its ledger whether there is anything to undo, and bars what
@@ -39,13 +44,34 @@ export class Saga {
   readonly #board: Board
   readonly #dispatcher: Dispatcher
   readonly #workflowType: string
+  readonly #continuation: Continuation
   readonly #registered: Registered[] = []
   readonly #resolutions = new Map<string, Resolution>()
 
-  constructor(board: Board, dispatcher: Dispatcher, workflowType: string) {
+  constructor(board: Board, dispatcher: Dispatcher, workflowType: string, continuation: Continuation) {
     this.#board = board
     this.#dispatcher = dispatcher
     this.#workflowType = workflowType
+    this.#continuation = continuation
+  }
+
+  /** The registered compensations, as a run takes them along. */
+  get registered(): Settled['registered'] {
+    return this.#registered.map(({ step, tool, input }) => ({ step, tool: tool.name, input }))
+  }
+
+  /** Takes over what an earlier execution of a run that is over for its playbook had registered. */
+  restore({ registered, effects }: Settled, tools: readonly Tool[]): void {
+    for (const { step, tool: name, input } of registered) {
+      const tool = tools.find((one) => one.name === name)
+      const effect = effects.find((one) => one.step === step)
+      if (tool?.kind !== 'write' || effect === undefined) {
+        throw fail('platform_failed', `\`${step}\` was registered for \`${name}\`, which is no write of this playbook`)
+      }
+      this.#registered.push({ step, tool, input })
+      // What was stuck is tried once more, and becomes the same incident again.
+      this.#board.effects.push(effect.state === 'stuck' ? { ...effect, state: 'running' } : effect)
+    }
   }
 
   register(step: string, tool: WriteTool, input: Json): void {
@@ -96,11 +122,14 @@ export class Saga {
 
   /** Blocks the run on an incident until somebody resolves it. */
   async park(step: string, code: FailureCode, message: string): Promise<Resolution> {
+    const known = this.#continuation.journal.take(resolutionOf(step))
+    if (known !== undefined) return known as Resolution
     this.#board.incidents.push({ step, code, message, since: now() })
     this.#board.reflectWaiting()
     this.#board.note('incident', message, step)
     this.#board.flush()
-    await condition(() => this.#resolutions.has(step))
+    await condition(() => this.#resolutions.has(step) || this.#continuation.isDueAfterPlaybook)
+    if (!this.#resolutions.has(step)) throw new ContinueRun()
     const resolution = this.#resolutions.get(step) as Resolution
     this.#resolutions.delete(step)
     this.#board.incidents.splice(
@@ -120,6 +149,7 @@ export class Saga {
       return this.#refuse('resolve_unknown_step', `no incident waits at \`${step}\``)
     }
     this.#resolutions.set(step, resolution)
+    this.#continuation.journal.note(resolutionOf(step), resolution)
     const said = comment === '' ? '' : `: ${comment}`
     this.#board.note('decide', `${by} (unauthenticated) resolves the incident as ${resolution}${said}`, step)
     return { accepted: true, message: `the incident at \`${step}\` is resolved as ${resolution}` }
@@ -161,7 +191,7 @@ export class Saga {
     } catch (error) {
       const failure = failureOf(error)
       this.#board.setEffect(step, 'stuck')
-      const message = `\`${tool.describe(input)}\` could not be undone: ${failure?.message ?? textOf(error)}`
+      const message = `\`${shortened(tool.describe(input), 500)}\` could not be undone: ${failure?.message ?? textOf(error)}`
       return { code: failure?.code ?? 'platform_failed', message }
     }
   }

@@ -5,7 +5,9 @@ export const GRPC = {
   deadlineExceeded: 4,
   notFound: 5,
   alreadyExists: 6,
+  resourceExhausted: 8,
   failedPrecondition: 9,
+  aborted: 10,
   unavailable: 14,
 } as const
 

@@ -1,0 +1,16 @@
+import type { Digest } from '../contract/digest.ts'
+import type { LedgerDatabase } from './database.ts'
+
+/** Keeps a blob under its digest; the same one twice is one. */
+export async function storeBlob(db: LedgerDatabase, digest: Digest, content: Uint8Array): Promise<void> {
+  await db
+    .insertInto('countersign.blobs')
+    .values({ digest, content: Buffer.from(content) })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+export async function findBlob(db: LedgerDatabase, digest: Digest): Promise<Uint8Array | undefined> {
+  const row = await db.selectFrom('countersign.blobs').select('content').where('digest', '=', digest).executeTakeFirst()
+  return row?.content
+}

@@ -1,0 +1,231 @@
+import { expect, test } from 'vitest'
+import type { PendingApproval, RunHandle } from '../../src/client/index.ts'
+import { sql } from 'kysely'
+import { useOwnServer } from '../support/own-server.ts'
+import { until } from '../support/world.ts'
+import { newItem, useBoxes } from './box-world.ts'
+
+/** Temporal suggests to go on in another execution at 4,096 events; here it does so soon. */
+const SUGGESTED_AT = 60
+const address = useOwnServer([`limit.historyCount.suggestContinueAsNew=${SUGGESTED_AT}`])
+const { boxes, start, world } = useBoxes({ address })
+
+const APPROVER = 'ben'
+
+/** How many executions a run has had. */
+async function executionsOf({ workflowId }: RunHandle): Promise<number> {
+  let executions = 0
+  for await (const _ of world().temporal.workflow.list({ query: `WorkflowId = '${workflowId}'` })) executions += 1
+  return executions
+}
+
+const goesOn = (run: RunHandle, executions: number): Promise<number> =>
+  until(`execution ${executions} of ${run.workflowId}`, async () => {
+    const found = await executionsOf(run)
+    return found >= executions ? found : undefined
+  })
+
+const pendingOf = (run: RunHandle): Promise<PendingApproval> =>
+  until(`a question of ${run.workflowId}`, async () => (await run.status()).pending[0])
+
+/** Sends what is refused until the run has gone on in another execution. */
+async function untilItGoesOn(run: RunHandle, executions: number): Promise<void> {
+  while ((await executionsOf(run)) < executions) {
+    await run.decide({ step: 'nothing', decision: 'approve', by: 'mallory', actionDigest: `sha256:${'0'.repeat(64)}` })
+  }
+}
+
+const acts = (item: string, count: number, tool = 'put') =>
+  Array.from({ length: count }, (_, at) => ({ tool, item: `${item}/${at}` }))
+
+test.concurrent('a playbook of many steps goes on in other executions, and each step is done once', async () => {
+  const item = newItem()
+  const run = await start('chain', { acts: acts(item, 60) })
+  // Ten callers wait from the beginning, and all of them are answered at the end.
+  const outcomes = await Promise.all(Array.from({ length: 10 }, () => run.outcome()))
+  for (const outcome of outcomes) {
+    expect(outcome).toMatchObject({ state: 'completed', outcome: { done: 60 }, spend: { toolCalls: 60 } })
+    expect(outcome.effects.map(({ step, state }) => `${step} ${state}`)).toEqual(
+      acts(item, 60).map((_, at) => `box.put-${at + 1} done`),
+    )
+  }
+  expect(await executionsOf(run)).toBeGreaterThanOrEqual(4)
+  for (const { item: one } of acts(item, 60))
+    expect([one, boxes.held(one), boxes.asked(one).length]).toEqual([one, 1, 1])
+  const { timeline } = await run.status()
+  expect(timeline.filter(({ kind }) => kind === 'act')).toHaveLength(60)
+  expect(timeline.filter(({ kind }) => kind === 'open')).toHaveLength(1)
+})
+
+test.concurrent('what was done in earlier executions is undone, the last first, when a later one fails', async () => {
+  const item = newItem()
+  const run = await start('chain', { acts: acts(item, 25), finally: 'throw' })
+  const result = await run.result()
+  expect(result).toMatchObject({ state: 'reverted', because: { code: 'playbook_failed' } })
+  expect(result.effects.map(({ state }) => state)).toEqual(Array.from({ length: 25 }, () => 'undone'))
+  expect(await executionsOf(run)).toBeGreaterThanOrEqual(2)
+  const undone = boxes.calls.filter(({ verb, item: one }) => verb === 'undo' && one.startsWith(`${item}/`))
+  expect(undone.map(({ item: one }) => one)).toEqual(
+    acts(item, 25)
+      .toReversed()
+      .map(({ item: one }) => one),
+  )
+})
+
+test.concurrent('a question keeps its digest and its deadline, and is answered in another execution', async () => {
+  const item = `${newItem()}/ask`
+  const run = await start('chain', { acts: [{ tool: 'put', item }] })
+  const before = await pendingOf(run)
+  const answer = run.outcome()
+  await untilItGoesOn(run, 3)
+  const after = await pendingOf(run)
+  expect(after).toEqual(before)
+  expect(await world().client.list({ state: 'blocked', limit: 200 })).toSatisfy(
+    (runs: readonly { workflowId: string }[]) => runs.filter((one) => one.workflowId === run.workflowId).length === 1,
+  )
+  const { step, actionDigest } = after
+  expect(await run.decide({ step, decision: 'approve', by: 'ana', actionDigest })).toMatchObject({
+    accepted: false,
+    code: 'decision_by_requester',
+  })
+  expect(boxes.asked(item)).toEqual([])
+  const attempts = (await run.status()).attempts.length
+  expect(attempts).toBeGreaterThan(20)
+  expect(await run.decide({ step, decision: 'approve', by: APPROVER, actionDigest })).toMatchObject({ accepted: true })
+  expect(await answer).toMatchObject({ state: 'completed', effects: [{ state: 'done' }] })
+  expect([boxes.held(item), boxes.asked(item).length, boxes.asked(item, 'preview').length]).toEqual([1, 1, 1])
+  expect((await run.status()).attempts.length).toBeLessThanOrEqual(200)
+})
+
+test.concurrent('a decision that was taken in one execution is taken in the next, too', async () => {
+  const item = newItem()
+  const run = await start('chain', { acts: [{ tool: 'put', item: `${item}/ask` }, ...acts(item, 25)] })
+  const { step, actionDigest } = await pendingOf(run)
+  expect(await run.decide({ step, decision: 'approve', by: APPROVER, actionDigest })).toMatchObject({ accepted: true })
+  expect(await run.outcome()).toMatchObject({ state: 'completed', outcome: { done: 26 } })
+  expect(await executionsOf(run)).toBeGreaterThanOrEqual(2)
+  expect(await run.decide({ step, decision: 'reject', by: 'eve', actionDigest })).toMatchObject({
+    code: 'decision_already_made',
+  })
+  const { timeline } = await run.status()
+  expect(timeline.filter(({ kind }) => kind === 'decide')).toHaveLength(1)
+  expect(boxes.asked(`${item}/ask`)).toHaveLength(1)
+})
+
+test.concurrent('an undo window goes on, and an undo in a later execution undoes everything once', async () => {
+  const item = newItem()
+  const run = await start('chain', { acts: acts(item, 3) })
+  const outcome = await run.outcome()
+  await untilItGoesOn(run, 2)
+  const status = await run.status()
+  expect(status).toMatchObject({ state: 'completed', undoUntil: outcome.undoUntil, result: { outcome: { done: 3 } } })
+  expect(await run.undo({ by: 'olga' })).toMatchObject({ accepted: true })
+  expect(await run.result()).toMatchObject({
+    state: 'reverted',
+    effects: [{ state: 'undone' }, { state: 'undone' }, { state: 'undone' }],
+  })
+  for (const { item: one } of acts(item, 3)) expect([boxes.held(one), boxes.asked(one, 'undo').length]).toEqual([0, 1])
+})
+
+test.concurrent('an incident waits on in another execution, and is settled there', async () => {
+  const item = newItem()
+  boxes.script(item, 'throw after')
+  const run = await start('chain', { acts: [{ tool: 'drop', item }] })
+  const incident = () => until('the incident', async () => (await run.status()).incidents[0])
+  await incident()
+  await untilItGoesOn(run, 2)
+  expect(await incident()).toMatchObject({ step: 'box.drop-1', code: 'effect_unknown' })
+  expect(await run.resolve({ step: 'box.drop-1', resolution: 'settled', by: 'olga' })).toMatchObject({ accepted: true })
+  expect(await run.result()).toMatchObject({ state: 'reverted', effects: [{ state: 'settled' }] })
+  expect([boxes.asked(item).length, boxes.asked(item, 'undo').length]).toEqual([1, 0])
+})
+
+test.concurrent('a run that was continued can be cancelled, and what it did is undone', async () => {
+  const item = newItem()
+  const run = await start('chain', { acts: [...acts(item, 25), { tool: 'put', item: `${item}/ask` }] })
+  await pendingOf(run)
+  expect(await executionsOf(run)).toBeGreaterThanOrEqual(2)
+  await run.cancel()
+  const result = await run.result()
+  expect(result).toMatchObject({ state: 'reverted', because: { code: 'cancelled' } })
+  for (const { item: one } of acts(item, 25)) expect(boxes.held(one)).toBe(0)
+  expect(boxes.asked(`${item}/ask`)).toEqual([])
+})
+
+test.concurrent('decisions while a run goes on elsewhere are neither lost nor taken twice', async () => {
+  const item = `${newItem()}/ask`
+  const run = await start('chain', { acts: [{ tool: 'put', item }] })
+  const { step, actionDigest } = await pendingOf(run)
+  const noise = untilItGoesOn(run, 4)
+  await goesOn(run, 2)
+  const answers = await Promise.all(
+    Array.from({ length: 5 }, (_, at) => run.decide({ step, decision: 'approve', by: `approver-${at}`, actionDigest })),
+  )
+  expect(answers.filter(({ accepted }) => accepted)).toHaveLength(1)
+  await noise.catch(() => undefined)
+  expect(await run.outcome()).toMatchObject({ state: 'completed' })
+  expect([boxes.held(item), boxes.asked(item).length]).toEqual([1, 1])
+})
+
+test.concurrent('a run that is started with a past of somebody’s making does nothing', async () => {
+  const item = newItem()
+  const workflowId = `forged-${item}`
+  const carried = {
+    v: 1,
+    executions: 1,
+    journal: [{ id: 'answer to box.put-1', came: { to: { decision: 'approve', by: 'nobody' } } }],
+    waiting: [],
+    decided: [],
+    timeline: [],
+    attempts: [],
+    settled: null,
+  }
+  const seal = { v: 1, kind: 'seal', runKey: `${workflowId}/x`, digest: 'x', keyId: 'x', signature: 'x' }
+  await world().temporal.workflow.start('chain', {
+    workflowId,
+    taskQueue: world().taskQueue,
+    args: [
+      { principal: { subject: 'ana', workspace: 'boxes' }, request: { acts: [{ tool: 'put', item: `${item}/ask` }] } },
+      { carried, seal },
+    ],
+  })
+  const run = world().client.run(workflowId)
+  expect(await run.result()).toMatchObject({ state: 'failed', because: { code: 'request_invalid' }, effects: [] })
+  expect([boxes.asked(`${item}/ask`).length, boxes.asked(`${item}/ask`, 'preview').length]).toEqual([0, 0])
+})
+
+test('what a run takes along is in the history by its digest, and is read only as it was', async () => {
+  const item = `${newItem()}/ask`
+  const run = await start('chain', { acts: [{ tool: 'put', item }] })
+  await pendingOf(run)
+  await untilItGoesOn(run, 2)
+  const { events } = await world().temporal.workflow.getHandle(run.workflowId).fetchHistory()
+  const input = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[1]
+  const digest = Buffer.from(input?.data ?? []).toString()
+  expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/)
+
+  // Somebody alters the blob, and the run is taken up by a worker that has not seen it.
+  const { rows } = await sql<{
+    content: Buffer
+  }>`SELECT content FROM countersign.blobs WHERE digest = ${digest}`.execute(world().db)
+  const content = rows[0]?.content ?? Buffer.alloc(0)
+  const altered = Buffer.from(content.toString('latin1').replace('"executions":1', '"executions":7'), 'latin1')
+  expect(altered.equals(content)).toBe(false)
+  const put = (bytes: Buffer) =>
+    sql`UPDATE countersign.blobs SET content = ${bytes} WHERE digest = ${digest}`.execute(world().db)
+  await put(altered)
+  await world().worker.stop()
+  await world().startWorker()
+  const pending = pendingOf(run)
+  await until('a refused workflow task', async () => {
+    const history = await world().temporal.workflow.getHandle(run.workflowId).fetchHistory()
+    const failed = history.events?.find((event) => event.workflowTaskFailedEventAttributes)
+    return failed?.workflowTaskFailedEventAttributes?.failure?.message ?? undefined
+  }).then((message) => expect(message).toContain('is not what it was'))
+  expect(boxes.asked(item)).toEqual([])
+  await put(content)
+  const { step, actionDigest } = await pending
+  expect(await run.decide({ step, decision: 'approve', by: APPROVER, actionDigest })).toMatchObject({ accepted: true })
+  expect(await run.outcome()).toMatchObject({ state: 'completed' })
+  expect([boxes.held(item), boxes.asked(item).length]).toEqual([1, 1])
+})
