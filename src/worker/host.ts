@@ -37,6 +37,7 @@ import { parsePolicy } from '../policy/load/index.ts'
 import type { OpenedRun, Policy } from '../policy/types.ts'
 import type { ReadImplementation, Thinker, WriteImplementation } from '../tools/implementation.ts'
 import { modelCapOf } from './cap.ts'
+import { failpoint } from './failpoints.ts'
 import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } from './guard.ts'
 import { checked, checkedThink, undoWarrantOf, warrantOf } from './messages.ts'
 import type { Registry } from './registry.ts'
@@ -132,6 +133,7 @@ class Host {
     if (continued !== undefined) await verifySeal(continued, runKey, (keyId) => this.#verifierOf(keyId))
     const { principal, request, requestDigest, businessKey } = parseStart(start, at.contract)
     const current = this.#options.currentPolicy(at.type)
+    await failpoint('openRun.before')
     // Most runs are new: the insert itself tells when one is not.
     const run =
       current === undefined
@@ -149,6 +151,7 @@ class Host {
           })
     if (run === undefined) throw fail('policy_not_found', `\`${at.type}\` has no policy`)
     this.#remember(run)
+    await failpoint('openRun.after')
     if (run.requestDigest !== requestDigest || run.workflowType !== at.type) {
       throw fail('request_invalid', `\`${runKey}\` was opened with another request`)
     }
@@ -174,7 +177,9 @@ class Host {
     await this.#checkCaller(runKey, null)
     if (step === null) {
       // Without the results: all of them together could be more than Temporal carries.
-      return (await effectsOf(this.#options.db, runKey)).map((entry) => ({ ...entry, result: null }))
+      const entries = await effectsOf(this.#options.db, runKey)
+      await failpoint('recall.answered')
+      return entries.map((entry) => ({ ...entry, result: null }))
     }
     const entry = await findEffect(this.#options.db, { runKey, step })
     return entry === undefined ? [] : [entry]
@@ -197,6 +202,7 @@ class Host {
     const mark = await this.#checkCaller(runKey, step, contract)
     const input = parseInput(contract, raw)
     const output = parseOutput(contract, await how.execute(input, this.#call(contract, runKey, step)))
+    await failpoint('read.done')
     const { kind } = contract.evidence
     const reference = contract.evidence.reference(input, output)
     const said = { runKey, step, tool: contract.name, input: raw, output, kind, reference }
@@ -265,7 +271,9 @@ class Host {
     const known = resumed === true ? await findEffect(this.#options.db, { runKey, step }) : undefined
     if (known !== undefined) return { known }
     const input = parseInput(how.contract, raw)
-    return { preview: previewOf(how, await how.preview(input, this.#call(how.contract, runKey, step))) }
+    const shown = await how.preview(input, this.#call(how.contract, runKey, step))
+    await failpoint('preview.shown')
+    return { preview: previewOf(how, shown) }
   }
 
   async write(how: WriteImplementation, message: WriteCallMessage): Promise<StepResult> {
@@ -274,6 +282,7 @@ class Host {
     const input = parseInput(how.contract, message.input)
     const { scheduledTimestampMs } = Context.current().info
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores, scheduledTimestampMs)
+    await failpoint('write.guarded')
     return {
       ...(await executeOnce(this.#options, how, { raw: message.input, parsed: input }, warrant, run.businessKey)),
       ...markOf(warrant.runKey),
@@ -287,6 +296,7 @@ class Host {
     if (warrant.step !== `${warrant.undoes}${WIRE.activities.undo}`) {
       throw fail('warrant_mismatch', 'it is for another step')
     }
+    await failpoint('undo.guarded')
     return await undoOnce(this.#options, how, warrant, run.principal)
   }
 

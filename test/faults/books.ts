@@ -1,3 +1,5 @@
+import { BRIEF_MS } from './project/contracts.ts'
+
 /** An operation that the provider did. */
 export interface Operation {
   readonly id: string
@@ -10,6 +12,8 @@ export interface Operation {
   /** As the caller sent them; a reference can be asked for, a key is heeded. */
   readonly key: string | null
   readonly reference: string | null
+  /** When it was done; milliseconds since 1970. */
+  readonly at: number
   /** The request, byte for byte. */
   readonly body: string
   /** How often it was asked for: by the same key, or found by its reference. */
@@ -27,7 +31,7 @@ export type Order = Pick<Operation, 'via' | 'account' | 'cents' | 'runKey' | 'st
 export class Books {
   readonly operations: Operation[] = []
   readonly #balances = new Map<string, number>()
-  /** Keys that the provider still knows, and for what. */
+  /** What each key was used for. */
   readonly #keys = new Map<string, Operation>()
   /** References that an operator had blocked. */
   readonly #stopped = new Set<string>()
@@ -37,15 +41,19 @@ export class Books {
   of = (runKey: string, step?: string): readonly Operation[] =>
     this.operations.filter((one) => one.runKey === runKey && (step === undefined || one.step === step))
 
-  /** What a key is known for. */
-  known = (key: string | null): Operation | undefined => (key === null ? undefined : this.#keys.get(key))
+  /** What a key is known for, as long as the provider remembers it. */
+  known(key: string | null): Operation | undefined {
+    const made = key === null ? undefined : this.#keys.get(key)
+    if (made === undefined) return undefined
+    return made.via === 'brief' && Date.now() - made.at > BRIEF_MS ? undefined : made
+  }
 
   find = (reference: string): Operation | undefined => this.operations.find((one) => one.reference === reference)
 
   /** Does it, however often it was done before: what keeps it from that is the caller's business. */
   apply(order: Order): Operation {
     const id = `op_${this.operations.length + 1}`
-    const made: Operation = { ...order, id, asked: 1, reversedBy: null, reversals: 0 }
+    const made: Operation = { ...order, id, at: Date.now(), asked: 1, reversedBy: null, reversals: 0 }
     this.operations.push(made)
     if (order.key !== null) this.#keys.set(order.key, made)
     this.#add(order.account, order.cents)
@@ -69,11 +77,6 @@ export class Books {
   }
 
   isStopped = (runKey: string, step: string): boolean => this.#stopped.has(`${runKey}/${step}`)
-
-  /** The window in which the provider knows a key is over, for all keys of today. */
-  forgetKeys(): void {
-    this.#keys.clear()
-  }
 
   #add(account: string, cents: number): void {
     this.#balances.set(account, this.balance(account) + cents)

@@ -22,7 +22,10 @@ function movedAtProvider(stage: Stage, keys: readonly string[]): readonly Moved[
   return stage.provider.books.operations
     .filter(({ runKey }) => keys.includes(runKey))
     .map(({ runKey, step, account, cents, reversedBy }) => ({
-      ...{ runKey, step, account, cents },
+      runKey,
+      step,
+      account,
+      cents,
       undone: reversedBy === 'tool' ? 1 : 0,
       stands: reversedBy === null,
     }))
@@ -37,7 +40,10 @@ async function entries(stage: Stage, keys: readonly string[]): Promise<readonly 
     reversals: number
   }>('SELECT run_key, step, account, cents, reversals FROM faults.entries WHERE run_key = ANY($1)', [keys])
   return rows.map(({ run_key: runKey, step, account, cents, reversals }) => ({
-    ...{ runKey, step, account, cents },
+    runKey,
+    step,
+    account,
+    cents,
     undone: reversals,
     stands: reversals === 0,
   }))
@@ -54,7 +60,10 @@ async function refunds(stage: Stage, cases: readonly Case[]): Promise<readonly M
     [[...keys.keys()]],
   )
   return rows.map(({ payment_id: account, amount_cents: cents, status }) => ({
-    ...{ runKey: keys.get(account) ?? '', step: 'billing.refund-1', account, cents },
+    runKey: keys.get(account) ?? '',
+    step: 'billing.refund-1',
+    account,
+    cents,
     undone: status === 'voided' ? 1 : 0,
     stands: status !== 'voided',
   }))

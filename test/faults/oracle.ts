@@ -86,7 +86,8 @@ function judgeRun(
     }
     if (standing !== (state === 'done' ? 1 : 0)) violate(step, `the run says \`${state}\`, and ${standing} of it stand`)
     if (state === 'not_done' && mine.length > 0) violate(step, 'the run says that it never happened, and it did')
-    if (state === 'done' && one.result.state !== 'completed') violate(step, `it stands, and the run is ${one.result.state}`)
+    if (state === 'done' && one.result.state !== 'completed')
+      violate(step, `it stands, and the run is ${one.result.state}`)
     if (state === 'settled' && !one.corrected.has(step)) violate(step, 'it was settled, and nobody put it right')
     if (state === 'settled') tally.parked += 1
     if (state === 'settled' && mine.some(({ undone }) => undone > 0) && ledger.get(step) === 'unknown') {

@@ -83,7 +83,9 @@ export class Case {
     const { playbook, request } = this.plan
     while (!this.acknowledged && Date.now() < deadline) {
       try {
-        await this.#call(() => this.#stage.client.start(playbook, request, { principal: REQUESTER, workflowId: this.id }))
+        await this.#call(() =>
+          this.#stage.client.start(playbook, request, { principal: REQUESTER, workflowId: this.id }),
+        )
         this.acknowledged = true
       } catch (error) {
         if (codeOf(error) === 'run_exists') this.acknowledged = true

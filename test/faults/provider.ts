@@ -30,8 +30,6 @@ const orderSchema = z.strictObject({
   step: z.string(),
   key: z.string().nullable(),
   reference: z.string().nullable(),
-  /** Milliseconds since 1970: after that the order is void. */
-  notAfter: z.number(),
 })
 
 /** A payment provider over HTTP, with or without keys, with or without look-up. */
@@ -91,7 +89,7 @@ export class Provider {
   }
 
   async #do(body: string, response: ServerResponse): Promise<void> {
-    const { notAfter, ...order } = orderSchema.parse(JSON.parse(body))
+    const order = orderSchema.parse(JSON.parse(body))
     const turn = this.#turnFor('do', order.via)
     if (turn?.turn === 'refuse') return answer(response, 503, { error: 'come back later' })
     if (turn?.turn === 'slow') {
@@ -101,11 +99,9 @@ export class Provider {
     const known = this.books.known(order.key)
     if (known !== undefined) {
       known.asked += 1
-      const same = withoutTime(known.body) === withoutTime(body)
-      if (!same) return answer(response, 422, { error: 'the key was used for something else' })
+      if (known.body !== body) return answer(response, 422, { error: 'the key was used for something else' })
       return await finish(response, turn, outcomeOf(known))
     }
-    if (Date.now() > notAfter) return answer(response, 410, { error: 'the order is void by now' })
     if (this.books.isStopped(order.runKey, order.step)) return answer(response, 409, { error: 'payment was stopped' })
     await finish(response, turn, outcomeOf(this.books.apply({ ...order, body })))
   }
@@ -129,9 +125,6 @@ export class Provider {
 }
 
 const outcomeOf = ({ id, account, cents }: Operation) => ({ operation: id, account, cents })
-
-/** An order that is sent again is the same order with a later end. */
-const withoutTime = (body: string): string => body.replace(/"notAfter":\d+/, '')
 
 /** Answers what was done, as the script has it. */
 async function finish(response: ServerResponse, script: Script | undefined, value: object): Promise<void> {

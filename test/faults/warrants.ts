@@ -1,5 +1,5 @@
 import { inputDigestOf, type Warrant } from '../../src/contract/action.ts'
-import type { Json } from '../../src/contract/json.ts'
+import type { Json, JsonObject } from '../../src/contract/json.ts'
 import { activitiesIn, typesOf } from '../support/history.ts'
 import type { Moved } from './moved.ts'
 import type { Case } from './person.ts'
@@ -12,7 +12,7 @@ const DENY_FROM_CENTS = 100_000
 
 interface WarrantedWrite {
   readonly type: string
-  readonly input: Readonly<Record<string, unknown>>
+  readonly input: JsonObject
   readonly warrant: Warrant
 }
 
@@ -41,7 +41,7 @@ export async function recordedOf(stage: Stage, { id, runIds }: Case): Promise<Re
       steps.set(scheduled.eventId, scheduled.id)
       const { input, warrant } = scheduled.input as { input?: Json; warrant?: Warrant }
       if (warrant?.kind !== 'act' || typeof input !== 'object') continue
-      const write = { type: scheduled.type, input: input as Readonly<Record<string, unknown>>, warrant }
+      const write = { type: scheduled.type, input: input as JsonObject, warrant }
       writes.set(scheduled.id, [...(writes.get(scheduled.id) ?? []), write])
     }
     for (const { activityTaskStartedEventAttributes: started } of all) {
@@ -54,7 +54,7 @@ export async function recordedOf(stage: Stage, { id, runIds }: Case): Promise<Re
 
 /** What a write was for, as its warrant's input says: an account, or a payment, and cents. */
 export function meant({ input }: WarrantedWrite): { readonly account: string; readonly cents: number } {
-  const amount = input['amount'] as { readonly cents: number } | undefined
+  const amount = input['amount'] as JsonObject | undefined
   return { account: String(input['account'] ?? input['paymentId']), cents: Number(input['cents'] ?? amount?.cents) }
 }
 

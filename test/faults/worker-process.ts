@@ -91,7 +91,9 @@ export class WorkerProcess {
       this.#child.on('message', (message) => {
         if (message === word) resolve()
       })
-      void this.ended.then((how) => reject(new Error(`a worker ended with ${how} before it was ${word}:\n${this.#said}`)))
+      void this.ended.then((how) =>
+        reject(new Error(`a worker ended with ${how} before it was ${word}:\n${this.#said}`)),
+      )
     })
   }
 }

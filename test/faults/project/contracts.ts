@@ -3,9 +3,12 @@ import { moneyFact, textFact } from '../../../src/contract/fact.ts'
 import { usd } from '../../../src/contract/money.ts'
 import { type Idempotency, readTool, thought, writeTool } from '../../../src/contract/tool.ts'
 
-/** The ways in which money moves, one for each kind of idempotency; all but the last are at the provider. */
-export const VIAS = ['key', 'probe', 'none', 'transaction'] as const
-export type Via = (typeof VIAS)[number] & Idempotency
+/** The ways in which money moves, by what keeps one from happening twice; all but the last are at the provider. */
+export const VIAS = ['key', 'brief', 'probe', 'none', 'transaction'] as const
+export type Via = (typeof VIAS)[number]
+
+/** How long the provider remembers a key of `brief`: hardly longer than an attempt takes. It never forgets one of `key`. */
+export const BRIEF_MS = 3_000
 
 /** Attempts are short, so that what dies is found dead soon; there are enough of them to outlast an outage. */
 export const ATTEMPT_MS = 2_000
@@ -30,7 +33,7 @@ export const balance = readTool({
   local: false,
 })
 
-const transferOf = <const Name extends string>(name: Name, idempotency: Idempotency) =>
+const transferOf = <const Name extends string>(name: Name, idempotency: Idempotency, keyWindowMs?: number) =>
   writeTool({
     ...common,
     name,
@@ -40,6 +43,7 @@ const transferOf = <const Name extends string>(name: Name, idempotency: Idempote
     output: z.strictObject({ operation: z.string(), account, cents: z.int() }),
     reversibility: 'reversible',
     idempotency,
+    ...(keyWindowMs === undefined ? {} : { keyWindowMs }),
     needs: {},
     declares: { amount_usd: moneyFact('USD', 'request'), memo: textFact('request') },
     facts: ({ cents, memo }) => ({ amount_usd: usd(cents), memo }),
@@ -54,7 +58,9 @@ const transferOf = <const Name extends string>(name: Name, idempotency: Idempote
 
 export const WRITES = {
   /** The provider knows the idempotency key. */
-  key: transferOf('bank.pay', 'key'),
+  key: transferOf('bank.pay', 'key', 86_400_000),
+  /** It forgets the key soon. */
+  brief: transferOf('bank.charge', 'key', BRIEF_MS),
   /** It takes no key, and can be asked for a reference. */
   probe: transferOf('bank.wire', 'probe'),
   /** It takes no key, and tells nobody. */

@@ -1,6 +1,7 @@
 import { sleep } from '@temporalio/workflow'
 import { playbook } from '../../../workflows/kernel/index.ts'
-import { move, held_transfer as held, transfer as today } from './playbooks.ts'
+import { move } from './move.ts'
+import { held_transfer as held, transfer as today } from './playbooks.ts'
 
 /** The playbooks as they are after a change that open runs do not replay: each begins with a wait. */
 export const transfer = playbook(today.contract, async (run, request) => {

@@ -1,12 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { sampleTools } from '../../../activities/index.ts'
 import { fail } from '../../../src/contract/failures.ts'
-import {
-  implement,
-  type ToolCall,
-  type ToolImplementation,
-  type WriteCall,
-} from '../../../src/tools/implementation.ts'
+import { implement, type ToolCall, type ToolImplementation, type WriteCall } from '../../../src/tools/implementation.ts'
 import { ATTEMPT_MS, balance, type Via, WRITES } from './contracts.ts'
 
 interface Outcome {
@@ -47,9 +42,8 @@ function atProvider(provider: string, via: Exclude<Via, 'transaction'>): ToolImp
     cents: input.cents,
     runKey: call.runKey,
     step: call.step,
-    key: via === 'key' ? call.idempotencyKey : null,
+    key: via === 'key' || via === 'brief' ? call.idempotencyKey : null,
     reference: via === 'probe' ? call.idempotencyKey : null,
-    notAfter: Date.now() + ANSWER_WITHIN_MS,
   })
   return implement(WRITES[via], {
     preview: async ({ account, cents }) => ({
@@ -84,10 +78,10 @@ const inDatabase = implement(WRITES.transaction, {
 /** The tools of the suite, and those that `refund_request` needs. `provider`: its URL. */
 export const toolsAt = (provider: string): readonly ToolImplementation[] => [
   implement(balance, {
-    execute: async ({ account, padding }, call) =>
-      await ask(provider, `/accounts/${account}?padding=${padding}`, call),
+    execute: async ({ account, padding }, call) => await ask(provider, `/accounts/${account}?padding=${padding}`, call),
   }),
   atProvider(provider, 'key'),
+  atProvider(provider, 'brief'),
   atProvider(provider, 'probe'),
   atProvider(provider, 'none'),
   inDatabase,
