@@ -54,6 +54,7 @@ try {
     for (const violation of result.tally.violations) say(`      VIOLATION  ${violation}`)
     const repeat = [`--seed ${values.seed}`, `--trial ${number}`, `--runs ${runs}`]
     if (values.fault !== '') repeat.push(`--fault '${values.fault}'`)
+    for (const folder of result.kept) say(`      its histories: ${folder}`)
     say(`      again: npm run test:faults -- ${repeat.join(' ')}`)
   })
   say(summary(results, total))

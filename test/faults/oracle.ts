@@ -21,7 +21,7 @@ export async function judge(stage: Stage, cases: readonly Case[]): Promise<Tally
   const started = cases.filter(({ runIds }) => runIds.length > 0)
   for (const one of cases) {
     if (!one.acknowledged) tally.refusedStarts += 1
-    else if (!one.isSettled) tally.violate(one.id, 'it has neither ended nor is it parked')
+    else if (!one.isSettled) tally.violate(one.id, `it has neither ended nor is it parked; seen last: ${one.seen}`)
   }
   const moved = Map.groupBy(await movedFor(stage, started), ({ runKey }) => runKey)
   const ledger = Map.groupBy(await ledgerOf(stage, started), ({ run_key: runKey }) => runKey)

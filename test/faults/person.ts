@@ -26,6 +26,8 @@ export class Case {
   readonly runIds: string[] = []
   acknowledged = false
   result: RunResult | undefined
+  /** What was seen of it last, for whoever has to find out why it does not end. */
+  seen = 'nothing'
   /** What a run that is no playbook came to. */
   forged: readonly string[] | undefined
   #retries = 0
@@ -61,6 +63,7 @@ export class Case {
         if (this.plan.isForged) await this.#awaitForged()
         else await this.#look(await this.#call(() => this.#run.status()))
       } catch (error) {
+        this.seen = `${String(error)} ${String((error as Error).cause)}`
         // A cancel of a run that has closed is nothing; whatever else goes wrong is tried again until the deadline.
         if (codeOf(error) === 'run_not_found') cancelled = true
       }
@@ -72,6 +75,7 @@ export class Case {
   async driveAgain(deadline: number): Promise<void> {
     this.result = undefined
     this.#retries = 0
+    this.#undone = false
     await this.drive(deadline)
   }
 
@@ -112,7 +116,9 @@ export class Case {
   }
 
   async #look(status: RunStatus): Promise<void> {
-    const { result, pending, incidents } = status
+    const { result, pending, incidents, state, waitingFor, timeline } = status
+    const { kind, text } = timeline.at(-1) ?? {}
+    this.seen = `${state}, waiting for ${waitingFor ?? 'nobody'}, incidents ${JSON.stringify(incidents)}, last ${kind}: ${text}`
     for (const question of pending) await this.#decide(question.step, question.actionDigest)
     for (const incident of incidents) await this.#settle(incident.step, incident.code)
     if (result === null || incidents.length > 0) return

@@ -1,4 +1,5 @@
 import type { Fault } from './fault.ts'
+import { keep } from './kept.ts'
 import { judge } from './oracle.ts'
 import { Case } from './person.ts'
 import type { Random } from './random.ts'
@@ -16,6 +17,8 @@ export interface TrialResult {
   /** How many faults struck; none where no run came by the place. */
   readonly injected: number
   readonly tally: Tally
+  /** Folders with the histories of runs that were objected to. */
+  readonly kept: readonly string[]
   readonly tookMs: number
 }
 
@@ -51,5 +54,8 @@ export async function runTrial(
     stage.provider.clear()
     for (const slot of stage.slots) await slot.heal()
   }
-  return { fault: fault.name, injected, tally: await judge(stage, cases), tookMs: performance.now() - began }
+  const tally = await judge(stage, cases)
+  const suspects = cases.filter(({ id }) => tally.violations.some((violation) => violation.startsWith(`${id}:`)))
+  const kept = await Promise.all(suspects.map((one) => keep(stage, one)))
+  return { fault: fault.name, injected, tally, kept, tookMs: performance.now() - began }
 }

@@ -88,7 +88,7 @@ const hugeResult: Fault = {
 
 const forgery: Fault = {
   name: 'warrants that are made up',
-  wish: { forged: true, asked: true },
+  wish: { forged: true, asked: true, held: false },
   runs: 4,
   async strike(_scene, settled) {
     await settled
