@@ -36,6 +36,7 @@ import { parsePolicy } from '../policy/load/index.ts'
 import type { OpenedRun, Policy } from '../policy/types.ts'
 import type { ReadImplementation, Thinker, WriteImplementation } from '../tools/implementation.ts'
 import { modelCapOf } from './cap.ts'
+import { failpoint } from './failpoints.ts'
 import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } from './guard.ts'
 import { checked, checkedThink, undoWarrantOf, warrantOf } from './messages.ts'
 import { isRepeated, observed, observedMeter } from './observed.ts'
@@ -129,6 +130,7 @@ class Host {
     const { principal, request, requestDigest, businessKey } = parseStart(start, at.contract)
     await this.#checkOpening(this.#subject(runKey, at, null, principal))
     const current = this.#options.currentPolicy(at.type)
+    await failpoint('openRun.before')
     // Most runs are new: the insert itself tells when one is not.
     const run =
       current === undefined
@@ -146,6 +148,7 @@ class Host {
           })
     if (run === undefined) throw fail('policy_not_found', `\`${at.type}\` has no policy`)
     this.#remember(run)
+    await failpoint('openRun.after')
     if (run.requestDigest !== requestDigest || run.workflowType !== at.type) {
       throw fail('request_invalid', `\`${runKey}\` was opened with another request`)
     }
@@ -171,7 +174,9 @@ class Host {
     await this.#checkCaller(runKey, null)
     if (step === null) {
       // Without the results: all of them together could be more than Temporal carries.
-      return (await effectsOf(this.#options.db, runKey)).map((entry) => ({ ...entry, result: null }))
+      const entries = await effectsOf(this.#options.db, runKey)
+      await failpoint('recall.answered')
+      return entries.map((entry) => ({ ...entry, result: null }))
     }
     const entry = await findEffect(this.#options.db, { runKey, step })
     return entry === undefined ? [] : [entry]
@@ -194,6 +199,7 @@ class Host {
     const mark = await this.#checkCaller(runKey, step, contract)
     const input = parseInput(contract, raw)
     const output = parseOutput(contract, await how.execute(input, this.#call(contract, runKey, step)))
+    await failpoint('read.done')
     const { kind } = contract.evidence
     const reference = contract.evidence.reference(input, output)
     const said = { runKey, step, tool: contract.name, input: raw, output, kind, reference }
@@ -263,7 +269,9 @@ class Host {
     const known = resumed === true ? await findEffect(this.#options.db, { runKey, step }) : undefined
     if (known !== undefined) return { known }
     const input = parseInput(how.contract, raw)
-    return { preview: previewOf(how, await how.preview(input, this.#call(how.contract, runKey, step))) }
+    const shown = await how.preview(input, this.#call(how.contract, runKey, step))
+    await failpoint('preview.shown')
+    return { preview: previewOf(how, shown) }
   }
 
   async write(how: WriteImplementation, message: WriteCallMessage): Promise<StepResult> {
@@ -277,6 +285,7 @@ class Host {
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores, scheduledTimestampMs)
     const guarded = unlessStopped(how, await targetsOf(subject))
     const asked = { raw: message.input, parsed: input }
+    await failpoint('write.guarded')
     const result = await executeOnce(this.#options, guarded, asked, warrant, run.businessKey)
     this.#observer.effect?.(how.contract.name, isRepeated(result, startedAt) ? 'repeated' : 'done')
     return { ...result, ...markOf(warrant.runKey) }
@@ -291,6 +300,7 @@ class Host {
     }
     // Whatever else is stopped, what was done can be taken back; but a system that is stopped is not called at all.
     const guarded = unlessStopped(how, [{ scope: 'tool', name: how.contract.name }])
+    await failpoint('undo.guarded')
     const result = await undoOnce(this.#options, guarded, warrant, run.principal)
     this.#observer.effect?.(how.contract.name, result.state === 'undone' ? 'undone' : 'barred')
     return result

@@ -172,11 +172,16 @@ export const pairs = playbook(
   {
     name: 'pairs',
     title: 'Pairs',
-    request: z.strictObject({ acts: z.array(z.strictObject({ as: z.string(), item })) }),
+    request: z.strictObject({
+      acts: z.array(z.strictObject({ as: z.string(), item })),
+      /** Put before the others begin. */
+      first: z.string().nullable().default(null),
+    }),
     tools,
     thoughts: [],
   },
-  async (run, { acts }) => {
+  async (run, { acts, first }) => {
+    if (first !== null) await run.act(put, { item: first }, { because: [], as: 'first' })
     await Promise.all(acts.map(({ as, item: what }) => run.act(put, { item: what }, { because: [], as })))
   },
 )

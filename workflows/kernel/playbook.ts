@@ -8,6 +8,7 @@ import {
   defineSignal,
   defineUpdate,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow'
 import type { z } from 'zod'
@@ -248,9 +249,20 @@ class Execution {
       return { run, ended }
     } catch (error) {
       if (error instanceof ContinueRun) await CancellationScope.nonCancellable(() => this.#continue(ofRun))
+      if (!scope.consideredCancelled) await this.#letLeave(run)
       scope.cancel()
       return { run, ended: endOf(error instanceof ContinueRun ? new CancelledFailure('the run was cancelled') : error) }
     }
+  }
+
+  /**
+   * Lets what this very workflow task has asked for leave before it is told to stop. Where a query came with the task, a
+   * local activity may end it and go on in the next one; a replay sees both as one, and would ask for nothing.
+   */
+  async #letLeave(run: KernelRun): Promise<void> {
+    run.close()
+    if (this.#journal.isIdle && this.#board.pending.length === 0) return
+    await CancellationScope.nonCancellable(() => sleep(1, { summary: 'steps under way are told to stop' }))
   }
 
   /**
