@@ -31,10 +31,10 @@ export interface Fault {
 
 /** Waits until something holds, or until no run is under way any more; answers whether it holds. */
 export async function struckWithin(holds: () => boolean, settled: Promise<unknown>): Promise<boolean> {
-  let isOver = false
-  void settled.then(() => {
-    isOver = true
-  })
-  while (!holds() && !isOver) await new Promise((resolve) => setTimeout(resolve, 25))
-  return holds()
+  const over = settled.then(() => true)
+  const pause = () => new Promise<false>((resolve) => setTimeout(() => resolve(false), 25))
+  for (;;) {
+    if (holds()) return true
+    if (await Promise.race([over, pause()])) return holds()
+  }
 }

@@ -1,5 +1,6 @@
 import type { Case } from './person.ts'
 import type { Stage } from './stage.ts'
+import { textIn } from './text-in.ts'
 
 /** Money that moved for a step, as a system of record has it. */
 export interface Moved {
@@ -53,7 +54,7 @@ async function refunds(stage: Stage, cases: readonly Case[]): Promise<readonly M
   const keys = new Map(
     cases
       .filter(({ plan }) => plan.playbook === 'refund_request')
-      .map(({ plan, runKey }) => [String(plan.request['orderId']).replace('ord_', 'pay_'), runKey]),
+      .map(({ plan, runKey }) => [textIn(plan.request, 'orderId').replace('ord_', 'pay_'), runKey]),
   )
   const rows = await stage.servers.query<{ payment_id: string; amount_cents: number; status: string }>(
     'SELECT payment_id, amount_cents, status FROM records.refunds WHERE payment_id = ANY($1)',

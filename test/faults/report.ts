@@ -11,7 +11,7 @@ export function trialLine(number: number, { fault, injected, tally, tookMs }: Tr
 /** What all trials came to, and the line that counts. */
 export function summary(results: readonly TrialResult[], total: Tally): string {
   const faults = results.reduce((sum, { injected }) => sum + injected, 0)
-  const ends = [...total.ends].toSorted().map(([state, count]) => `${count} ${state}`)
+  const ends = [...total.ends].toSorted(([a], [b]) => a.localeCompare(b)).map(([state, count]) => `${count} ${state}`)
   return [
     '',
     ...COUNTS.slice(1).map((name) => `${WORDS[name].padEnd(58)}${String(total[name]).padStart(6)}`),

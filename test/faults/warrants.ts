@@ -4,6 +4,7 @@ import { activitiesIn, typesOf } from '../support/history.ts'
 import type { Moved } from './moved.ts'
 import type { Case } from './person.ts'
 import type { Stage } from './stage.ts'
+import { textIn } from './text-in.ts'
 
 /** From so many cents on, the policies of the suite and of `refund_request` ask a person. */
 const ASK_FROM_CENTS = 5_000
@@ -55,7 +56,10 @@ export async function recordedOf(stage: Stage, { id, runIds }: Case): Promise<Re
 /** What a write was for, as its warrant's input says: an account, or a payment, and cents. */
 export function meant({ input }: WarrantedWrite): { readonly account: string; readonly cents: number } {
   const amount = input['amount'] as JsonObject | undefined
-  return { account: String(input['account'] ?? input['paymentId']), cents: Number(input['cents'] ?? amount?.cents) }
+  return {
+    account: textIn(input, 'account') || textIn(input, 'paymentId'),
+    cents: Number(input['cents'] ?? amount?.cents),
+  }
 }
 
 /** Why money that moved is not borne out by a warrant of the history and, where it takes one, by a person's word. */

@@ -35,13 +35,21 @@ function replaced(code: string, wanted: RegExp, by: string): string {
  * of an effect whose answer was lost, so nobody asks it either.
  */
 const lateCompensation = (code: string): string => {
-  const late = replaced(code, /this\.#saga\.register\(step, tool, input\);/, '')
+  const late = replaced(
+    code,
+    /(?:_class_private_field_get\(this, _|this\.#)saga\)?\.register\(step, tool, input\);/,
+    '',
+  )
   const registered = replaced(
     late,
-    /this\.#board\.setEffect\(step, 'done'\);\s*this\.#board\.note\('act', describe, step\);/,
-    "this.#saga.register(step, tool, input); this.#board.setEffect(step, 'done');",
+    /(_class_private_field_get\(this, _|this\.#)board(\)?)\.setEffect\(step, 'done'\);/,
+    "$1saga$2.register(step, tool, input); $1board$2.setEffect(step, 'done');",
   )
-  return replaced(registered, /if \(completes && !this\.#steps\.resumed\) return;/, 'return;')
+  return replaced(
+    registered,
+    /if \(completes && !(?:_class_private_field_get\(this, _|this\.#)steps\)?\.resumed\) return;/,
+    'return;',
+  )
 }
 
 export const SABOTAGES: readonly Sabotage[] = [

@@ -24,7 +24,7 @@ export function rewrite(path: string, before: string, after: string): void {
     load(loaded, context, next) {
       const found = next(loaded, context)
       if (loaded !== url) return found
-      const source = String(found.source)
+      const source = Buffer.from(found.source as Uint8Array).toString()
       if (source.split(before).length !== 2) throw new Error(`a sabotage is out of date: \`${before}\` in ${path}`)
       return { ...found, source: source.replace(before, after) }
     },
