@@ -1,7 +1,15 @@
 import type { Client } from '@temporalio/client'
+import type { PayloadCodec } from '@temporalio/common'
 import type { RunKey } from '../contract/evidence.ts'
 import { visibilityText } from '../contract/visibility.ts'
+import { inFull } from './in-full.ts'
 import { type Told, toldBy } from './told.ts'
+
+/** Where histories are, and how what is kept beside them is read. */
+export interface Histories {
+  readonly client: Client
+  readonly codec: PayloadCodec
+}
 
 /** gRPC's status. */
 const NOT_FOUND = 5
@@ -11,7 +19,7 @@ const NOT_FOUND = 5
  * and of those that visibility knows besides. Empty when Temporal has none of them. Only what they say is kept, not the
  * histories themselves.
  */
-export async function historiesOf(client: Client, runKey: RunKey): Promise<readonly Told[]> {
+export async function historiesOf({ client, codec }: Histories, runKey: RunKey): Promise<readonly Told[]> {
   const at = runKey.lastIndexOf('/')
   const workflowId = runKey.slice(0, at)
   const told = new Map<string, Told>()
@@ -20,7 +28,7 @@ export async function historiesOf(client: Client, runKey: RunKey): Promise<reado
   for (let runId = queue.shift(); runId !== undefined; runId = queue.shift()) {
     if (asked.has(runId) || told.has(runId)) continue
     asked.add(runId)
-    const one = await historyOf(client, workflowId, runId)
+    const one = await historyOf({ client, codec }, workflowId, runId)
     if (one === undefined || one.runKey !== runKey) continue
     told.set(one.runId, one)
     queue.push(...one.comesFrom)
@@ -29,10 +37,14 @@ export async function historiesOf(client: Client, runKey: RunKey): Promise<reado
 }
 
 /** What the history of an execution says, the newest where no run id is given; `undefined`: Temporal does not have it. */
-export async function historyOf(client: Client, workflowId: string, runId: string): Promise<Told | undefined> {
+export async function historyOf(
+  { client, codec }: Histories,
+  workflowId: string,
+  runId: string,
+): Promise<Told | undefined> {
   try {
     const handle = client.workflow.getHandle(workflowId, runId === '' ? undefined : runId)
-    return toldBy(await handle.fetchHistory())
+    return toldBy(await inFull(await handle.fetchHistory(), codec))
   } catch (error) {
     if ((error as { code?: unknown }).code === NOT_FOUND) return undefined
     throw error

@@ -5,6 +5,7 @@ import { fail } from '../contract/failures.ts'
 import { visibilityText } from '../contract/visibility.ts'
 import { type Verify, verifierOf } from '../identity/host-key.ts'
 import { auditedRun, isOpenedSince, runKeysOf, runKeysSince } from '../ledger/audited.ts'
+import { bulkCodec } from '../ledger/bulk-codec.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { findKey } from '../ledger/keys.ts'
 import { historiesOf, historyOf } from './histories.ts'
@@ -46,7 +47,7 @@ export function publishedKeys(db: LedgerDatabase): Verifiers {
 async function reconcileRun({ client, db }: Sides, runKey: RunKey, keys: Verifiers): Promise<Reconciled> {
   const once = async (): Promise<Reconciled> => {
     const ledger = await auditedRun(db, runKey)
-    return await reconcile(runKey, await historiesOf(client, runKey), ledger, keys)
+    return await reconcile(runKey, await historiesOf({ client, codec: bulkCodec(db) }, runKey), ledger, keys)
   }
   const first = await once()
   if (first.findings.length === 0) return first
@@ -58,7 +59,7 @@ async function reconcileRun({ client, db }: Sides, runKey: RunKey, keys: Verifie
 /** Compares every run of a workflow id. Fails with `run_not_found` when neither side knows one. */
 export async function reconcileId(sides: Sides, workflowId: string): Promise<readonly Reconciled[]> {
   const { client, db } = sides
-  const newest = await historyOf(client, workflowId, '')
+  const newest = await historyOf({ client, codec: bulkCodec(db) }, workflowId, '')
   const runKeys = new Set([...(await runKeysOf(db, workflowId)), ...(newest === undefined ? [] : [newest.runKey])])
   if (runKeys.size === 0) throw fail('run_not_found', `neither Temporal nor the ledger has a run \`${workflowId}\``)
   const keys = publishedKeys(db)
@@ -93,7 +94,7 @@ async function* runKeysOfBoth({ client, db }: Sides, taskQueue: string, since: D
   for await (const { workflowId, runId } of client.workflow.list({ query, pageSize: 200 })) {
     // Visibility does not tell to which run an execution belongs; most are the first of theirs.
     if (await isOpenedSince(db, runKeyOf(workflowId, runId), since)) continue
-    const runKey = (await historyOf(client, workflowId, runId))?.runKey
+    const runKey = (await historyOf({ client, codec: bulkCodec(db) }, workflowId, runId))?.runKey
     if (runKey === undefined || told.has(runKey) || (await isOpenedSince(db, runKey, since))) continue
     told.add(runKey)
     yield runKey

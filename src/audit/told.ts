@@ -161,6 +161,9 @@ function localActivityIn({ eventId, markerRecordedEventAttributes: marker }: Eve
   return { eventId: idOf(eventId), type: textIn(type), answer: saidIn(result) }
 }
 
+/** The kernel's own, of which nothing is cited. */
+const BOOKKEEPING: ReadonlySet<string> = new Set([WIRE.activities.openRun, WIRE.activities.spent, WIRE.activities.seal])
+
 function stepsOfLocal({ eventId, type, answer }: LocalActivity): readonly ToldStep[] {
   const by = 'a local activity'
   if (type === WIRE.activities.recall) {
@@ -170,7 +173,7 @@ function stepsOfLocal({ eventId, type, answer }: LocalActivity): readonly ToldSt
   if (isPreview(type)) return knownIn({ eventId, answer, by })
   const { receipt } = fieldsOf(answer)
   const { step, tool, asked } = fieldsOf(receipt)
-  if (type === WIRE.activities.openRun || type === WIRE.activities.spent) return []
+  if (BOOKKEEPING.has(type)) return []
   const name = type === WIRE.activities.think ? textIn(tool) : type
   return [{ kind: 'reading', step: textIn(step), tool: name, inputDigest: digestIn(name, asked), eventId, answer, by }]
 }

@@ -1,10 +1,12 @@
 import type { temporal } from '@temporalio/proto'
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js'
 import { readFile } from 'node:fs/promises'
+import { inFull } from '../audit/in-full.ts'
 import { type Reconciled, reconcile } from '../audit/reconcile.ts'
 import { publishedKeys, reconcileId, sweep } from '../audit/sweep.ts'
 import { type Told, toldBy } from '../audit/told.ts'
 import { auditedRun } from '../ledger/audited.ts'
+import { bulkCodec } from '../ledger/bulk-codec.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import type { ReconcileOptions } from './commands/reconcile.ts'
 import { connectDatabase } from './connect.ts'
@@ -27,11 +29,14 @@ export async function compare(workflowId: string | undefined, options: Reconcile
   if (since !== undefined && (workflowId !== undefined || files.length > 0)) {
     throw new UsageError('`--since` is for all runs', 'Leave it out, or the workflow id and the history.')
   }
-  const told = await Promise.all(files.map(toldIn))
+  const histories = await Promise.all(files.map(historyIn))
   const db = await connectDatabase(await findDatabase(options.stateDir))
   try {
     await assertLedger(db)
-    if (told.length > 0) return await compareFiles(db, told, workflowId)
+    if (histories.length > 0) {
+      const full = await Promise.all(histories.map((history) => inFull(history, bulkCodec(db))))
+      return await compareFiles(db, full.map(toldBy), workflowId)
+    }
     return await compareLive(db, workflowId, options)
   } finally {
     await db.destroy()
@@ -79,11 +84,13 @@ async function compareFiles(
   return { compared: 1, runs }
 }
 
-async function toldIn(file: string): Promise<Told> {
-  let history: temporal.api.history.v1.IHistory
+async function historyIn(file: string): Promise<temporal.api.history.v1.IHistory> {
   try {
-    history = historyFromJSON(JSON.parse(await readFile(file, 'utf8')) as unknown)
-    return toldBy(history)
+    const history: temporal.api.history.v1.IHistory = historyFromJSON(
+      JSON.parse(await readFile(file, 'utf8')) as unknown,
+    )
+    toldBy(history) // throws on what is none
+    return history
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     const help = 'Export it with `temporal workflow show --workflow-id <id> --output json`.'

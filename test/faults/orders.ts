@@ -1,7 +1,7 @@
 import type { Servers } from './servers.ts'
 
 /** Orders with an even number cost $20, the others $120: the policy asks people about those. */
-export const centsOf = (order: number): number => (order % 2 === 0 ? 2_000 : 12_000)
+const centsOf = (order: number): number => (order % 2 === 0 ? 2_000 : 12_000)
 
 /** Fills the sample records with so many orders of customers, paid and each with an open ticket. */
 export async function seedOrders(servers: Servers, count: number): Promise<void> {

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { MAX_ARGUMENT_CHARACTERS, MAX_INPUT_CHARACTERS } from '../../src/contract/limits.ts'
+import { reconcileId } from '../../src/audit/sweep.ts'
 import { newItem } from './box-world.ts'
 import { incidentsOf, useHostile } from './hostile-world.ts'
 
-const { boxes, start, times } = useHostile()
+const { boxes, start, times, world } = useHostile()
 
 /** What stands of an item and of all that are named after it, and how much of it was ever asked for. */
 const stands = (item: string) => {
@@ -41,10 +42,19 @@ test.concurrent('many writes of 100 KB side by side are all done', async () => {
   expect((await run.status()).effects).toHaveLength(25)
 })
 
-test.concurrent('many reads of 200 KB side by side are all answered', async () => {
+test('many reads of 200 KB side by side are all answered, and reconciled', async () => {
   const item = newItem()
   const run = await start('bulk', { item, does: 'read side by side', count: 16, size: 200_000 })
   expect(await run.outcome()).toMatchObject({ state: 'completed', outcome: { done: 16 } })
+  // What is kept beside the history is read with it.
+  const sides = { client: world().temporal, db: world().db }
+  expect(await reconcileId(sides, run.workflowId)).toMatchObject([{ findings: [] }])
+  await world()
+    .db.updateTable('countersign.blobs')
+    .set({ content: Buffer.from('{}') })
+    .execute()
+  const [altered] = await reconcileId(sides, run.workflowId)
+  expect(altered?.findings.map(({ code }) => code)).toEqual(Array.from({ length: 16 }, () => 'reading_claimed'))
 })
 
 test.concurrent.for([

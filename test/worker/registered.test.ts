@@ -32,7 +32,14 @@ const activities = activitiesOf({
   buildId: 'test',
 })
 
-const OWN = ['countersign.openRun', 'countersign.recall', 'countersign.spent', 'model.think', 'default']
+const OWN = [
+  'countersign.openRun',
+  'countersign.recall',
+  'countersign.spent',
+  'countersign.seal',
+  'model.think',
+  'default',
+]
 const names = (kind: string) =>
   tools.filter(({ contract }) => contract.kind === kind).map(({ contract }) => contract.name)
 

@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { SABOTAGES } from './sabotage/sabotages.ts'
+
+const MINUTES_MS = 60_000
+
+/** Runs the suite as `npm run test:faults` does. */
+function suite(...args: readonly string[]): Promise<{ readonly code: number | null; readonly said: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let said = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => (said += text))
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code, said }))
+  })
+}
+
+const LAST = /(\d+) trials, (\d+) runs, (\d+) faults, (\d+) violations/
+
+test(
+  'sixteen faults, one after the other, leave money where the runs say that it is',
+  { timeout: 6 * MINUTES_MS },
+  async () => {
+    const { code, said } = await suite('--trials', '16', '--seed', 'ci')
+    const [, trials, runs, faults, violations] = (LAST.exec(said) ?? []).map(Number)
+    expect(said).toMatch(LAST)
+    expect([trials, runs, violations]).toEqual([16, 128, 0])
+    expect(faults).toBeGreaterThanOrEqual(16)
+    expect(code).toBe(0)
+  },
+)
+
+test.each(SABOTAGES.map(({ name }) => name))(
+  'with a part taken out (%s) it reports violations',
+  { timeout: 4 * MINUTES_MS },
+  async (name) => {
+    const { code, said } = await suite('--sabotage', name, '--trials', '3', '--seed', 'ci')
+    expect(said).toMatch(LAST)
+    expect(Number(LAST.exec(said)?.[4])).toBeGreaterThan(0)
+    expect(code).toBe(1)
+  },
+)
