@@ -64,6 +64,7 @@ export function unlessStopped(how: WriteImplementation, targets: readonly StopTa
     preview: (input, call) => how.preview(input, call),
     execute: async (input, call) => {
       await check(call)
+      call.signal.throwIfAborted()
       return await how.execute(input, call)
     },
     ...(how.probe !== undefined && {

@@ -156,8 +156,15 @@ async function send(
   mine: Claimed,
   before: Before,
 ): Promise<StepResult> {
-  await markSent(host.db, claimed, mine, leaseOf(how.contract.startToCloseMs))
+  const { startToCloseMs } = how.contract
+  const due = performance.now() + startToCloseMs
+  await markSent(host.db, claimed, mine, leaseOf(startToCloseMs))
   await failpoint('write.executing')
+  // A process that was stopped here goes on without having heard of its time: the clock knows.
+  if (performance.now() > due) {
+    await (before === 'did_not_happen' ? markFailed : markUnknown)(host.db, claimed, mine)
+    throw fail('tool_unavailable', `this attempt of \`${claimed.step}\` slept past its time, and sent nothing`)
+  }
   let output: unknown
   try {
     output = await how.execute(input, writeCall(host.db, how.contract, asked))
