@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { codeOf } from '../../src/contract/failures.ts'
-import type { RunHandle, RunResult, RunStatus } from '../../src/client/index.ts'
+import type { DecideMessage, RunHandle, RunResult, RunStatus } from '../../src/client/index.ts'
 import type { RunPlan } from './runs.ts'
 import { pause } from './servers.ts'
 import type { Stage } from './stage.ts'
@@ -31,6 +31,7 @@ export class Case {
   /** What a run that is no playbook came to. */
   forged: readonly string[] | undefined
   #retries = 0
+  #refused = 0
   #undone = false
 
   constructor(stage: Stage, id: string, plan: RunPlan) {
@@ -138,7 +139,7 @@ export class Case {
     // Noted before it is sent: the answer may be lost, and the approval count all the same.
     if (answer === 'approve') this.approved.add(actionDigest)
     if (noise === 'none' || noise === 'early') {
-      await this.#call(() => this.#run.decide(message, `decide-${actionDigest}`))
+      await this.#say(message)
       return
     }
     const handle = this.#stage.temporal.workflow.getHandle(this.id)
@@ -148,11 +149,24 @@ export class Case {
       Array.from({ length: times }, (_, at) =>
         this.#call<unknown>(() =>
           at % 3 === 0
-            ? this.#run.decide(message, `decide-${actionDigest}`)
+            ? this.#run.decide(message, this.#updateId(actionDigest))
             : handle.signal('decide', at % 3 === 1 ? message : wrong),
         ),
       ),
     )
+  }
+
+  /**
+   * Decides under one id, whatever happens to the answer. A reset applies decisions of the old history again, perhaps before
+   * the question is asked anew: then that id has been answered for good, with a no, and a person decides once more.
+   */
+  async #say(message: DecideMessage): Promise<void> {
+    const { accepted } = await this.#call(() => this.#run.decide(message, this.#updateId(message.actionDigest)))
+    if (!accepted) this.#refused += 1
+  }
+
+  #updateId(actionDigest: string): string {
+    return `decide-${actionDigest}-${this.#refused}`
   }
 
   /** Everything that can be said about a run, before it asks anything, and in no order. */
