@@ -21,6 +21,8 @@ export interface Stage {
   readonly temporal: Client
   readonly workers: Readonly<Record<'bare' | 'governed0' | 'governed30', WorkerProcess>>
   readonly clientOf: (worker: WorkerProcess) => CountersignClient
+  /** `host:port` of the dev server. */
+  readonly address: string
   /** Process id of the dev server. */
   readonly server: number
   /** URL of the database. */
@@ -54,6 +56,7 @@ export async function openStage(runs: number): Promise<Stage> {
     temporal,
     workers,
     clientOf: ({ taskQueue }) => new CountersignClient(temporal, { taskQueue }),
+    address: server.address,
     server: server.pid,
     database: postgres.url,
     dir: servers.dir,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { refundRequest } from '../workflows/refund-request.ts'
 import { caseOf } from './case.ts'
 import type { Processes, Stage } from './stage.ts'
+import type { WorkerProcess } from './worker-process.ts'
 
 /** What a run left on record in its engine. */
 export interface History {
@@ -70,30 +71,35 @@ export function variantsOf({ temporal, workers, clientOf, server }: Stage): read
       return workflowId
     },
   })
-  const governed = (window: 0 | 30): Variant => {
-    const worker = workers[`governed${window}`]
-    const client = clientOf(worker)
-    const principal = { subject: 'bench', workspace: 'bench' }
-    return {
-      name: `governed, ${window} min`,
-      processes: { server, worker },
-      leave: terminated,
-      async run(number) {
-        const workflowId = `governed-${randomUUID()}`
-        const waiting = worker.waiting(workflowId)
-        const run = await client.start<typeof refundRequest>('refund_request', caseOf(number), {
-          workflowId,
-          principal,
-        })
-        const { step, digest } = await waiting
-        const said = { step, decision: 'approve', by: 'dana', comment: '', actionDigest: digest } as const
-        const answer = await run.decide(said)
-        const result = await (window === 0 ? run.result() : run.outcome())
-        if (!answer.accepted || result.state !== 'completed')
-          throw new Error(`${workflowId}: ${JSON.stringify(result)}`)
-        return workflowId
-      },
-    }
-  }
+  const governed = (window: 0 | 30): Variant => ({
+    ...governedOn({ clientOf, server }, workers[`governed${window}`], `governed, ${window} min`, window),
+    leave: terminated,
+  })
   return [plain('plain'), plain('plain again'), byHand(0), governed(0), byHand(30), governed(30)]
+}
+
+/** The playbook of this package on a worker whose policy gives it so many minutes for undoing. */
+export function governedOn(
+  { clientOf, server }: Pick<Stage, 'clientOf' | 'server'>,
+  worker: WorkerProcess,
+  name: string,
+  window: 0 | 30,
+): Variant {
+  const client = clientOf(worker)
+  const principal = { subject: 'bench', workspace: 'bench' }
+  return {
+    name,
+    processes: { server, worker },
+    async run(number) {
+      const workflowId = `governed-${randomUUID()}`
+      const waiting = worker.waiting(workflowId)
+      const run = await client.start<typeof refundRequest>('refund_request', caseOf(number), { workflowId, principal })
+      const { step, digest } = await waiting
+      const said = { step, decision: 'approve', by: 'dana', comment: '', actionDigest: digest } as const
+      const answer = await run.decide(said)
+      const result = await (window === 0 ? run.result() : run.outcome())
+      if (!answer.accepted || result.state !== 'completed') throw new Error(`${workflowId}: ${JSON.stringify(result)}`)
+      return workflowId
+    },
+  }
 }

@@ -20,9 +20,13 @@ export interface WorkerProcess extends AppProcess {
 }
 
 /** Starts a script with `--name=value` flags and resolves once it is ready. It ends with this process. */
-export async function startApp(script: string, options: Readonly<Record<string, string>>): Promise<AppProcess> {
+export async function startApp(
+  script: string,
+  options: Readonly<Record<string, string>>,
+  preload: readonly string[] = [],
+): Promise<AppProcess> {
   const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`)
-  const child: ChildProcess = fork(script, flags)
+  const child: ChildProcess = fork(script, flags, { execArgv: preload.flatMap((file) => ['--import', file]) })
   const asked = new Map<string, (waiting: Waiting) => void>()
   const ended = new Promise((resolve) => child.once('exit', resolve))
   const { maxCachedWorkflows } = await new Promise<Ready>((resolve, reject) => {
@@ -48,15 +52,18 @@ export async function startApp(script: string, options: Readonly<Record<string, 
   }
 }
 
-/** Starts bench/worker.ts. */
-export async function startWorker(options: {
-  readonly kind: 'bare' | 'governed'
-  readonly address: string
-  readonly database: string
-  readonly queue: string
-  /** The folder of the policies that a governed worker runs under. */
-  readonly policies?: string
-}): Promise<WorkerProcess> {
-  const app = await startApp(join(import.meta.dirname, 'worker.ts'), options)
+/** Starts bench/worker.ts; `preload`: modules that it imports before anything else. */
+export async function startWorker(
+  options: {
+    readonly kind: 'bare' | 'governed'
+    readonly address: string
+    readonly database: string
+    readonly queue: string
+    /** The folder of the policies that a governed worker runs under. */
+    readonly policies?: string
+  },
+  preload: readonly string[] = [],
+): Promise<WorkerProcess> {
+  const app = await startApp(join(import.meta.dirname, 'worker.ts'), options, preload)
   return { ...app, taskQueue: options.queue }
 }

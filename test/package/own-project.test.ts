@@ -58,7 +58,9 @@ beforeAll(async () => {
     COUNTERSIGN_HEALTH_ADDRESS: '127.0.0.1:0',
   }
   await run('npx', ['countersign', 'setup', '--task-queue', taskQueue], { cwd: project, env })
-  const worker = spawn('npx', ['countersign', 'worker', '--task-queue', taskQueue], { cwd: project, env })
+  // Not by `npx`, which may end without its child.
+  const bin = join(project, 'node_modules', '.bin', 'countersign')
+  const worker = spawn(process.execPath, [bin, 'worker', '--task-queue', taskQueue], { cwd: project, env })
   stopWorker = () =>
     new Promise((resolve) => {
       worker.once('exit', resolve)
