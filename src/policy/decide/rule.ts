@@ -25,17 +25,17 @@ export function judgeRule(rule: Rule, declares: FactDeclarations, facts: Facts):
   if (!tests.every(({ fact }) => Object.hasOwn(declares, fact))) return undefined
   const truth = valueOf(rule.when, declares, facts)
   if (truth.is === false) return undefined
-  const tested = truth.by.map(({ because }) => because).join('; ')
+  const words = truth.by.map(({ because }) => because).join('; ')
   if (truth.is === 'unknown') {
     const first = truth.by.find(({ effect }) => effect === 'deny')
     const { fact = tests[0]?.fact ?? '' } = first ?? {}
     const declaration = declares[fact]
     return declaration === undefined
       ? undefined
-      : { ...(first ?? undecidable(rule.id, fact, declaration)), rule: rule.id, effect: 'deny', because: tested }
+      : { ...(first ?? undecidable(rule.id, fact, declaration)), rule: rule.id, effect: 'deny', because: words }
   }
   const [only, ...others] = truth.by
-  const because = rule.because === null ? tested : `${rule.because}${tested === '' ? '' : `: ${tested}`}`
+  const because = rule.because === null ? words : `${rule.because}${words === '' ? '' : `: ${words}`}`
   // With one test its values stand on the match as those of a trigger do; with several the words tell all of them.
   return { ...(others.length === 0 ? only : {}), rule: rule.id, effect: rule.effect, because }
 }
