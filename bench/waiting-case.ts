@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { Client, Connection } from '@temporalio/client'
 import { CountersignClient } from '../src/client/index.ts'
 import { since } from './batch.ts'
@@ -38,9 +39,13 @@ const CENTS = 12_000
 
 /**
  * On servers of its own: has so many runs wait for an approval, kills the worker, starts it again and approves all of
- * them, with so many decisions on their way at once.
+ * them, with so many decisions on their way at once. The rest between the two is longer than ten seconds when Temporal
+ * is not to wait any more for the dead worker.
  */
-export async function runWaiting(runs: number, inFlight: number): Promise<WaitingCase> {
+export async function runWaiting(
+  runs: number,
+  { inFlight, restMs }: { readonly inFlight: number; readonly restMs: number },
+): Promise<WaitingCase> {
   const servers = await startServers(runs)
   const { temporal: server, postgres, db } = servers
   const newWorker = () =>
@@ -73,6 +78,7 @@ export async function runWaiting(runs: number, inFlight: number): Promise<Waitin
     const restartMs = performance.now() - killed
     const restarted = memory()
 
+    await delay(restMs)
     const cpu = (): Cpu => {
       const { user, system } = process.cpuUsage()
       const others = cpuOf({ server: server.pid, worker: worker.pid, database: postgres.pid })

@@ -9,12 +9,14 @@ import { runWaiting, type WaitingCase, wrongWith } from './waiting-case.ts'
 /*
  *   --runs <list>       default 200,500,1000,2000
  *   --in-flight <n>     decisions on their way at once; default 100, as the client has it
+ *   --rest <seconds>    between the restart of the worker and the first decision; default 0
  *   --json <file>       writes every figure there
  */
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '200,500,1000,2000' },
     'in-flight': { type: 'string', default: '100' },
+    rest: { type: 'string', default: '0' },
     json: { type: 'string' },
   },
 })
@@ -51,16 +53,16 @@ const memory = ({ runs, workerMb, serverMb, maxCachedWorkflows }: WaitingCase): 
 }
 
 const cases: WaitingCase[] = []
+const wrong: string[] = []
 for (const runs of values.runs.split(',').map(Number)) {
-  const measured = await runWaiting(runs, Number(values['in-flight']))
+  const measured = await runWaiting(runs, { inFlight: Number(values['in-flight']), restMs: 1000 * Number(values.rest) })
   cases.push(measured)
   const { decided, lost, effects } = measured
   say(
     `${runs} runs: ${decided.acknowledged} decisions acknowledged, at most ${decided.mostInFlight} on their way at once; ` +
       `${effects.refunds} refunds, ${effects.refunds - effects.paymentsRefunded} twice, ${lost} runs lost`,
   )
-  const wrong = wrongWith(measured)
-  if (wrong.length > 0) throw new Error(`${runs} runs: ${wrong.join('; ')}`)
+  wrong.push(...wrongWith(measured).map((what) => `${runs} runs: ${what}`))
 }
 
 const four = 'p50 / p95 / p99 / most'
@@ -83,3 +85,4 @@ say(
 say(`\nMemory: idle → blocked → restarted → done, in MB; a blocked run in KB\n`)
 say(table(['runs', 'worker', 'KB a run', 'server', 'KB a run', 'runs in the cache'], cases.map(memory)))
 if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(cases))
+if (wrong.length > 0) throw new Error(`what was promised does not hold: ${wrong.join('; ')}`)

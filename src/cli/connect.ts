@@ -9,6 +9,12 @@ import { type DatabasePlace, type TemporalPlace, withoutPassword } from './where
 
 const CONNECT_TIMEOUT_MS = 5_000
 
+/**
+ * A page of a history holds up to 256 events, of which a stranger can make each 2 MB large; a history in all has 50 MB.
+ * The client means to take as much, and says so under a name that gRPC does not know (`@temporalio/client` 1.24).
+ */
+const CHANNEL = { 'grpc.max_receive_message_length': 128 * 1024 * 1024 }
+
 /** The error of a Temporal that does not answer: where it should be, who said so, and what to start. */
 export function unreachable(place: TemporalPlace, cause: unknown): CliError {
   return new CliError(
@@ -23,7 +29,7 @@ export function unreachable(place: TemporalPlace, cause: unknown): CliError {
 export async function connectClient(place: TemporalPlace): Promise<Connection> {
   try {
     const { address, options } = place
-    return await Connection.connect({ address, ...options, connectTimeout: CONNECT_TIMEOUT_MS })
+    return await Connection.connect({ address, ...options, connectTimeout: CONNECT_TIMEOUT_MS, channelArgs: CHANNEL })
   } catch (error) {
     // It answered, and said no: to the API key, for example.
     const said = grpcOf(error)
@@ -33,8 +39,11 @@ export async function connectClient(place: TemporalPlace): Promise<Connection> {
 }
 
 /** Opens the database and asks it one thing; fails with `database_unavailable`, naming who said where it is. */
-export async function connectDatabase(place: DatabasePlace): Promise<LedgerDatabase> {
-  const db = openDatabase(place.url, (error) => say(`A database connection broke: ${error.message}`))
+export async function connectDatabase(
+  place: DatabasePlace,
+  pool: { readonly max?: number } = {},
+): Promise<LedgerDatabase> {
+  const db = openDatabase(place.url, (error) => say(`A database connection broke: ${error.message}`), pool)
   try {
     await sql`SELECT 1`.execute(db)
     return db

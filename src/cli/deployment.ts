@@ -5,6 +5,7 @@ import { makeCurrent } from '../worker/deployment.ts'
 import { CliError } from './errors.ts'
 import { GRPC, grpcOf } from '../client/grpc.ts'
 import type { Session } from './session.ts'
+import { isSameVersion, type TaskQueue } from './task-queue.ts'
 import { style } from './terminal.ts'
 
 const Status = proto.temporal.api.enums.v1.WorkerDeploymentVersionStatus
@@ -71,6 +72,12 @@ export function notCurrent(
     `${style('red', 'NOT CURRENT:')} this worker gets only runs that are pinned to its version; new runs ${where}.`,
     `  help  countersign rollout ${buildId} --task-queue ${taskQueue}${named}`,
   ]
+}
+
+/** `is current`, `is ramping`, `gets no new runs`: what a version is to the task queue that its workers poll. */
+export function standingIn({ current, ramping }: TaskQueue, version: WorkerVersion): string {
+  if (isSameVersion(current, version)) return 'is current'
+  return ramping !== null && isSameVersion(ramping, version) ? 'is ramping' : 'gets no new runs'
 }
 
 function statusOf(status: proto.temporal.api.enums.v1.WorkerDeploymentVersionStatus | null | undefined): VersionStatus {

@@ -6,12 +6,15 @@ import { plain, say, style } from './terminal.ts'
 
 /** What keeps a command from running and is no failure of a run. */
 export type CliErrorCode =
+  | 'address_in_use'
   | 'config_invalid'
   | 'database_not_configured'
   | 'database_unreachable'
+  | 'drain_incomplete'
   | 'models_invalid'
   | 'namespace_unknown'
   | 'no_answer'
+  | 'runs_not_told'
   | 'search_attribute_conflict'
   | 'setup_incomplete'
   | 'setup_needed'
@@ -52,7 +55,8 @@ interface Explained {
   readonly code: string
 }
 
-function explain(error: unknown): Explained {
+/** What happened, what to do about it, and its code. */
+export function explain(error: unknown): Explained {
   if (error instanceof CliError || error instanceof StackError) return error
   if (error instanceof UsageError) return { message: error.message, help: error.help, code: 'usage' }
   const failure = failureOf(error)
@@ -62,6 +66,10 @@ function explain(error: unknown): Explained {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof Error && error.name === 'ModelsConfigError') {
     return { message, help: 'Mend the file that COUNTERSIGN_MODELS names.', code: 'models_invalid' }
+  }
+  if (error instanceof Error && error.name === 'BundleError') {
+    const help = 'Run `countersign build` where the worker runs, on the same files; then start the worker again.'
+    return { message, help, code: 'bundle_invalid' }
   }
   if (error instanceof Error && error.name === 'NamespaceNotFoundError') {
     const help = 'Create the namespace, or name another one with TEMPORAL_NAMESPACE.'

@@ -1,4 +1,12 @@
-import { DefaultLogger, type LogLevel, NativeConnection, Runtime, type Worker } from '@temporalio/worker'
+import {
+  DefaultLogger,
+  type LogEntry,
+  type LogLevel,
+  NativeConnection,
+  Runtime,
+  type Worker,
+  type WorkerStatus,
+} from '@temporalio/worker'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Digest } from '../contract/digest.ts'
@@ -10,7 +18,7 @@ import { loadModels } from '../tools/models/load.ts'
 import { createThinker } from '../tools/models/thinker.ts'
 import { bundlePlaybooks, type PlaybookBundle } from '../worker/bundle.ts'
 import type { Project } from '../worker/project.ts'
-import { createWorker } from '../worker/worker.ts'
+import { createWorker, type WorkerSettings } from '../worker/worker.ts'
 import { unreachable } from './connect.ts'
 import { CliError } from './errors.ts'
 import { plain, say } from './terminal.ts'
@@ -22,7 +30,9 @@ export interface Host {
   readonly policies: readonly { readonly workflow: string; readonly digest: Digest }[]
   /** Settles when the worker has ended; rejects when it died. */
   readonly ended: Promise<void>
-  /** Lets running steps finish for ten seconds, then closes. Safe to call twice. */
+  /** What it is doing now. */
+  readonly status: () => WorkerStatus
+  /** Lets running steps finish for the grace, then closes. Safe to call twice. */
   readonly stop: () => Promise<void>
 }
 
@@ -35,17 +45,38 @@ export interface HostParts {
   readonly key: HostKey
   /** Made ahead of time; default: made here. */
   readonly bundle?: Promise<PlaybookBundle>
+  /** Grace, tuning and who is told; default: those of `createWorker`. */
+  readonly more?: Pick<WorkerSettings, 'shutdownGraceMs' | 'shutdownForceMs' | 'tuning' | 'observer'>
 }
 
-/** Makes Temporal's own log one line an entry on stderr, from `level` on, and leaves signals to us. */
-export function quietRuntime(level: LogLevel): void {
-  const logger = new DefaultLogger(level, ({ level: at, message, meta }) => {
-    const { workflowId, activityType, error } = (meta ?? {}) as Readonly<Record<string, unknown>>
-    const about = [workflowId, activityType, error instanceof Error ? error.message : undefined]
-    const words = about.filter((word): word is string => typeof word === 'string')
-    say(`temporal ${at.toLowerCase()}: ${plain([message, ...words].join('  '))}`)
+/** Says an entry of Temporal's own log on one line. */
+function sayEntry({ level, message, meta }: LogEntry): void {
+  const { workflowId, activityType, error } = (meta ?? {}) as Readonly<Record<string, unknown>>
+  const about = [workflowId, activityType, error instanceof Error ? error.message : undefined]
+  const words = about.filter((word): word is string => typeof word === 'string')
+  say(`temporal ${level.toLowerCase()}: ${plain([message, ...words].join('  '))}`)
+}
+
+/**
+ * Takes Temporal's own log from `level` on, one line an entry on stderr unless `log` takes it, and leaves signals to us.
+ * `metricsAddress` is where Temporal serves its own metrics; default: nowhere.
+ */
+export function quietRuntime(
+  level: LogLevel,
+  {
+    log = sayEntry,
+    metricsAddress,
+  }: { readonly log?: (entry: LogEntry) => void; readonly metricsAddress?: string } = {},
+): void {
+  const prometheus = { countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true }
+  Runtime.install({
+    logger: new DefaultLogger(level, log),
+    shutdownSignals: [],
+    telemetryOptions: {
+      logging: { forward: {}, filter: 'WARN' },
+      ...(metricsAddress !== undefined && { metrics: { prometheus: { bindAddress: metricsAddress, ...prometheus } } }),
+    },
   })
-  Runtime.install({ logger, shutdownSignals: [], telemetryOptions: { logging: { forward: {}, filter: 'WARN' } } })
 }
 
 /** The key in the file of COUNTERSIGN_KEY_FILE; without it one of this state directory, made when absent. */
@@ -81,13 +112,16 @@ async function thinkerOf(project: Project) {
 async function runToTheEnd(worker: Worker, connection: NativeConnection): Promise<void> {
   try {
     await worker.run()
-  } finally {
-    await connection.close()
+  } catch (error) {
+    // A worker that was given up still holds it; what it died of is what counts.
+    await connection.close().catch(() => undefined)
+    throw error
   }
+  await connection.close()
 }
 
 /** Starts a worker on a prepared Temporal and database; returns once it polls. */
-export async function startHost({ temporal, db, project, key, bundle, ...where }: HostParts): Promise<Host> {
+export async function startHost({ temporal, db, project, key, bundle, more, ...where }: HostParts): Promise<Host> {
   const thinker = await thinkerOf(project)
   const workflows = await (bundle ?? bundlePlaybooks(project.workflows))
   const { address, namespace, options } = temporal
@@ -96,7 +130,7 @@ export async function startHost({ temporal, db, project, key, bundle, ...where }
   })
   try {
     const { tools, policies } = project
-    const parts = { connection, namespace, ...where, workflows, tools, thinker, policies, db, key }
+    const parts = { connection, namespace, ...where, workflows, tools, thinker, policies, db, key, ...more }
     const worker = await createWorker(parts)
     const loaded = await loadPolicies(policies, [...workflows.playbooks.values()])
     const inForce = loaded.ok ? [...loaded.policies.values()] : []
@@ -107,6 +141,7 @@ export async function startHost({ temporal, db, project, key, bundle, ...where }
       version: { deployment: where.deployment, buildId: workflows.buildId },
       policies: inForce.map(({ workflow, digest }) => ({ workflow, digest })),
       ended,
+      status: () => worker.getStatus(),
       stop: async () => {
         if (worker.getState() === 'RUNNING') worker.shutdown()
         await ended

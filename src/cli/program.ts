@@ -13,6 +13,8 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
   ['demo', 'run seven refunds, live, on servers of its own', () => import('./commands/demo.ts')],
   ['dev', 'run servers, sample and worker for development, until Ctrl-C', () => import('./commands/dev.ts')],
   ['setup', 'prepare the configured Temporal and database', () => import('./commands/setup.ts')],
+  ['doctor', 'look at all that a worker needs, and say what to mend', () => import('./commands/doctor.ts')],
+  ['build', 'bundle the playbooks ahead of time', () => import('./commands/build.ts')],
   ['worker', 'run playbooks and tools until SIGTERM', () => import('./commands/worker.ts')],
   [
     'versions',
@@ -33,6 +35,9 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
     'compare what histories say of effects with what the ledger says',
     () => import('./commands/reconcile.ts'),
   ],
+  ['stop', 'stop a run, a tool, a playbook or a workspace at once', () => import('./commands/stop.ts')],
+  ['resume', 'let what was stopped go on', () => import('./commands/resume.ts')],
+  ['stops', 'list what is stopped', () => import('./commands/stops.ts')],
   ['policy', 'check policies', () => import('./commands/policy.ts')],
 ]
 

@@ -2,6 +2,7 @@ import type { RunSummary } from '../client/summary.ts'
 import { failureRule } from '../contract/failures.ts'
 import { formatMicroUsd } from '../contract/money.ts'
 import type { Case, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
+import { resumeCommand } from '../contract/stop.ts'
 import { shellWord } from '../contract/text.ts'
 import { actionLines, answerCommand, pendingLines } from './action-text.ts'
 import { failurePage } from './failure-page.ts'
@@ -58,12 +59,13 @@ function asked(workflowId: string, status: RunStatus, flags: string): readonly s
       lines.push(`    ${answerCommand(verb, workflowId, pending, flags)}`)
     }
   }
-  for (const { step, code, message, since } of status.incidents) {
+  for (const { step, code, message, since, stop } of status.incidents) {
     lines.push(
       ...section('incident', [
         `${plain(message)}  (${code}, since ${moment(since)})`,
         `see ${failurePage(code)}`,
-        'once it is looked at, answer with',
+        ...(stop === undefined ? [] : ['once it may go on, for all runs', `  ${plain(resumeCommand(stop))}${flags}`]),
+        stop === undefined ? 'once it is looked at, answer with' : 'or for this run alone',
         `  countersign resolve ${shellWord(workflowId)} ${step} --as retry|settled --by <you>${flags}`,
       ]),
     )

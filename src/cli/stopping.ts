@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { EXIT } from './exit.ts'
 import { say } from './terminal.ts'
 
@@ -29,6 +30,7 @@ export function listenForStop(message: string): Stopping {
 /** What was opened and has to be closed, last first. */
 export class Closing {
   readonly #steps: (() => Promise<void>)[] = []
+  readonly #failures: unknown[] = []
 
   add(close: () => Promise<void>): void {
     this.#steps.push(close)
@@ -36,14 +38,21 @@ export class Closing {
 
   /** Closes everything, even when one step fails; throws the first failure then. */
   async close(): Promise<void> {
-    const failures: unknown[] = []
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
       try {
         await step()
       } catch (error) {
-        failures.push(error)
+        this.#failures.push(error)
       }
     }
-    if (failures.length > 0) throw failures[0]
+    if (this.#failures.length > 0) throw this.#failures[0]
+  }
+
+  /** As `close`, but gives up after a time: a connection that a stuck step holds never comes back. */
+  async closeWithin(ms: number): Promise<void> {
+    const tooLate = delay(ms, 'late' as const, { ref: false })
+    if ((await Promise.race([this.close(), tooLate])) !== 'late') return
+    if (this.#failures.length > 0) throw this.#failures[0]
+    throw new Error(`not everything could be closed within ${ms / 1000} seconds`)
   }
 }

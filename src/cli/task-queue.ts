@@ -45,7 +45,7 @@ type Written = { readonly deploymentName?: string | null; readonly buildId?: str
 const versionOf = (written: Written): WorkerVersion | null =>
   written?.deploymentName && written.buildId ? { deployment: written.deploymentName, buildId: written.buildId } : null
 
-const isSameVersion = (one: WorkerVersion | null, other: WorkerVersion | null): boolean =>
+export const isSameVersion = (one: WorkerVersion | null, other: WorkerVersion | null): boolean =>
   one?.deployment === other?.deployment && one?.buildId === other?.buildId
 
 /** When a worker of a version polled last; `undefined`: none in the last five minutes. */

@@ -3,8 +3,16 @@ import { styleText } from 'node:util'
 /** Writes a line of data to stdout. */
 export const out = (line: string): void => void process.stdout.write(`${line}\n`)
 
-/** Writes a line for people to stderr. */
-export const say = (line = ''): void => void process.stderr.write(`${line}\n`)
+const toStderr = (line: string): void => void process.stderr.write(`${line}\n`)
+let listener = toStderr
+
+/** Says a line to people: on stderr, or to whom `sayTo` named. */
+export const say = (line = ''): void => listener(line)
+
+/** Has every later line said to somebody else than the reader of stderr: to a log. */
+export function sayTo(other: (line: string) => void): void {
+  listener = other
+}
 
 /** What a terminal acts on or hides and `JSON.stringify` leaves as it is. */
 const UNPRINTABLE = /[\u007F-\u009F\p{Cf}\p{Zl}\p{Zp}]/gu

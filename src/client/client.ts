@@ -9,11 +9,13 @@ import { type PlaybookContract, slugOf } from '../contract/playbook.ts'
 import type { PrincipalClaim } from '../contract/principal.ts'
 import type { RunResult, StartMessage } from '../contract/run.ts'
 import type { RunState } from '../contract/states.ts'
+import type { StopMark, StopWord } from '../contract/stop.ts'
 import { textOf } from '../contract/text.ts'
-import { visibilityText } from '../contract/visibility.ts'
 import { DEFAULT_TASK_QUEUE, OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
+import { quoted } from './quoted.ts'
 import { RunHandle } from './run-handle.ts'
 import { Sender, type SendingOptions } from './sender.ts'
+import { type ResumedRuns, resumeStopped } from './stopped-runs.ts'
 import { type RunSummary, summaryOf } from './summary.ts'
 
 /** Who starts a run and under which id. */
@@ -118,6 +120,14 @@ export class CountersignClient {
     return found
   }
 
+  /**
+   * Has the runs that wait at stops try their steps again. Lift the stops first (`liftStop` of `countersign/worker`), or
+   * they wait again. It looks for some seconds, and may be called again.
+   */
+  async resumeStopped(stops: readonly StopMark[], word: StopWord): Promise<ResumedRuns> {
+    return await resumeStopped(this.#client, stops, word)
+  }
+
   #startOptions(playbook: string, request: unknown, { principal }: StartOptions, workflowId: string) {
     const start = sendable({ principal, request: request as Json })
     return {
@@ -153,12 +163,6 @@ type PlaybookFunction = (start: StartMessage) => Promise<RunResult>
 
 const idOf = (playbook: string, { workflowId }: StartOptions): string =>
   workflowId ?? `${slugOf(playbook)}-${randomUUID()}`
-
-function quoted(value: string): string {
-  const text = visibilityText(value)
-  if (text === undefined) throw fail('request_invalid', `\`${value}\` cannot be searched for`)
-  return text
-}
 
 /** The visibility query of a list, as one would type it into the Temporal UI. */
 function queryOf({ state, playbook, workspace }: ListOptions): string {

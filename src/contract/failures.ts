@@ -63,6 +63,7 @@ export const FAILURES = {
   undo_requested: final('approver', 'Somebody had the completed run undone.'),
   undo_under_way: final('approver', 'The run is being undone already.'),
   cancelled: final('approver', 'Somebody cancelled the run.'),
+  stopped: final('approver', 'Somebody stopped this; read who and why, and `countersign resume` it when it may go on.'),
   resolve_malformed: final('approver', 'Send {step, resolution: retry | settled, by, comment}.'),
   resolve_unknown_step: final('approver', 'No incident waits under that step; see `countersign show`.'),
   // What the host refuses before a system of record is touched.

@@ -8,6 +8,7 @@ import type { Json } from './json.ts'
 import { personName, type Principal, principalClaim } from './principal.ts'
 import type { Raise } from './raise.ts'
 import type { RunEnd, RunState, WaitingFor } from './states.ts'
+import type { StopMark } from './stop.ts'
 
 /** The one argument of every playbook: who asks, and what for. Any SDK and Temporal's own CLI can send it. */
 export const startMessage = () => start
@@ -104,6 +105,8 @@ export interface Incident {
   readonly code: FailureCode
   readonly message: string
   readonly since: string
+  /** With the code `stopped`: what the step met. */
+  readonly stop?: StopMark
 }
 
 /** What the query `status` answers. */
@@ -145,7 +148,8 @@ export type UndoMessage = z.input<typeof undo>
 
 /**
  * What an operator sends to settle an incident, by the update or the signal `resolve`: `retry` tries the stuck
- * compensation again, `settled` states that it was put right by hand.
+ * compensation, or the step that was stopped, again; `settled` states that it was put right by hand, and ends a run that
+ * was stopped.
  */
 export const resolveMessage = () => resolve
 

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { Payload, PayloadCodec } from '@temporalio/common'
-import { temporal } from '@temporalio/proto'
+import proto, { type temporal } from '@temporalio/proto'
 import { BULK_ENCODING, BULK_MARK } from '../contract/bulk.ts'
 import { type Digest, isDigest } from '../contract/digest.ts'
 import { fail } from '../contract/failures.ts'
 import { findBlob, storeBlob } from './blobs.ts'
 import type { LedgerDatabase } from './database.ts'
 
-const PayloadProto = temporal.api.common.v1.Payload
+const PayloadProto = proto.temporal.api.common.v1.Payload
 const text = new TextEncoder()
 
 /**

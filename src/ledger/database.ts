@@ -18,7 +18,26 @@ export function openDatabase(
   pool.on('error', onError)
   // The pool listens to idle clients only; one that breaks inside a transaction would end the process.
   pool.on('connect', (client) => client.on('error', onError))
-  return new Kysely<LedgerTables>({ dialect: new PostgresDialect({ pool }) })
+  const db = new Kysely<LedgerTables>({ dialect: new PostgresDialect({ pool }) })
+  pools.set(db, pool)
+  return db
+}
+
+const pools = new WeakMap<LedgerDatabase, pg.Pool>()
+
+/** Connections of a pool, and who waits for one. */
+export interface PoolUse {
+  readonly busy: number
+  readonly idle: number
+  readonly waiting: number
+}
+
+/** How a database that `openDatabase` opened is used; `undefined` for any other. */
+export function poolUseOf(db: LedgerDatabase): PoolUse | undefined {
+  const pool = pools.get(db)
+  if (pool === undefined) return undefined
+  const { totalCount, idleCount, waitingCount } = pool
+  return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount }
 }
 
 /**

@@ -98,6 +98,26 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`DROP INDEX countersign.effects_standing`.execute(db)
     },
   },
+  '0005_stops': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.stops (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          scope text NOT NULL CHECK (scope IN ('run', 'tool', 'playbook', 'workspace')),
+          name text NOT NULL,
+          reason text NOT NULL,
+          stopped_by text NOT NULL,
+          stopped_at timestamptz NOT NULL DEFAULT now(),
+          lifted_by text,
+          lift_reason text,
+          lifted_at timestamptz,
+          CHECK (num_nulls(lifted_by, lift_reason, lifted_at) IN (0, 3))
+        )`.execute(db)
+      // What is asked before every effect, and one stop for each thing at a time.
+      await sql`
+        CREATE UNIQUE INDEX stops_in_force ON countersign.stops (scope, name) WHERE lifted_at IS NULL`.execute(db)
+    },
+  },
   '0006_blobs': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql`
@@ -106,6 +126,14 @@ const migrations: Readonly<Record<string, Migration>> = {
           content bytea NOT NULL,
           added_at timestamptz NOT NULL DEFAULT now()
         )`.execute(db)
+    },
+  },
+  '0007_unsettled_effects': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // Few at any time, and counted at every scrape of the metrics. A claim within a transaction has no lease.
+      await sql`
+        CREATE INDEX effects_unsettled ON countersign.effects (state, lease_until)
+          WHERE state = 'unknown' OR (state IN ('claimed', 'sent') AND lease_until IS NOT NULL)`.execute(db)
     },
   },
 }
@@ -119,4 +147,19 @@ export async function migrateLedger(db: LedgerDatabase): Promise<void> {
   })
   const { error } = await migrator.migrateToLatest()
   if (error !== undefined) throw new Error('the ledger could not be migrated', { cause: error })
+}
+
+/** The migrations that were applied, in order; none where the ledger was never set up. */
+export async function appliedMigrations(db: LedgerDatabase): Promise<readonly string[]> {
+  const table = 'countersign.kysely_migration'
+  const { rows: found } = await sql<{ there: boolean }>`SELECT to_regclass(${table}) IS NOT NULL AS there`.execute(db)
+  if (found[0]?.there !== true) return []
+  const { rows } = await sql<{ name: string }>`SELECT name FROM countersign.kysely_migration ORDER BY name`.execute(db)
+  return rows.map(({ name }) => name)
+}
+
+/** The migrations that this code needs and that were not applied. One of a newer version may be there: they only add. */
+export async function pendingMigrations(db: LedgerDatabase): Promise<readonly string[]> {
+  const applied = new Set(await appliedMigrations(db))
+  return Object.keys(migrations).filter((name) => !applied.has(name))
 }

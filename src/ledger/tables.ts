@@ -1,7 +1,8 @@
-import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely'
 import type { LedgerEntry } from '../contract/action.ts'
 import type { StepResult } from '../contract/evidence.ts'
 import type { Principal } from '../contract/principal.ts'
+import type { StopScope } from '../contract/stop.ts'
 
 /** Content-addressed policy texts: shared by every host, never deleted while a run may need one. */
 interface PolicyTable {
@@ -73,6 +74,19 @@ interface BlobTable {
   added_at: Generated<Date>
 }
 
+/** One row a stop: added, lifted, never deleted. */
+export interface StopTable {
+  id: GeneratedAlways<string>
+  scope: StopScope
+  name: string
+  reason: string
+  stopped_by: string
+  stopped_at: GeneratedAlways<Date>
+  lifted_by: string | null
+  lift_reason: string | null
+  lifted_at: Date | null
+}
+
 /** The public keys of the hosts: receipts of the past stay verifiable. */
 interface KeyTable {
   key_id: string
@@ -88,4 +102,5 @@ export interface LedgerTables {
   'countersign.model_calls': ModelCallTable
   'countersign.keys': KeyTable
   'countersign.blobs': BlobTable
+  'countersign.stops': StopTable
 }

@@ -1,15 +1,16 @@
-import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
+import { bundleWorkflowCode, type WorkflowBundle, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
 import { createHash } from 'node:crypto'
-import { extname, join } from 'node:path'
 import { fail } from '../contract/failures.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
 import { KERNEL_VERSION } from '../contract/wire.ts'
+import { assertWhole, COMMAND_LOG, gathering, PAYLOAD_CONVERTER, PRELOADED } from './bundle-files.ts'
 import { readPlaybooks } from './registry.ts'
+import { nativeClasses } from './native-classes.ts'
 import { withoutPaths } from './without-paths.ts'
 
 /** A workflows file as the worker runs it: bundled for the sandbox, and read for its contracts. */
 export interface PlaybookBundle {
-  readonly bundle: WorkflowBundleWithSourceMap
+  readonly bundle: WorkflowBundle
   readonly playbooks: ReadonlyMap<string, PlaybookContract>
   /**
    * The kernel's version and the first 16 hex digits of the SHA-256 of the bundled code. The same code has the same
@@ -18,36 +19,34 @@ export interface PlaybookBundle {
   readonly buildId: string
 }
 
-/** Bundles a workflows file, once `readPlaybooks` finds nothing wrong with it. */
-export async function bundlePlaybooks(workflowsPath: string): Promise<PlaybookBundle> {
-  const playbooks = await readPlaybooks(workflowsPath)
-  const bundle = await bundled(workflowsPath)
-  return { bundle, playbooks, buildId: buildIdOf(bundle.code) }
+/** A bundle with the absolute paths of the files that it was made of. */
+export interface FreshBundle extends PlaybookBundle {
+  readonly files: ReadonlySet<string>
 }
 
-const root = join(import.meta.dirname, '..', '..')
-const ours = (...path: readonly string[]): string => `${join(root, ...path)}${extname(import.meta.filename)}`
-
-/** Absolute path of the module, as Temporal wants it; the worker and its bundle use the same. */
-export const PAYLOAD_CONVERTER = ours('workflows', 'kernel', 'payload-converter')
-
-/** What is evaluated once a worker, and not again for every run: it is stateless. The last one adds the contracts of tools. */
-const PRELOADED = [
-  ours('workflows', 'kernel', 'index'),
-  ours('src', 'index'),
-  ours('workflows', 'kernel', 'shared-modules'),
-]
+/**
+ * Bundles a workflows file, once `readPlaybooks` finds nothing wrong with it. Fails with `contract_incomplete` when the
+ * bundle lacks what the guard relies on.
+ */
+export async function bundlePlaybooks(workflowsPath: string): Promise<FreshBundle> {
+  const playbooks = await readPlaybooks(workflowsPath)
+  const files = new Set<string>()
+  const bundle = await bundled(workflowsPath, [], files)
+  assertWhole(files)
+  return { bundle, playbooks, buildId: buildIdOf(bundle.code), files }
+}
 
 /** Bundles a workflows file for `replayHistory`: its code tells what it sends. */
 export const bundleForReplay = (workflowsPath: string): Promise<WorkflowBundleWithSourceMap> =>
-  bundled(workflowsPath, [ours('workflows', 'kernel', 'command-log')])
+  bundled(workflowsPath, [COMMAND_LOG])
 
 const quiet = (): void => {}
 
 /** Fails with `contract_incomplete` and with what the bundler complained of. */
 async function bundled(
   workflowsPath: string,
-  workflowInterceptorModules: string[] = [],
+  workflowInterceptorModules: string[],
+  files = new Set<string>(),
 ): Promise<WorkflowBundleWithSourceMap> {
   const complaints: string[] = []
   const error = (message: string): void => void complaints.push(message)
@@ -59,7 +58,7 @@ async function bundled(
       workflowInterceptorModules,
       payloadConverterPath: PAYLOAD_CONVERTER,
       preloadModules: PRELOADED,
-      webpackConfigHook: withoutPaths(workflowsPath),
+      webpackConfigHook: (config) => nativeClasses(gathering(files)(withoutPaths(workflowsPath)(config))),
     })
   } catch (cause) {
     const why = [String(cause), ...complaints].join('\n').slice(0, 4_000)
@@ -67,8 +66,11 @@ async function bundled(
   }
 }
 
-/** The source map at the end of the code is the one part that holds paths. */
-function buildIdOf(code: string): string {
-  const bare = code.replace(/\n\/\/# sourceMappingURL=.*$/s, '')
+/** The last line of a bundle, and nothing that follows one. */
+const SOURCE_MAP = /\n\/\/# sourceMappingURL=[\w;:,=+/.-]*\s*$/
+
+/** Of the bundled code, without the source map at its end, which is the one part that holds paths. */
+export function buildIdOf(code: string): string {
+  const bare = code.replace(SOURCE_MAP, '')
   return `${KERNEL_VERSION}-${createHash('sha256').update(bare).digest('hex').slice(0, 16)}`
 }

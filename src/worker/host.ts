@@ -15,15 +15,14 @@ import type {
   UndoResult,
   WriteCallMessage,
 } from '../contract/calls.ts'
-import { Bulk } from '../contract/bulk.ts'
 import type { Seal } from '../contract/carried.ts'
 import { canonicalJson, type Digest, digestOfText } from '../contract/digest.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
-import { fail, failureOf } from '../contract/failures.ts'
+import { codeOf, fail, failureOf } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
 import type { Json } from '../contract/json.ts'
 import type { Thought, Tool } from '../contract/tool.ts'
-import { BULK_CHARACTERS } from '../contract/limits.ts'
+import type { Principal } from '../contract/principal.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
 import { type HostKey, type Verify, verifierOf } from '../identity/host-key.ts'
 import { signSeal, verifySeal } from '../identity/seals.ts'
@@ -37,12 +36,16 @@ import { parsePolicy } from '../policy/load/index.ts'
 import type { OpenedRun, Policy } from '../policy/types.ts'
 import type { ReadImplementation, Thinker, WriteImplementation } from '../tools/implementation.ts'
 import { modelCapOf } from './cap.ts'
+import { failpoint } from './failpoints.ts'
 import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } from './guard.ts'
 import { checked, checkedThink, undoWarrantOf, warrantOf } from './messages.ts'
+import { isRepeated, observed, observedMeter } from './observed.ts'
+import { type Observer, observers } from './observer.ts'
 import type { Registry } from './registry.ts'
 import { meterOf, type RunMeter, withSpent } from './spend.ts'
 import { parseStart } from './start.ts'
-import { assertCarried, attested, isLarger, parseInput, parseOutput, typed } from './steps.ts'
+import { assertCarried, attested, parseInput, parseOutput } from './steps.ts'
+import { StopGuard, type Subject, targetsOf, unlessStopped } from './stops.ts'
 import { executeOnce, toolCall, undoOnce } from './writes.ts'
 
 /** Everything the activities of a worker stand on. */
@@ -54,6 +57,7 @@ export interface HostOptions {
   /** The digest of the policy that a new run of a playbook is pinned to. */
   readonly currentPolicy: (workflow: string) => Digest | undefined
   readonly buildId: string
+  readonly observer?: Observer
 }
 
 type Activity = (argument: never) => Promise<unknown>
@@ -78,22 +82,11 @@ export function activitiesOf(options: HostOptions): Record<string, Activity> {
     activities[`${name}${WIRE.activities.preview}`] = (call: ReadCall) => host.preview(how, checked(call))
     activities[`${name}${WIRE.activities.undo}`] = (call: UndoCall) => host.undo(how, call)
   }
+  const observer = observers(options.observer ?? {})
   return Object.fromEntries(
-    Object.entries(activities).map(([name, run]) => [
-      name,
-      async (argument: never) => {
-        try {
-          return carriedWell(await run(argument))
-        } catch (error) {
-          throw typed(error)
-        }
-      },
-    ]),
+    Object.entries(activities).map(([name, run]) => [name, observed(name, run, registry, observer)]),
   )
 }
-
-/** What is large is kept beside the history. */
-const carriedWell = (result: unknown): unknown => (isLarger(result, BULK_CHARACTERS) ? new Bulk(result) : result)
 
 interface StoredPolicy {
   readonly policy: Policy
@@ -110,9 +103,13 @@ class Host {
   readonly #runs = new Map<RunKey, RunRow>()
   readonly #firstRunIds = new Map<string, string>()
   readonly #stores: GuardStores
+  readonly #stops: StopGuard
+  readonly #observer: Observer
 
   constructor(options: HostOptions) {
     this.#options = options
+    this.#stops = new StopGuard(options.db)
+    this.#observer = observers(options.observer ?? {})
     this.#stores = {
       findRun: (runKey) => this.#run(runKey),
       policyOf: async (digest) => (await this.#stored(digest))?.policy,
@@ -123,7 +120,7 @@ class Host {
 
   /**
    * Opens a run once; again, after a reset or a continuation, it answers what was pinned the first time. Fails with
-   * `request_repeated` when what another run did for the same business case stands.
+   * `request_repeated` when what another run did for the same business case stands, and with `stopped`.
    */
   async openRun({ runKey, start, continued }: OpenRunCall): Promise<OpenedRun> {
     const { db, registry, thinker, buildId } = this.#options
@@ -131,7 +128,9 @@ class Host {
     await checkChain(runKey, at, this.#stores)
     if (continued !== undefined) await verifySeal(continued, runKey, (keyId) => this.#verifierOf(keyId))
     const { principal, request, requestDigest, businessKey } = parseStart(start, at.contract)
+    await this.#checkOpening(this.#subject(runKey, at, null, principal))
     const current = this.#options.currentPolicy(at.type)
+    await failpoint('openRun.before')
     // Most runs are new: the insert itself tells when one is not.
     const run =
       current === undefined
@@ -149,6 +148,7 @@ class Host {
           })
     if (run === undefined) throw fail('policy_not_found', `\`${at.type}\` has no policy`)
     this.#remember(run)
+    await failpoint('openRun.after')
     if (run.requestDigest !== requestDigest || run.workflowType !== at.type) {
       throw fail('request_invalid', `\`${runKey}\` was opened with another request`)
     }
@@ -174,7 +174,9 @@ class Host {
     await this.#checkCaller(runKey, null)
     if (step === null) {
       // Without the results: all of them together could be more than Temporal carries.
-      return (await effectsOf(this.#options.db, runKey)).map((entry) => ({ ...entry, result: null }))
+      const entries = await effectsOf(this.#options.db, runKey)
+      await failpoint('recall.answered')
+      return entries.map((entry) => ({ ...entry, result: null }))
     }
     const entry = await findEffect(this.#options.db, { runKey, step })
     return entry === undefined ? [] : [entry]
@@ -197,6 +199,7 @@ class Host {
     const mark = await this.#checkCaller(runKey, step, contract)
     const input = parseInput(contract, raw)
     const output = parseOutput(contract, await how.execute(input, this.#call(contract, runKey, step)))
+    await failpoint('read.done')
     const { kind } = contract.evidence
     const reference = contract.evidence.reference(input, output)
     const said = { runKey, step, tool: contract.name, input: raw, output, kind, reference }
@@ -223,7 +226,8 @@ class Host {
     const at = playbookAt(info, this.#options.registry.playbooks)
     const { runKey, step } = call
     const attempt = { runKey, runId: at.runId, step, attempt: info.attempt }
-    return meterOf(this.#options.db, attempt, () => modelCapOf(call, at, this.#stores))
+    const meter = meterOf(this.#options.db, attempt, () => modelCapOf(call, at, this.#stores))
+    return observedMeter(meter, call.thought, this.#observer)
   }
 
   async #answer(thought: Thought, call: ThinkCall, meter: RunMeter): Promise<ThinkResult> {
@@ -265,19 +269,26 @@ class Host {
     const known = resumed === true ? await findEffect(this.#options.db, { runKey, step }) : undefined
     if (known !== undefined) return { known }
     const input = parseInput(how.contract, raw)
-    return { preview: previewOf(how, await how.preview(input, this.#call(how.contract, runKey, step))) }
+    const shown = await how.preview(input, this.#call(how.contract, runKey, step))
+    await failpoint('preview.shown')
+    return { preview: previewOf(how, shown) }
   }
 
   async write(how: WriteImplementation, message: WriteCallMessage): Promise<StepResult> {
+    const startedAt = Date.now()
     const warrant = warrantOf(message)
     const run = await this.#checkPlace(warrant)
     const input = parseInput(how.contract, message.input)
-    const { scheduledTimestampMs } = Context.current().info
+    const { scheduledTimestampMs, attempt } = Context.current().info
+    const subject = this.#subject(run.runKey, { type: run.workflowType, ...run }, how.contract.name, run.principal)
+    await this.#stops.check(subject, attempt)
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores, scheduledTimestampMs)
-    return {
-      ...(await executeOnce(this.#options, how, { raw: message.input, parsed: input }, warrant, run.businessKey)),
-      ...markOf(warrant.runKey),
-    }
+    const guarded = unlessStopped(how, await targetsOf(subject))
+    const asked = { raw: message.input, parsed: input }
+    await failpoint('write.guarded')
+    const result = await executeOnce(this.#options, guarded, asked, warrant, run.businessKey)
+    this.#observer.effect?.(how.contract.name, isRepeated(result, startedAt) ? 'repeated' : 'done')
+    return { ...result, ...markOf(warrant.runKey) }
   }
 
   async undo(how: WriteImplementation, message: UndoCall): Promise<UndoResult> {
@@ -287,7 +298,12 @@ class Host {
     if (warrant.step !== `${warrant.undoes}${WIRE.activities.undo}`) {
       throw fail('warrant_mismatch', 'it is for another step')
     }
-    return await undoOnce(this.#options, how, warrant, run.principal)
+    // Whatever else is stopped, what was done can be taken back; but a system that is stopped is not called at all.
+    const guarded = unlessStopped(how, [{ scope: 'tool', name: how.contract.name }])
+    await failpoint('undo.guarded')
+    const result = await undoOnce(this.#options, guarded, warrant, run.principal)
+    this.#observer.effect?.(how.contract.name, result.state === 'undone' ? 'undone' : 'barred')
+    return result
   }
 
   #checkPlace(warrant: Warrant | UndoWarrant): Promise<RunRow> {
@@ -310,7 +326,35 @@ class Host {
       throw fail('warrant_mismatch', `\`${info.activityId}\` was called as the step \`${step}\``)
     }
     await checkChain(runKey, at, this.#stores)
+    if (listed !== undefined) await this.#stops.check(this.#subject(runKey, at, listed.name))
     return markOf(runKey)
+  }
+
+  /** What is asked of the stops; of a run that is just being opened the principal is not in its row yet. */
+  #subject(
+    runKey: RunKey,
+    { type, workflowId }: { readonly type: string; readonly workflowId: string },
+    tool: string | null,
+    principal?: Principal,
+  ): Subject {
+    const workspace = async (): Promise<string> => {
+      const known = principal ?? (await this.#run(runKey))?.principal
+      if (known === undefined) throw fail('run_unknown', `no worker opened the run \`${runKey}\``)
+      return known.workspace
+    }
+    return { runKey, workflowId, playbook: type, tool, workspace }
+  }
+
+  /**
+   * What is stopped is not opened, so that it is opened under the policy of when it may go on. A run that was opened
+   * before a reset is: its steps are refused, and what it did must be found when it ends.
+   */
+  async #checkOpening(subject: Subject): Promise<void> {
+    try {
+      await this.#stops.check(subject)
+    } catch (error) {
+      if (codeOf(error) !== 'stopped' || (await this.#run(subject.runKey)) === undefined) throw error
+    }
   }
 
   #call({ startToCloseMs }: Tool, runKey: RunKey, step: string) {

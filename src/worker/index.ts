@@ -4,7 +4,9 @@ export type { PromptRecord } from '../contract/prompt.ts'
 export type { WorkerVersion } from '../contract/version.ts'
 export { hostKeyFile, type HostKey, hostKeyOf } from '../identity/host-key.ts'
 export { type LedgerDatabase, openDatabase } from '../ledger/database.ts'
-export { migrateLedger } from '../ledger/migrations.ts'
+export { migrateLedger, pendingMigrations } from '../ledger/migrations.ts'
+export type { StopMark, StopScope, StopTarget, StopWord } from '../contract/stop.ts'
+export { liftStop, placeStop, type Stop, stopHistory, stopsInForce } from '../ledger/stops.ts'
 export {
   implement,
   type Meter,
@@ -25,5 +27,18 @@ export { type Difference, differenceText } from '../audit/differences.ts'
 export { type Replayed, replayHistory } from '../audit/replay.ts'
 export { bundleForReplay, bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 export { makeCurrent } from './deployment.ts'
+export { type HealthAddress, type HealthServer, type HealthSources, type Phase, serveHealth } from './health-server.ts'
+export {
+  type Attempt,
+  type AttemptEnd,
+  type EffectChange,
+  type ModelCallEvent,
+  type Observer,
+  observers,
+} from './observer.ts'
+export { BundleError, readBundle, writeBundle, type WrittenBundle } from './prebuilt.ts'
 export { defineProject, type Project } from './project.ts'
+export { prometheusOf, type WorkerMetrics } from './prometheus.ts'
+export { type Check, type Checked, type Readiness, readinessOf } from './readiness.ts'
+export { type Tuning } from './tuning.ts'
 export { createWorker, type WorkerSettings } from './worker.ts'

@@ -6,6 +6,7 @@ import { formatMicroUsd } from '../contract/money.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { modelSpendOf, reserveModelCall, settleModelCall } from '../ledger/model-calls.ts'
 import type { Meter } from '../tools/implementation.ts'
+import { failpoint } from './failpoints.ts'
 import { withDetails } from './steps.ts'
 
 /** The attempt of an activity whose model calls are metered. */
@@ -33,6 +34,7 @@ export function meterOf(db: LedgerDatabase, of: Attempt, capOf: () => Promise<nu
     async reserve(worst, what) {
       const call = ++calls
       const capMicroUsd = await (cap ??= capOf())
+      await failpoint('spend.reserving')
       const reserved = await reserveModelCall(db, { ...of, call, what, microUsd: worst.microUsd }, capMicroUsd)
       if ('spent' in reserved) {
         const left = Math.max(0, (capMicroUsd ?? 0) - reserved.spent.modelMicroUsd)
@@ -42,7 +44,14 @@ export function meterOf(db: LedgerDatabase, of: Attempt, capOf: () => Promise<nu
           { worstCaseMicroUsd: worst.microUsd, capMicroUsd },
         )
       }
-      return { settle: (used) => settleModelCall(db, reserved.id, used) }
+      await failpoint('spend.reserved')
+      return {
+        async settle(used) {
+          await failpoint('spend.settling')
+          await settleModelCall(db, reserved.id, used)
+          await failpoint('spend.settled')
+        },
+      }
     },
     spent: async () => (calls === 0 ? undefined : await modelSpendOf(db, of.runKey).catch(() => undefined)),
   }

@@ -10,9 +10,15 @@ import { storeKey } from '../ledger/keys.ts'
 import { storePolicy } from '../ledger/policies.ts'
 import { formatProblem, loadPolicies } from '../policy/load/index.ts'
 import type { Thinker, ToolImplementation } from '../tools/implementation.ts'
-import { bundlePlaybooks, PAYLOAD_CONVERTER, type PlaybookBundle } from './bundle.ts'
+import { PAYLOAD_CONVERTER } from './bundle-files.ts'
+import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 import { activitiesOf } from './host.ts'
+import type { Observer } from './observer.ts'
 import { registryOf } from './registry.ts'
+import { type Tuning, tuned } from './tuning.ts'
+
+/** How long running steps may take to finish where nothing else is said. */
+const DEFAULT_GRACE_MS = 10_000
 
 /** What a worker is made of. */
 export interface WorkerSettings {
@@ -38,6 +44,15 @@ export interface WorkerSettings {
   readonly key: HostKey
   /** How long running steps may take to finish once the worker is told to stop. Default: 10 seconds. */
   readonly shutdownGraceMs?: number
+  /**
+   * How long after being told to stop the worker waits for steps that do not stop, before `run()` throws Temporal's
+   * `GracefulShutdownPeriodExpiredError`. Default: for ever.
+   */
+  readonly shutdownForceMs?: number
+  /** How much it does at once. Default: as `Tuning` says. */
+  readonly tuning?: Tuning
+  /** Is told of each attempt, effect and model call; see `prometheusOf`. */
+  readonly observer?: Observer
 }
 
 /**
@@ -75,8 +90,11 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       thinker,
       currentPolicy: (workflow) => current.get(workflow),
       buildId: built.buildId,
+      ...(settings.observer && { observer: settings.observer }),
     }),
-    shutdownGraceTime: settings.shutdownGraceMs ?? 10_000,
+    shutdownGraceTime: settings.shutdownGraceMs ?? DEFAULT_GRACE_MS,
+    ...(settings.shutdownForceMs !== undefined && { shutdownForceTime: settings.shutdownForceMs }),
+    ...tuned(settings.tuning ?? {}),
   })
 }
 

@@ -27,6 +27,7 @@ import {
   type TakenOver,
 } from '../ledger/effects.ts'
 import type { ToolCall, WriteCall, WriteImplementation } from '../tools/implementation.ts'
+import { failpoint } from './failpoints.ts'
 import { attested, parseInput, parseOutput } from './steps.ts'
 
 /** What a write needs of its host. */
@@ -65,11 +66,12 @@ const writeCall = (
   { runKey, step, principal, expect }: Pick<Warrant, 'runKey' | 'step' | 'principal' | 'expect'>,
 ): WriteCall => ({ ...toolCall(db, runKey, step, startToCloseMs), principal, expect })
 
-/** Codes with which a tool says for certain that it changed nothing. */
+/** Codes with which a tool, or what stands before it, says for certain that it changed nothing. */
 const NOTHING_HAPPENED: ReadonlySet<string> = new Set([
   'input_invalid',
   'not_found',
   'precondition_failed',
+  'stopped',
   'world_moved',
 ])
 
@@ -110,8 +112,11 @@ async function inOneTransaction(
   return await db.transaction().execute(async (tx) => {
     const mine = await claim(tx, claimed, null)
     if (!('fence' in mine)) return resultOf(mine)
+    await failpoint('write.claimed')
     const call = writeCall(tx, how.contract, warrant)
-    const result = attest(key, how, input, await how.execute(input, call), claimed)
+    const output = await how.execute(input, call)
+    await failpoint('write.executed')
+    const result = attest(key, how, input, output, claimed)
     await complete(tx, claimed, mine, result)
     return result
   })
@@ -127,9 +132,13 @@ async function acrossSystems(
 ): Promise<StepResult> {
   const leaseMs = leaseOf(how.contract.startToCloseMs)
   const first = await claim(host.db, claimed, leaseMs)
-  if ('fence' in first) return await send(host, how, input, warrant, claimed, first, 'did_not_happen')
+  if ('fence' in first) {
+    await failpoint('write.claimed')
+    return await send(host, how, input, warrant, claimed, first, 'did_not_happen')
+  }
   if (first.state === 'done') return resultOf(first)
   const mine = await takeOver(host.db, claimed, leaseMs)
+  await failpoint('takeover.claimed')
   const before = await reconcile(host, how, input, claimed, mine)
   return typeof before === 'string' ? await send(host, how, input, warrant, claimed, mine, before) : before
 }
@@ -148,6 +157,7 @@ async function send(
   before: Before,
 ): Promise<StepResult> {
   await markSent(host.db, claimed, mine, leaseOf(how.contract.startToCloseMs))
+  await failpoint('write.executing')
   let output: unknown
   try {
     output = await how.execute(input, writeCall(host.db, how.contract, asked))
@@ -160,6 +170,7 @@ async function send(
     else await markUnknown(host.db, claimed, mine)
     throw error
   }
+  await failpoint('write.executed')
   return await record(host, how, input, output, claimed, mine)
 }
 
@@ -182,7 +193,9 @@ async function reconcile(
     throw fail('effect_unknown', `nobody can tell whether \`${claimed.step}\` happened`)
   }
   const call = toolCall(host.db, claimed.runKey, claimed.step, contract.startToCloseMs)
+  await failpoint('probe.asking')
   const output = await how.probe(input, call)
+  await failpoint('probe.answered')
   return output === null ? 'did_not_happen' : await record(host, how, input, output, claimed, mine)
 }
 
@@ -205,7 +218,10 @@ async function record(
     await markUnknown(host.db, claimed, mine)
     throw error
   }
-  if (await complete(host.db, claimed, mine, result)) return result
+  if (await complete(host.db, claimed, mine, result)) {
+    await failpoint('write.recorded')
+    return result
+  }
   throw fail('effect_in_flight', `a newer attempt of \`${claimed.step}\` has taken over`)
 }
 
@@ -246,6 +262,7 @@ export async function undoOnce(
     input: null,
     inputDigest,
   })
+  await failpoint('undo.barred')
   if (known === undefined) return { state: 'not_done', text: `${undoes} had not happened; it is barred now` }
   if (known.tool !== how.contract.name) {
     throw fail('warrant_mismatch', `\`${undoes}\` was done by \`${known.tool}\``)
@@ -280,8 +297,11 @@ async function undoDone(
   const { startToCloseMs } = how.contract.undo ?? how.contract
   const undo = async (on: LedgerDatabase): Promise<string> => {
     if (how.undo === undefined) throw fail('effect_irreversible', `${known.step} cannot be undone`)
+    await failpoint('undo.executing')
     const text = textOf(await how.undo(input, output, toolCall(on, runKey, step, startToCloseMs)))
+    await failpoint('undo.executed')
     await markUndone(on, effect, text)
+    await failpoint('undo.recorded')
     return text
   }
   if (how.contract.idempotency !== 'transaction') {

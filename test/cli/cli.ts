@@ -17,6 +17,8 @@ export interface Ran {
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
+  /** Variables that are not there, though the tests set them. */
+  readonly unset?: readonly string[]
   readonly cwd?: string
   readonly stdin?: string
 }
@@ -26,12 +28,25 @@ const INHERITED = /^(TEMPORAL_|COUNTERSIGN_|DATABASE_URL$|FORCE_COLOR$|XDG_CONFI
 /** This process's environment without what points a command at servers, keys or models. */
 function environment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !INHERITED.test(name))
-  // Nobody's Temporal profile gets into a test.
-  return { ...Object.fromEntries(kept), XDG_CONFIG_HOME: join(tmpdir(), 'countersign-no-config'), ...more }
+  return {
+    ...Object.fromEntries(kept),
+    // Nobody's Temporal profile gets into a test.
+    XDG_CONFIG_HOME: join(tmpdir(), 'countersign-no-config'),
+    // Workers of several tests run side by side, and say what they say as to a person.
+    COUNTERSIGN_HEALTH_ADDRESS: '127.0.0.1:0',
+    COUNTERSIGN_LOG_FORMAT: 'text',
+    ...more,
+  }
 }
 
-const spawnCli = (args: readonly string[], { env, cwd = process.cwd() }: RunOptions): ChildProcess =>
-  spawn(process.execPath, [MAIN, ...args], { cwd, env: environment(env), stdio: ['pipe', 'pipe', 'pipe'] })
+function spawnCli(args: readonly string[], { env, unset = [], cwd = process.cwd() }: RunOptions): ChildProcess {
+  const all = Object.entries(environment(env)).filter(([name]) => !unset.includes(name))
+  return spawn(process.execPath, [MAIN, ...args], {
+    cwd,
+    env: Object.fromEntries(all),
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+}
 
 /** Runs `countersign` as a process of its own, off a terminal. */
 export async function countersign(args: readonly string[], options: RunOptions = {}): Promise<Ran> {

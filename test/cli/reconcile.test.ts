@@ -5,7 +5,7 @@ import { Client, Connection } from '@temporalio/client'
 import { expect, inject, test } from 'vitest'
 import { query, until } from '../support/world.ts'
 import { useFolder } from './cli.ts'
-import { refunded, requestFor, resultOf } from './waiting-run.ts'
+import { refunded, requestFor, resultOf, waitingRun } from './waiting-run.ts'
 import { useWorkerChild } from './worker-child.ts'
 
 const folder = useFolder()
@@ -110,6 +110,19 @@ test('without an id all runs since then are compared, and those that differ are 
   expect(stdout).not.toContain(agreeing.workflowId)
   expect(stdout).toMatch(/\n\d+ runs compared, \d differs?\n$/)
   expect(code).toBe(3)
+})
+
+test('a run that somebody sent six megabytes of messages to is compared like any other', async () => {
+  const { workflowId, handle, order, pending } = await waitingRun(child())
+  const junk = 'x'.repeat(1_500_000)
+  for (let sent = 0; sent < 4; sent += 1) {
+    const { step, actionDigest } = pending
+    expect(await handle.decide({ step, decision: 'approve', by: 'eve', comment: junk, actionDigest })).toMatchObject({
+      accepted: false,
+    })
+  }
+  expect(await run(workflowId)).toMatchObject({ code: 0, stderr: '' })
+  expect(await refunded(child(), order)).toBe(0)
 })
 
 test('what cannot be compared is exit code 1, and what makes no sense 2', async () => {

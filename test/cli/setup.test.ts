@@ -71,7 +71,7 @@ test('a worker on a database without the ledger is refused', async () => {
   const empty = await freshDatabase()
   try {
     const { code, stderr } = await run(['worker'], 'default', { DATABASE_URL: empty.url })
-    expect(stderr).toContain('error: The ledger lacks the table countersign.policies.\n')
+    expect(stderr).toContain('error: The ledger lacks 0001_ledger, ')
     expect(stderr).toContain('  help  Run `countersign setup`.\n  code  setup_needed\n')
     expect(code).toBe(1)
   } finally {

@@ -35,6 +35,24 @@ const MISUSED: readonly (readonly [string, readonly string[], string])[] = [
   ],
   ['more than all new runs', ['rollout', '--percent', '101'], 'It must be a whole number from 0 to 100.'],
   ['a version to end a ramp', ['rollout', '0.1.0-a', '--percent', '0'], '`--percent 0` takes no version'],
+  [
+    'an address without a port',
+    ['worker', '--health-address', 'here'],
+    'It must be a host and a port, such as 0.0.0.0:9464',
+  ],
+  ['a grace of a day', ['worker', '--grace', '86400'], 'It must be a whole number from 0 to 3600.'],
+  ['one workflow task', ['worker', '--max-workflow-tasks', '1'], 'It must be a whole number from 2 to 10000.'],
+  [
+    'more pollers than activities',
+    ['worker', '--max-activities', '5', '--activity-pollers', '6'],
+    'error: activityPollers is 6, more than the 5 of maxActivities\n',
+  ],
+  [
+    'more pollers than workflow tasks',
+    ['worker', '--workflow-task-pollers', '41'],
+    'error: workflowTaskPollers is 41, more than the 40 of maxWorkflowTasks\n',
+  ],
+  ['an unknown log format', ['worker', '--log-format', 'xml'], 'Allowed choices are text, json.'],
   ['no resolution', ['resolve', 'x', 'step', '--by', 'b'], "error: required option '--as <resolution>' not specified"],
   ['a group without its command', ['policy'], 'Usage: countersign policy [options] [command]'],
   ['no playbook name', ['start', 'Refund!', '--by', 'a'], 'A playbook is named like refund_request.'],
@@ -122,4 +140,10 @@ test('a Node older than 22.18 is refused with what to do, a later one is not', (
   expect(nodeProblem('20.19.0')).toContain('node_too_old')
   expect(nodeProblem('22.18.0')).toBeUndefined()
   expect(nodeProblem('24.0.0')).toBeUndefined()
+})
+
+test('a variable of the worker that cannot be is a usage error that names it', async () => {
+  const { code, stderr } = await run(['worker'], { COUNTERSIGN_DATABASE_POOL: 'many' })
+  expect(stderr).toContain("value 'many' from env 'COUNTERSIGN_DATABASE_POOL' is invalid. It must be a whole number")
+  expect(code).toBe(2)
 })

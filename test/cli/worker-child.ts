@@ -41,7 +41,8 @@ export function useWorkerChild(
     await seedRecords(db as unknown as Kysely<unknown>)
     await db.destroy()
     const worker = inBackground(['worker', ...args], { env, cwd })
-    await worker.says('ready')
+    // The last thing that it says at its start.
+    await worker.says(' of deployment ')
     const connection = await Connection.connect({ address: env.TEMPORAL_ADDRESS })
     closing.push(() => connection.close())
     const client = new CountersignClient(new Client({ connection }), { taskQueue })

@@ -54,16 +54,20 @@ export const loops = playbook(
   },
 )
 
-/** Many reads at once, of a given size. */
+/** Many reads of a given size, at once or one after the other. */
 export const reads = playbook(
   {
     name: 'reads',
     title: 'Reads',
-    request: z.strictObject({ item, times: z.int(), size: z.int() }),
+    request: z.strictObject({ item, times: z.int(), size: z.int(), apart: z.boolean().default(false) }),
     tools,
     thoughts: [],
   },
-  async (run, { item: what, times, size }) => {
+  async (run, { item: what, times, size, apart }) => {
+    if (apart) {
+      for (let time = 0; time < times; time++) await run.read(look, { item: what, size })
+      return { times }
+    }
     const all = Array.from({ length: times }, () => run.read(look, { item: what, size }))
     return { lengths: (await Promise.all(all)).map(({ padding }) => padding.length) }
   },
@@ -168,11 +172,16 @@ export const pairs = playbook(
   {
     name: 'pairs',
     title: 'Pairs',
-    request: z.strictObject({ acts: z.array(z.strictObject({ as: z.string(), item })) }),
+    request: z.strictObject({
+      acts: z.array(z.strictObject({ as: z.string(), item })),
+      /** Put before the others begin. */
+      first: z.string().nullable().default(null),
+    }),
     tools,
     thoughts: [],
   },
-  async (run, { acts }) => {
+  async (run, { acts, first }) => {
+    if (first !== null) await run.act(put, { item: first }, { because: [], as: 'first' })
     await Promise.all(acts.map(({ as, item: what }) => run.act(put, { item: what }, { because: [], as })))
   },
 )

@@ -174,6 +174,18 @@ test.concurrent('a workflow task takes no more local reads than it can carry, an
   await expect(Worker.runReplayHistory({ workflowBundle: bundle }, history)).resolves.toBeUndefined()
 })
 
+test('hundreds of local reads replay, although Temporal split their workflow task and somebody looked on', async () => {
+  const run = await start('reads', { item: newItem(), times: 400, size: 10, apart: true })
+  const outcome = run.outcome()
+  let looks = 0
+  while ((await run.status()).result === null) looks++
+  expect(await outcome).toMatchObject({ state: 'completed', outcome: { times: 400 } })
+  expect(looks).toBeGreaterThan(3)
+  const history = await world().temporal.workflow.getHandle(run.workflowId).fetchHistory()
+  const { bundle } = await bundlePlaybooks(BOX_WORKFLOWS)
+  await expect(Worker.runReplayHistory({ workflowBundle: bundle }, history)).resolves.toBeUndefined()
+})
+
 const BAD_STARTS: readonly (readonly [what: string, code: string, start: unknown])[] = [
   ['nothing', 'request_invalid', undefined],
   ['null', 'request_invalid', null],

@@ -55,6 +55,7 @@ beforeAll(async () => {
     PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
     TEMPORAL_ADDRESS: inject('temporalAddress'),
     DATABASE_URL: database.url,
+    COUNTERSIGN_HEALTH_ADDRESS: '127.0.0.1:0',
   }
   await run('npx', ['countersign', 'setup', '--task-queue', taskQueue], { cwd: project, env })
   const worker = spawn('npx', ['countersign', 'worker', '--task-queue', taskQueue], { cwd: project, env })

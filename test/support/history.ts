@@ -1,11 +1,11 @@
 import type { Client } from '@temporalio/client'
 import { arrayFromPayloads, defaultPayloadConverter } from '@temporalio/common'
-import { temporal } from '@temporalio/proto'
+import proto, { type temporal } from '@temporalio/proto'
 import type { RunHandle } from '../../src/client/index.ts'
 
 type Event = temporal.api.history.v1.IHistoryEvent
 
-const EventType = temporal.api.enums.v1.EventType
+const EventType = proto.temporal.api.enums.v1.EventType
 
 /** The history of the newest run of a workflow id, as Temporal stores it. */
 export async function eventsOf(client: Client, run: RunHandle): Promise<readonly Event[]> {

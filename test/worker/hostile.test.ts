@@ -4,6 +4,7 @@ import type { Approval, Warrant } from '../../src/contract/action.ts'
 import { usd } from '../../src/contract/money.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { signReceipt } from '../../src/identity/receipts.ts'
+import { findRun } from '../../src/ledger/runs.ts'
 import { activitiesIn, eventsOf } from '../support/history.ts'
 import { REQUESTER, startRefund } from '../support/refunds.ts'
 import { useWorld } from '../support/world.ts'
@@ -71,6 +72,24 @@ test.concurrent('a forged warrant of a run that nobody opened is refused', async
   const forged = calling({ ...real, runKey: puppet.runKey, input })
   expect(await puppet.call(REFUND, forged, how)).toMatchObject(refused('run_unknown'))
   await expectNothing(puppet.runKey, order.paymentId)
+})
+
+test.concurrent('a run that is open is not opened again for something else', async () => {
+  const { puppet, order, wanted } = await opened()
+  const { runKey } = wanted
+  const before = await findRun(world().db, runKey)
+  const start = startMessageOf(order)
+  for (const other of [
+    { ...start, request: { ...start.request, message: 'something else' } },
+    { ...start, principal: { ...start.principal, subject: 'eve@acme.example' } },
+  ]) {
+    for (const local of [true, false]) {
+      const told = await puppet.call('countersign.openRun', { runKey, start: other }, { local })
+      expect(told).toMatchObject(refused('request_invalid', 'with another request'))
+    }
+  }
+  expect(await findRun(world().db, runKey)).toEqual(before)
+  await expectNothing(runKey, order.paymentId)
 })
 
 test.concurrent('the warrant of a finished run is worth nothing in another run', async () => {

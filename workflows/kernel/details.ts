@@ -2,6 +2,7 @@ import { changeText, citationText, factTexts, matchText, shellWord } from '../..
 import { formatMicroUsd } from '../../src/contract/money.ts'
 import { needText } from '../../src/contract/raise.ts'
 import type { PendingApproval, RunStatus } from '../../src/contract/run.ts'
+import { resumeCommand } from '../../src/contract/stop.ts'
 
 /** What a model or a person wrote must not become Markdown that lies to an operator. */
 const plain = (text: string): string =>
@@ -10,8 +11,11 @@ const plain = (text: string): string =>
     .replace(/[\\`*_[\]<>#|~$]/g, '\\$&')
     .slice(0, 400)
 
+/** One line of a page, whatever stands in it. */
+const line = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
+
 /** One word on one line of a page, whatever somebody called his workflow. */
-const word = (text: string): string => shellWord(text.replace(/[\p{Cc}\p{Cf}]+/gu, ' '))
+const word = (text: string): string => shellWord(line(text))
 
 const clock = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`
 
@@ -55,6 +59,7 @@ export function renderDetails(status: RunStatus): string {
       '',
       `${plain(incident.message)} (${incident.code})`,
       '',
+      ...(incident.stop === undefined ? [] : [`    ${line(resumeCommand(incident.stop))}`]),
       `    countersign resolve ${workflowId} ${incident.step} --as retry|settled --by <you>`,
       '',
     )

@@ -5,7 +5,6 @@ import {
   proxyActivities,
   proxyLocalActivities,
   sleep,
-  workflowInfo,
 } from '@temporalio/workflow'
 import { Bulk } from '../../src/contract/bulk.ts'
 import type { Answers } from '../../src/contract/answers.ts'
@@ -81,8 +80,12 @@ const LOCAL_READ: LocalActivityOptions = {
 export class Dispatcher {
   readonly #journal: Journal
   readonly #beforeWaiting: (isBrief: boolean) => void
-  #task = -1
+  /**
+   * Since the last activity or timer that was waited for, with which a new workflow task began. There are more of them,
+   * but a replay puts them together: what it is told of the task, such as the length of the history, may differ.
+   */
   #carried = 0
+  #taskAt = 0
 
   /**
    * `beforeWaiting` is called before each ordinary activity, since with it the workflow task may end, and told whether
@@ -119,7 +122,10 @@ export class Dispatcher {
     // What does not fit into this workflow task waits for the next one, which a timer brings about. What is large is kept
     // beside the history, and does not count.
     const isBulk = length > BULK_CHARACTERS
-    while (!this.#fits(isBulk ? 0 : length)) await sleep(1, { summary: 'room for more steps' })
+    while (!this.#fits(isBulk ? 0 : length)) {
+      await sleep(1, { summary: 'room for more steps' })
+      this.#taskBegan()
+    }
     this.#beforeWaiting(isBrief)
     const call = proxyActivities<Activities>(options)[type] as Activities[string]
     let answer: unknown
@@ -127,6 +133,8 @@ export class Dispatcher {
       answer = await call(isBulk ? new Bulk(argument) : argument)
     } catch (error) {
       throw outOfTime(error) ? late(type) : error
+    } finally {
+      this.#taskBegan()
     }
     if (answers(answer)) return answer
     // A local activity cannot be completed by anybody else, so only this one is looked at.
@@ -173,13 +181,14 @@ export class Dispatcher {
     return await this.#activity(type, argument, options, answers)
   }
 
+  /** What ended at once is told in one task, and at one time. */
+  #taskBegan(): void {
+    if (Date.now() === this.#taskAt) return
+    this.#taskAt = Date.now()
+    this.#carried = 0
+  }
+
   #fits(characters: number): boolean {
-    // The history grows exactly when a new workflow task begins, and the same in every replay.
-    const task = workflowInfo().historyLength
-    if (task !== this.#task) {
-      this.#task = task
-      this.#carried = 0
-    }
     if (this.#carried + characters > MAX_TASK_CHARACTERS) return false
     this.#carried += characters
     return true

@@ -8,6 +8,7 @@ import {
   defineSignal,
   defineUpdate,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow'
 import type { z } from 'zod'
@@ -23,6 +24,7 @@ import type { Json } from '../../src/contract/json.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import { type Answer, type RunResult, type RunStatus, type StartMessage, undoMessage } from '../../src/contract/run.ts'
 import type { RunEnd } from '../../src/contract/states.ts'
+import { type Stopped, stoppedIn } from '../../src/contract/stop.ts'
 import { textOf } from '../../src/contract/text.ts'
 import type { ReadTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
@@ -187,6 +189,8 @@ class Execution {
       this.#board.note('open', `${this.#contract.title}, asked by ${principal.subject} (${principal.proof})`)
       return opened
     } catch (error) {
+      const stopped = stoppedIn(error)
+      if (stopped !== undefined) return (await this.#untilResumed(stopped)) ?? (await this.#open(start, carried))
       // The converter's stack is not deep enough for what somebody sent; JSON that is read need not be writable.
       const isTooDeep = error instanceof Error && error.name === 'ValueError'
       return isTooDeep ? endWith('failed', 'request_invalid', 'the start message nests too deeply') : endOf(error)
@@ -204,6 +208,18 @@ class Execution {
     this.#saga.restore(settled, this.#contract.tools)
     this.#undo = settled.undo ?? undefined
     this.#undoDeadline = settled.undoDeadline
+  }
+
+  /** Waits until a run that was stopped may be opened. `undefined`: it may; otherwise how it ends instead. */
+  async #untilResumed({ message, stop }: Stopped): Promise<End | undefined> {
+    // Blocked is what is in progress.
+    this.#board.enter('in_progress')
+    try {
+      const resolution = await this.#saga.park(WIRE.activities.openRun, 'stopped', message, stop)
+      return resolution === 'settled' ? endWith('escalated', 'stopped', message) : undefined
+    } catch (error) {
+      return endOf(error)
+    }
   }
 
   /** Runs the playbook until it returns or its end is decided, and until nothing is under way any more. */
@@ -233,9 +249,20 @@ class Execution {
       return { run, ended }
     } catch (error) {
       if (error instanceof ContinueRun) await CancellationScope.nonCancellable(() => this.#continue(ofRun))
+      if (!scope.consideredCancelled) await this.#letLeave(run)
       scope.cancel()
       return { run, ended: endOf(error instanceof ContinueRun ? new CancelledFailure('the run was cancelled') : error) }
     }
+  }
+
+  /**
+   * Lets what this very workflow task has asked for leave before it is told to stop. Where a query came with the task, a
+   * local activity may end it and go on in the next one; a replay sees both as one, and would ask for nothing.
+   */
+  async #letLeave(run: KernelRun): Promise<void> {
+    run.close()
+    if (this.#journal.isIdle && this.#board.pending.length === 0) return
+    await CancellationScope.nonCancellable(() => sleep(1, { summary: 'steps under way are told to stop' }))
   }
 
   /**

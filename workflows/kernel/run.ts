@@ -19,6 +19,7 @@ import { formatMicroUsd } from '../../src/contract/money.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import type { ProposalThought } from '../../src/contract/proposal.ts'
+import { type Stopped, stoppedIn } from '../../src/contract/stop.ts'
 import type { ReadTool, Thought, Tool, WriteTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
@@ -145,7 +146,9 @@ export class KernelRun implements Run {
       if (!this.#budget.countToolCall()) await this.#budget.admitToolCall(step)
       const options = stepOptions(tool, step, tool.title)
       const answers = resultOfStep({ runKey: this.key, step, tool: tool.name })
-      const result = await this.#dispatcher.read(tool.name, tool.local, call, options, answers)
+      const result = await this.#unlessStopped(step, () =>
+        this.#dispatcher.read(tool.name, tool.local, call, options, answers),
+      )
       this.#board.note('read', `${tool.title}: ${result.receipt.reference}`, step)
       this.#budget.see(tool, result)
       return this.#steps.keep(result) as z.output<T['output']>
@@ -184,7 +187,9 @@ export class KernelRun implements Run {
         this.#board.note('think', `${thought.title}: ${result.model}${how}, ${formatMicroUsd(result.microUsd)}`, step)
         return result
       } catch (error) {
-        await this.#budget.failed(step, isPlain, error)
+        const stopped = stoppedIn(error)
+        if (stopped === undefined) await this.#budget.failed(step, isPlain, error)
+        else await this.#untilResumed(step, stopped)
       }
     }
   }
@@ -273,12 +278,14 @@ export class KernelRun implements Run {
     const { step, tool, input } = attempt
     const { approvals } = this.#opened.policy
     const suffix = round === 1 ? '' : `-${round}`
-    const previewed = await this.#dispatcher.read(
-      `${tool.name}${WIRE.activities.preview}`,
-      tool.localPreview ?? false,
-      { runKey: this.key, step, input },
-      stepOptions(tool, `${step}${WIRE.activities.preview}${suffix}`, `preview: ${tool.describe(input)}`),
-      previewOfStep({ runKey: this.key, step, tool: tool.name }),
+    const previewed = await this.#unlessStopped(step, () =>
+      this.#dispatcher.read(
+        `${tool.name}${WIRE.activities.preview}`,
+        tool.localPreview ?? false,
+        { runKey: this.key, step, input },
+        stepOptions(tool, `${step}${WIRE.activities.preview}${suffix}`, `preview: ${tool.describe(input)}`),
+        previewOfStep({ runKey: this.key, step, tool: tool.name }),
+      ),
     )
     if ('known' in previewed) {
       const known = await this.#adopted(previewed.known)
@@ -325,12 +332,14 @@ export class KernelRun implements Run {
     this.#saga.register(step, tool, input)
     let result: StepResult
     try {
-      result = await this.#dispatcher.activity(
-        tool.name,
-        { input, warrant },
-        stepOptions(tool, step, describe),
-        resultOfStep({ runKey: this.key, step, tool: tool.name }),
-        tool.idempotency === 'transaction',
+      result = await this.#unlessStopped(step, () =>
+        this.#dispatcher.activity(
+          tool.name,
+          { input, warrant },
+          stepOptions(tool, step, describe),
+          resultOfStep({ runKey: this.key, step, tool: tool.name }),
+          tool.idempotency === 'transaction',
+        ),
       )
     } catch (error) {
       this.#board.note('act', `${describe}: ${failureOf(error)?.message ?? 'not done'}`, step)
@@ -339,6 +348,25 @@ export class KernelRun implements Run {
     this.#board.setEffect(step, 'done')
     this.#board.note('act', describe, step)
     return result
+  }
+
+  /** Does a step, and again each time that it was stopped and may go on. */
+  async #unlessStopped<T>(step: string, ask: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await ask()
+      } catch (error) {
+        const stopped = stoppedIn(error)
+        if (stopped === undefined) throw error
+        await this.#untilResumed(step, stopped)
+      }
+    }
+  }
+
+  /** Waits until a step that was stopped may be tried again. Where somebody settles it instead, the run ends. */
+  async #untilResumed(step: string, { message, stop }: Stopped): Promise<void> {
+    const resolution = await this.#saga.park(step, 'stopped', message, stop)
+    if (resolution === 'settled') throw this.#ends(endWith('escalated', 'stopped', message))
   }
 
   /** The result of a step that was done before a reset; throws what is given when it was not. */

@@ -7,6 +7,7 @@ import { fail, type FailureCode, failureOf } from '../../src/contract/failures.t
 import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
 import { type Answer, type EffectStatus, resolveMessage } from '../../src/contract/run.ts'
+import { type StopMark, stoppedIn } from '../../src/contract/stop.ts'
 import type { Tool, WriteTool } from '../../src/contract/tool.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import { textOf } from '../../src/contract/text.ts'
@@ -37,7 +38,7 @@ const resolutionOf = (step: string): string => `resolution of ${step}`
  * outcome is compensated too: the host knows from its ledger whether there is anything to undo, and bars what
  * has not happened from happening late.
  *
- * An incident is what only a person can settle. The run is then `blocked`, waiting for `incident`, until the
+ * An incident is what only a person can settle, a step that was stopped among it. The run is then `blocked`, waiting for `incident`, until the
  * update or signal `resolve` says `retry` or `settled`.
  */
 export class Saga {
@@ -111,7 +112,7 @@ export class Saga {
   async #untilSettled(effect: Registered, first: Incident, reason: UndoReason, policyDigest: Digest): Promise<void> {
     let incident: Incident | undefined = first
     while (incident !== undefined) {
-      const resolution = await this.park(effect.step, incident.code, incident.message)
+      const resolution = await this.park(effect.step, incident.code, incident.message, incident.stop)
       if (resolution === 'settled') {
         this.#board.setEffect(effect.step, 'settled')
         return
@@ -120,24 +121,27 @@ export class Saga {
     }
   }
 
-  /** Blocks the run on an incident until somebody resolves it. */
-  async park(step: string, code: FailureCode, message: string): Promise<Resolution> {
+  /** Blocks the run on an incident until somebody resolves it, or the run is cancelled where it still can be. */
+  async park(step: string, code: FailureCode, message: string, stop?: StopMark): Promise<Resolution> {
     const known = this.#continuation.journal.take(resolutionOf(step))
     if (known !== undefined) return known as Resolution
-    this.#board.incidents.push({ step, code, message, since: now() })
+    this.#board.incidents.push({ step, code, message, since: now(), ...(stop === undefined ? {} : { stop }) })
     this.#board.reflectWaiting()
     this.#board.note('incident', message, step)
     this.#board.flush()
-    await condition(() => this.#resolutions.has(step) || this.#continuation.isDueAfterPlaybook)
-    if (!this.#resolutions.has(step)) throw new ContinueRun()
-    const resolution = this.#resolutions.get(step) as Resolution
-    this.#resolutions.delete(step)
-    this.#board.incidents.splice(
-      this.#board.incidents.findIndex((incident) => incident.step === step),
-      1,
-    )
-    this.#board.reflectWaiting()
-    return resolution
+    try {
+      await condition(() => this.#resolutions.has(step) || this.#continuation.isDueAfterPlaybook)
+      const resolution = this.#resolutions.get(step)
+      if (resolution === undefined) throw new ContinueRun()
+      return resolution
+    } finally {
+      this.#resolutions.delete(step)
+      this.#board.incidents.splice(
+        this.#board.incidents.findIndex((incident) => incident.step === step),
+        1,
+      )
+      this.#board.reflectWaiting()
+    }
   }
 
   /** The handler of `resolve`. */
@@ -192,7 +196,8 @@ export class Saga {
       const failure = failureOf(error)
       this.#board.setEffect(step, 'stuck')
       const message = `\`${shortened(tool.describe(input), 500)}\` could not be undone: ${failure?.message ?? textOf(error)}`
-      return { code: failure?.code ?? 'platform_failed', message }
+      const stop = stoppedIn(error)?.stop
+      return { code: failure?.code ?? 'platform_failed', message, ...(stop === undefined ? {} : { stop }) }
     }
   }
 }
@@ -200,4 +205,5 @@ export class Saga {
 interface Incident {
   readonly code: FailureCode
   readonly message: string
+  readonly stop?: StopMark
 }

@@ -1,48 +1,120 @@
 import type { Connection } from '@temporalio/client'
+import { stripVTControlCharacters } from 'node:util'
 import type { WorkerVersion } from '../../contract/version.ts'
+import { bundlePlaybooks } from '../../worker/bundle.ts'
+import { observers } from '../../worker/observer.ts'
+import { readBundle } from '../../worker/prebuilt.ts'
+import { tuned } from '../../worker/tuning.ts'
 import { connectClient, connectDatabase } from '../connect.ts'
 import { notCurrent, versionsOf } from '../deployment.ts'
-import { CliError } from '../errors.ts'
+import { drain, drainTimes } from '../draining.ts'
+import { CliError, explain, UsageError } from '../errors.ts'
+import { EXIT } from '../exit.ts'
 import { findHostKey, quietRuntime, startHost } from '../host.ts'
 import { assertLedger } from '../ledger-schema.ts'
-import { type CommonOptions, type DeploymentOption, namedDeployment, type ProjectOption } from '../options.ts'
+import { type JsonLog, jsonLog } from '../log.ts'
+import { namedDeployment } from '../options.ts'
 import { loadProject } from '../project.ts'
+import { RunningSteps } from '../running-steps.ts'
 import { missingAttributes } from '../search-attributes.ts'
 import { Closing, listenForStop } from '../stopping.ts'
-import { say } from '../terminal.ts'
+import { say, sayTo } from '../terminal.ts'
 import { findDatabase, findTemporal, type TemporalPlace, withoutPassword } from '../where.ts'
+import { workerChecks } from '../worker-checks.ts'
+import { openHealth } from '../worker-health.ts'
+import type { WorkerOptions } from '../worker-options.ts'
 
-export type WorkerOptions = CommonOptions & DeploymentOption & ProjectOption
-
-/** Runs a worker until SIGTERM or SIGINT, once Temporal and the ledger are found to be prepared. */
+/** Runs a worker until SIGTERM or SIGINT, and says what it says as text or as a log of JSON. */
 export async function work(options: WorkerOptions): Promise<void> {
+  assertTuning(options)
+  const { logFormat = process.stderr.isTTY ? 'text' : 'json', logLevel } = options
+  if (logFormat === 'text') return await run(options)
+  const log = jsonLog(logLevel)
+  sayTo((line) => log.info(stripVTControlCharacters(line).trim()))
+  try {
+    await run(options, log)
+  } catch (error) {
+    const { message, help, code } = explain(error)
+    log.fatal(message, { code, help })
+    process.exitCode = EXIT.couldNotRun
+  }
+}
+
+function assertTuning(options: WorkerOptions): void {
+  try {
+    tuned(options)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new UsageError(error.message, 'See `countersign worker --help`, and the variables COUNTERSIGN_*.')
+  }
+}
+
+/** Runs the worker, once Temporal and the ledger are found to be prepared. */
+async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
+  const { stateDir, taskQueue, grace } = options
+  const { endMs, ...shutdown } = drainTimes(grace)
   const stopping = listenForStop('the worker finishes its running steps')
-  const { project } = await loadProject(options.config)
-  const temporal = await findTemporal(options.stateDir)
-  const database = await findDatabase(options.stateDir)
-  const { key, from, own } = findHostKey(options.stateDir)
-  if (own) say(`COUNTERSIGN_KEY_FILE is not set: receipts are signed with the development key in ${from}`)
   const closing = new Closing()
   try {
+    const health = await openHealth(options.healthAddress, stopping)
+    closing.add(health.close)
+    const { project } = await loadProject(options.config)
+    const temporal = await findTemporal(stateDir)
+    const database = await findDatabase(stateDir)
+    const { key, from, own } = findHostKey(stateDir)
+    if (own) say(`COUNTERSIGN_KEY_FILE is not set: receipts are signed with the development key in ${from}`)
     const connection = await connectClient(temporal)
     closing.add(() => connection.close())
     await assertAttributes(connection, temporal)
-    const db = await connectDatabase(database)
+    const db = await connectDatabase(database, { max: options.databasePool })
     closing.add(() => db.destroy())
     await assertLedger(db)
-    quietRuntime('WARN')
-    const { taskQueue } = options
+    const { workflows } = project
+    const bundle = options.bundle === undefined ? bundlePlaybooks(workflows) : readBundle(options.bundle, workflows)
+    assertExpectedBuild((await bundle).buildId)
+    const { metrics, temporalMetrics } = health
+    quietRuntime('WARN', {
+      ...(log && { log: log.temporal }),
+      ...(health.address !== null && { metricsAddress: temporalMetrics }),
+    })
+    const running = new RunningSteps()
+    const observer = observers(running.observer, metrics.observer, log?.attempts ?? {})
     const deployment = namedDeployment(options)
-    const host = await startHost({ temporal, db, project, taskQueue, deployment, key })
-    closing.add(host.stop)
+    const more = { ...shutdown, tuning: options, observer }
+    const host = await startHost({
+      temporal,
+      db,
+      project,
+      taskQueue,
+      deployment,
+      key,
+      bundle: Promise.resolve(bundle),
+      more,
+    })
+    closing.add(() => drain(host, running, grace))
+    metrics.watch(db)
+    metrics.build(host.version.buildId)
+    health.begin(host, workerChecks({ host, connection, place: temporal, taskQueue, db }))
     say(`ready  Temporal ${temporal.address}, namespace ${temporal.namespace}, task queue ${taskQueue}`)
     say(`       database ${withoutPassword(database.url)}, key ${key.keyId}`)
+    if (health.address !== null) say(`       health and metrics at http://${health.address}`)
     for (const { workflow, digest } of host.policies) say(`       playbook ${workflow}, policy ${digest}`)
     for (const line of await standingOf(connection, temporal, host.version, taskQueue)) say(line)
     await Promise.race([stopping.asked, host.ended])
   } finally {
-    await closing.close()
+    await closing.closeWithin(endMs)
   }
+}
+
+/** Temporal's worker controller names the version that it waits for: another one would get no runs, and it no worker. */
+function assertExpectedBuild(buildId: string): void {
+  const expected = process.env['TEMPORAL_WORKER_BUILD_ID']
+  if (expected === undefined || expected === '' || expected === buildId) return
+  throw new CliError(
+    'config_invalid',
+    `TEMPORAL_WORKER_BUILD_ID is ${expected}, and the code of this worker is ${buildId}.`,
+    'Set `unsafeCustomBuildID` of its WorkerDeployment to what `countersign build` printed for this image.',
+  )
 }
 
 /** An unregistered search attribute would fail the workflow tasks of every run, for ever. */

@@ -26,7 +26,8 @@ export interface ThinkerOptions {
 /** A key as it can stand in a header; what else there is in a variable must not reach an error message. */
 const KEY = /^[\x21-\x7e]+$/
 
-function connectAll(models: ModelsConfig, env: ThinkerOptions['env']): ReadonlyMap<ModelRole, Endpoint> {
+/** The endpoint of each role that a model is configured for; throws `ModelsConfigError` for a key that is not set. */
+export function connectAll(models: ModelsConfig, env: ThinkerOptions['env']): ReadonlyMap<ModelRole, Endpoint> {
   const endpoints = new Map<ModelRole, Endpoint>()
   const problems: string[] = []
   for (const role of ['route', 'extract', 'plan'] as const) {

@@ -1,0 +1,77 @@
+import type { Command } from 'commander'
+import type { ResumedRuns } from '../../client/stopped-runs.ts'
+import { stopTargetText, type StopTarget, type StopWord } from '../../contract/stop.ts'
+import type { Stop } from '../../ledger/stops.ts'
+import { CliError, explain, printRefusal } from '../errors.ts'
+import { EXIT } from '../exit.ts'
+import { type CommonOptions, type JsonOption, withCommon, withJson } from '../options.ts'
+import { withSession } from '../session.ts'
+import { targetOf, withStopWords } from '../stop-words.ts'
+import { out, outJson, plain, say } from '../terminal.ts'
+import { moment } from '../time.ts'
+import { withLedger } from '../with-ledger.ts'
+
+interface Options extends CommonOptions, JsonOption, StopWord {}
+
+/** `countersign resume`: lifts a stop, then has the runs that wait at it go on. */
+export function define(command: Command): void {
+  withJson(withCommon(withStopWords(command))).action(resume)
+}
+
+async function resume(what: string, name: string, options: Options): Promise<void> {
+  const { by, reason, json } = options
+  const target = targetOf(what, name)
+  const [lifted, stops] = await withLedger(options, async (db) => {
+    const { liftStop, stopHistory } = await import('../../ledger/stops.ts')
+    return [await liftStop(db, target, { by, reason }), await stopHistory(db, target)] as const
+  })
+  const [newest] = stops
+  if (newest === undefined) {
+    if (json) outJson({ target, lifted: null, runs: null })
+    printRefusal(
+      `nobody ever stopped the ${stopTargetText(target)}`,
+      'See what is stopped: countersign stops',
+      'not_stopped',
+    )
+    process.exitCode = EXIT.no
+    return
+  }
+  if (!json) out(plain(lifted === undefined ? earlier(target, newest) : `${stopTargetText(target)} may go on`))
+  // Also when it was lifted before: some may have been out of reach then.
+  const runs = await tellRuns(options, stops).catch((error: unknown) => {
+    if (json) outJson({ target, lifted: lifted ?? null, runs: null })
+    throw new CliError(
+      'runs_not_told',
+      `The stop is lifted, but the runs that wait at it do not know yet. ${explain(error).message}`,
+      'They wait on. Run this again once Temporal answers, or `countersign resolve <id> <step> --as retry` for one of them.',
+      { cause: error },
+    )
+  })
+  if (json) outJson({ target, lifted: lifted ?? null, runs })
+  else for (const line of runLines(runs)) say(line)
+}
+
+const earlier = (target: StopTarget, { lifted }: Stop): string =>
+  lifted === null
+    ? `${stopTargetText(target)} was stopped again just now`
+    : `${stopTargetText(target)} is not stopped: ${lifted.by} lifted it at ${moment(lifted.at)}`
+
+async function tellRuns(options: Options, stops: readonly Stop[]): Promise<ResumedRuns> {
+  let runs: ResumedRuns = { resumed: [], unanswered: [] }
+  await withSession(options, async ({ client }) => {
+    runs = await client.resumeStopped(stops, options)
+  })
+  return runs
+}
+
+function runLines({ resumed, unanswered }: ResumedRuns): readonly string[] {
+  const lines = [resumed.length === 1 ? '1 run goes on.' : `${resumed.length} runs go on.`]
+  if (unanswered.length > 0) {
+    lines.push(
+      'Nobody answered for these runs, which wait for a person; some may wait at the stop:',
+      ...unanswered.map((id) => `  ${plain(id)}`),
+      'Start workers of their versions (`countersign show <id>` names them), then run this again.',
+    )
+  }
+  return lines
+}

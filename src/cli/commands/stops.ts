@@ -1,0 +1,42 @@
+import type { Command } from 'commander'
+import type { Stop } from '../../ledger/stops.ts'
+import { type CommonOptions, type JsonOption, withCommon, withJson } from '../options.ts'
+import { tableOf } from '../table.ts'
+import { out, outJson, plain, say } from '../terminal.ts'
+import { moment } from '../time.ts'
+import { withLedger } from '../with-ledger.ts'
+
+interface Options extends CommonOptions, JsonOption {
+  readonly all?: true
+}
+
+/** `countersign stops`: what is stopped, from the ledger. */
+export function define(command: Command): void {
+  withJson(withCommon(command)).option('--all', 'also those that were lifted, the newest first').action(list)
+}
+
+async function list({ all, json, ...options }: Options): Promise<void> {
+  await withLedger(options, async (db) => {
+    const { stopHistory, stopsInForce } = await import('../../ledger/stops.ts')
+    const stops = await (all ? stopHistory(db) : stopsInForce(db))
+    if (json) outJson({ stops })
+    else if (stops.length === 0) say(all ? 'Nothing was ever stopped.' : 'Nothing is stopped.')
+    else
+      for (const line of tableOf([all ? [...HEAD, 'LIFTED'] : HEAD, ...stops.map((stop) => rowOf(stop, all))]))
+        out(line)
+  })
+}
+
+const HEAD = ['STOP', 'WHAT', 'NAME', 'SINCE', 'BY', 'REASON']
+
+const rowOf = ({ id, scope, name, at, by, reason, lifted }: Stop, all: true | undefined): readonly string[] => [
+  id,
+  scope,
+  plain(name),
+  moment(at),
+  plain(by),
+  plain(reason),
+  ...(all
+    ? [lifted === null ? 'in force' : `${moment(lifted.at)} by ${plain(lifted.by)}: ${plain(lifted.reason)}`]
+    : []),
+]

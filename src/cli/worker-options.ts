@@ -1,0 +1,71 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { HealthAddress } from '../worker/health-server.ts'
+import type { Tuning } from '../worker/tuning.ts'
+import { type CommonOptions, type DeploymentOption, type ProjectOption, wholeNumber } from './options.ts'
+
+/** How `countersign worker` is run; each option can be given as an environment variable, too. */
+export interface WorkerOptions extends CommonOptions, DeploymentOption, ProjectOption, Tuning {
+  /** A folder that `countersign build` wrote; without one, the playbooks are bundled at the start. */
+  readonly bundle?: string
+  /** Seconds. */
+  readonly grace: number
+  /** `null`: no server. */
+  readonly healthAddress: HealthAddress | null
+  readonly logFormat?: LogFormat
+  readonly logLevel: LogLevel
+  /** Connections. */
+  readonly databasePool: number
+}
+
+export type LogFormat = 'text' | 'json'
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** Where health and metrics are served unless told otherwise: nobody but this machine. */
+export const DEFAULT_HEALTH_ADDRESS = '127.0.0.1:9464'
+export const DEFAULT_GRACE_SECONDS = 10
+
+const option = (flags: string, variable: string, description: string): Option =>
+  new Option(flags, description).env(`COUNTERSIGN_${variable}`)
+
+/** An option that is a whole number from `least` to `most`. */
+const count = (name: string, variable: string, description: string, [least, most]: readonly [number, number]): Option =>
+  option(`--${name} <number>`, variable, description).argParser(wholeNumber(least, most))
+
+/** Each option of the worker that is its own, with the variable that stands for it. */
+const OPTIONS: readonly Option[] = [
+  option('--bundle <folder>', 'BUNDLE', 'run what `countersign build` wrote there'),
+  option('--grace <seconds>', 'GRACE', 'how long running steps may take to finish after SIGTERM')
+    .default(DEFAULT_GRACE_SECONDS)
+    .argParser(wholeNumber(0, 3600)),
+  option('--health-address <host:port>', 'HEALTH_ADDRESS', 'where /healthz, /readyz and /metrics are served, or `off`')
+    .default(healthAddress(DEFAULT_HEALTH_ADDRESS), DEFAULT_HEALTH_ADDRESS)
+    .argParser(healthAddress),
+  option('--log-format <format>', 'LOG_FORMAT', 'default: text on a terminal, else json').choices(['text', 'json']),
+  option('--log-level <level>', 'LOG_LEVEL', 'from which level on there is a line of JSON')
+    .choices(['debug', 'info', 'warn', 'error'])
+    .default('info'),
+  count('max-activities', 'MAX_ACTIVITIES', 'activities at once (Temporal: 100)', [1, 10_000]),
+  count('max-local-activities', 'MAX_LOCAL_ACTIVITIES', 'local activities at once (Temporal: 100)', [1, 10_000]),
+  count('max-workflow-tasks', 'MAX_WORKFLOW_TASKS', 'workflow tasks at once (Temporal: 40)', [2, 10_000]),
+  count('max-cached-workflows', 'MAX_CACHED_WORKFLOWS', 'runs in memory (Temporal: by the heap)', [0, 1_000_000]),
+  count('activity-pollers', 'ACTIVITY_POLLERS', 'open polls for activities (Temporal: 10)', [1, 1_000]),
+  count('workflow-task-pollers', 'WORKFLOW_TASK_POLLERS', 'open polls for workflow tasks (Temporal: 10)', [2, 1_000]),
+  count('database-pool', 'DATABASE_POOL', 'connections to the database', [2, 1_000]).default(10),
+]
+
+export function withWorkerOptions(command: Command): Command {
+  for (const each of OPTIONS) command.addOption(each)
+  return command
+}
+
+/** Reads `127.0.0.1:9464`, `[::]:9464`, or `off`. */
+function healthAddress(text: string): HealthAddress | null {
+  if (text === 'off') return null
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  const host = match?.[1] ?? match?.[2]
+  if (host === undefined || port > 65_535) {
+    throw new InvalidArgumentError('It must be a host and a port, such as 0.0.0.0:9464, or `off`.')
+  }
+  return { host, port }
+}

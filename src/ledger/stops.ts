@@ -1,0 +1,117 @@
+import { type Kysely, type Selectable, sql } from 'kysely'
+import type { z } from 'zod'
+import { firstIssue } from '../contract/issue.ts'
+import { type StopMark, stopTarget, type StopTarget, stopWord, type StopWord } from '../contract/stop.ts'
+import type { LedgerDatabase } from './database.ts'
+import type { LedgerTables, StopTable } from './tables.ts'
+
+/** A stop, in force or lifted: rows are added and lifted, and never deleted. */
+export interface Stop extends StopMark {
+  /** `null`: it is in force. */
+  readonly lifted: (StopWord & { readonly at: string }) | null
+}
+
+/**
+ * Stops something at once: from now on hosts refuse what it covers. `isNew` is false when it was stopped already: the
+ * stop that stands is answered then. Throws `RangeError` on a target or a word that is none.
+ */
+export async function placeStop(
+  db: LedgerDatabase,
+  of: StopTarget,
+  said: StopWord,
+): Promise<{ readonly stop: Stop; readonly isNew: boolean }> {
+  const { scope, name } = parsed(stopTarget(), { scope: of.scope, name: of.name })
+  const { by, reason } = parsed(stopWord(), { by: said.by, reason: said.reason })
+  for (;;) {
+    const row = await db
+      .insertInto('countersign.stops')
+      .values({ scope, name, stopped_by: by, reason })
+      .onConflict((conflict) => conflict.columns(['scope', 'name']).where('lifted_at', 'is', null).doNothing())
+      .returningAll()
+      .executeTakeFirst()
+    if (row !== undefined) return { stop: stopOf(row), isNew: true }
+    const [standing] = await stopsInForce(db, [{ scope, name }])
+    // Lifted in between: it has to be stopped after all.
+    if (standing !== undefined) return { stop: standing, isNew: false }
+  }
+}
+
+/** Lifts the stop of something; `undefined` when none is in force. Throws `RangeError` as `placeStop` does. */
+export async function liftStop(db: LedgerDatabase, of: StopTarget, said: StopWord): Promise<Stop | undefined> {
+  const { scope, name } = parsed(stopTarget(), { scope: of.scope, name: of.name })
+  const { by, reason } = parsed(stopWord(), { by: said.by, reason: said.reason })
+  const row = await db
+    .updateTable('countersign.stops')
+    .set({ lifted_by: by, lift_reason: reason, lifted_at: sql<Date>`now()` })
+    .where('scope', '=', scope)
+    .where('name', '=', name)
+    .where('lifted_at', 'is', null)
+    .returningAll()
+    .executeTakeFirst()
+  return row === undefined ? undefined : stopOf(row)
+}
+
+/** What is stopped; of these targets where some are given. */
+export async function stopsInForce(
+  db: Kysely<LedgerTables>,
+  targets?: readonly StopTarget[],
+): Promise<readonly Stop[]> {
+  const rows = await db
+    .selectFrom('countersign.stops')
+    .selectAll()
+    .where('lifted_at', 'is', null)
+    .$if(targets !== undefined, (query) =>
+      query.where((where) =>
+        where(
+          where.refTuple('scope', 'name'),
+          'in',
+          (targets ?? []).map(({ scope, name }) => where.tuple(scope, name)),
+        ),
+      ),
+    )
+    .orderBy('id')
+    .execute()
+  return rows.map(stopOf)
+}
+
+/** Every stop there ever was, the newest first; of one target where it is given. */
+export async function stopHistory(db: LedgerDatabase, of?: StopTarget): Promise<readonly Stop[]> {
+  const rows = await db
+    .selectFrom('countersign.stops')
+    .selectAll()
+    .$if(of !== undefined, (query) => query.where('scope', '=', of?.scope ?? 'run').where('name', '=', of?.name ?? ''))
+    .orderBy('id', 'desc')
+    .execute()
+  return rows.map(stopOf)
+}
+
+/** Whether the ledger has heard of it: an opened run, an effect of a tool, the policy of a playbook. */
+export async function isKnown(db: LedgerDatabase, { scope, name }: StopTarget): Promise<boolean> {
+  const known = {
+    run: sql`SELECT FROM countersign.runs WHERE run_key = ${name} OR workflow_id = ${name}`,
+    tool: sql`SELECT FROM countersign.effects WHERE tool = ${name}`,
+    playbook: sql`SELECT FROM countersign.policies WHERE workflow = ${name}`,
+    workspace: sql`SELECT FROM countersign.runs WHERE principal ->> 'workspace' = ${name}`,
+  }
+  const { rows } = await sql<{ known: boolean }>`SELECT EXISTS (${known[scope]}) AS known`.execute(db)
+  return rows[0]?.known === true
+}
+
+const stopOf = (row: Selectable<StopTable>): Stop => ({
+  id: row.id,
+  scope: row.scope,
+  name: row.name,
+  by: row.stopped_by,
+  reason: row.reason,
+  at: row.stopped_at.toISOString(),
+  lifted:
+    row.lifted_by === null || row.lift_reason === null || row.lifted_at === null
+      ? null
+      : { by: row.lifted_by, reason: row.lift_reason, at: row.lifted_at.toISOString() },
+})
+
+function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  throw new RangeError(`a stop cannot be written down: ${firstIssue(result.error)}`)
+}

@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto'
+import { codeOf } from '../../src/contract/failures.ts'
+import type { RunHandle, RunResult, RunStatus } from '../../src/client/index.ts'
+import type { RunPlan } from './runs.ts'
+import { pause } from './servers.ts'
+import type { Stage } from './stage.ts'
+
+const REQUESTER = { subject: 'ana@acme.example', workspace: 'acme' }
+const APPROVER = 'ben@acme.example'
+const OPERATOR = 'olga@acme.example'
+const LOOK_EVERY_MS = 150
+/** A stuck compensation is tried again so often before it is put right by hand. */
+const RETRIES = 4
+
+/** A run, what people said about it, and what became of it. */
+export class Case {
+  readonly id: string
+  readonly plan: RunPlan
+  readonly #stage: Stage
+  readonly #run: RunHandle
+  /** Digests of the actions that a person approved. */
+  readonly approved = new Set<string>()
+  /** Steps that an operator put right by hand. */
+  readonly corrected = new Set<string>()
+  /** Run ids of all histories of it: a reset makes another one. */
+  readonly runIds: string[] = []
+  acknowledged = false
+  result: RunResult | undefined
+  /** What was seen of it last, for whoever has to find out why it does not end. */
+  seen = 'nothing'
+  /** What a run that is no playbook came to. */
+  forged: readonly string[] | undefined
+  #retries = 0
+  #undone = false
+
+  constructor(stage: Stage, id: string, plan: RunPlan) {
+    this.#stage = stage
+    this.id = id
+    this.plan = plan
+    this.#run = stage.client.run(id)
+  }
+
+  get runKey(): string {
+    return `${this.id}/${this.runIds[0]}`
+  }
+
+  get isSettled(): boolean {
+    return this.plan.isForged ? this.forged !== undefined : this.result !== undefined
+  }
+
+  /** Has it started, and does what people do until nothing is left to do, or until the deadline. */
+  async drive(deadline: number): Promise<void> {
+    if (!(await this.#start(deadline))) return
+    const cancelAt = this.plan.cancelAfterMs === null ? Infinity : Date.now() + this.plan.cancelAfterMs
+    let cancelled = false
+    if (this.plan.noise === 'early') await this.#early()
+    while (!this.isSettled && Date.now() < deadline) {
+      try {
+        if (!cancelled && Date.now() >= cancelAt) {
+          await this.#call(() => this.#run.cancel())
+          cancelled = true
+        }
+        if (this.plan.isForged) await this.#awaitForged()
+        else await this.#look(await this.#call(() => this.#run.status()))
+      } catch (error) {
+        this.seen = `${String(error)} ${String((error as Error).cause)}`
+        // A cancel of a run that has closed is nothing; whatever else goes wrong is tried again until the deadline.
+        if (codeOf(error) === 'run_not_found') cancelled = true
+      }
+      if (!this.isSettled) await pause(LOOK_EVERY_MS)
+    }
+  }
+
+  /** Settles it anew, after something was done to it that may have changed its end. */
+  async driveAgain(deadline: number): Promise<void> {
+    this.result = undefined
+    this.#retries = 0
+    this.#undone = false
+    await this.drive(deadline)
+  }
+
+  #call<T>(call: () => Promise<T>): Promise<T> {
+    return this.#stage.within(4_000, call)
+  }
+
+  async #start(deadline: number): Promise<boolean> {
+    const { playbook, request } = this.plan
+    while (!this.acknowledged && Date.now() < deadline) {
+      try {
+        await this.#call(() =>
+          this.#stage.client.start(playbook, request, { principal: REQUESTER, workflowId: this.id }),
+        )
+        this.acknowledged = true
+      } catch (error) {
+        if (codeOf(error) === 'run_exists') this.acknowledged = true
+        else await pause(LOOK_EVERY_MS)
+      }
+    }
+    while (this.acknowledged && this.runIds.length === 0 && Date.now() < deadline) {
+      try {
+        const { runId } = await this.#call(() => this.#stage.temporal.workflow.getHandle(this.id).describe())
+        this.runIds.push(runId)
+      } catch {
+        // The server may be gone just now.
+        await pause(LOOK_EVERY_MS)
+      }
+    }
+    return this.runIds.length > 0
+  }
+
+  async #awaitForged(): Promise<void> {
+    const { forged } = (await this.#call(() => this.#stage.temporal.workflow.getHandle(this.id).result())) as {
+      readonly forged: readonly string[]
+    }
+    this.forged = forged
+  }
+
+  async #look(status: RunStatus): Promise<void> {
+    const { result, pending, incidents, state, waitingFor, timeline } = status
+    const { kind, text } = timeline.at(-1) ?? {}
+    this.seen = `${state}, waiting for ${waitingFor ?? 'nobody'}, incidents ${JSON.stringify(incidents)}, last ${kind}: ${text}`
+    for (const question of pending) await this.#decide(question.step, question.actionDigest)
+    for (const incident of incidents) await this.#settle(incident.step, incident.code)
+    if (result === null || incidents.length > 0) return
+    if (result.state === 'completed' && this.plan.undo && result.undoUntil !== null && !this.#undone) {
+      await this.#undo()
+      return
+    }
+    // An undo that was accepted may still be under way.
+    if (result.state === 'completed' && this.#undone) return
+    this.result = result
+  }
+
+  async #decide(step: string, actionDigest: string): Promise<void> {
+    const { answer, noise } = this.plan
+    const digest = actionDigest as `sha256:${string}`
+    const message = { step, decision: answer, by: APPROVER, actionDigest: digest } as const
+    // Noted before it is sent: the answer may be lost, and the approval count all the same.
+    if (answer === 'approve') this.approved.add(actionDigest)
+    if (noise === 'none' || noise === 'early') {
+      await this.#call(() => this.#run.decide(message, `decide-${actionDigest}`))
+      return
+    }
+    const handle = this.#stage.temporal.workflow.getHandle(this.id)
+    const times = noise === 'flood' ? 40 : 3
+    const wrong = { ...message, actionDigest: `sha256:${'0'.repeat(64)}` } as const
+    await Promise.allSettled(
+      Array.from({ length: times }, (_, at) =>
+        this.#call<unknown>(() =>
+          at % 3 === 0
+            ? this.#run.decide(message, `decide-${actionDigest}`)
+            : handle.signal('decide', at % 3 === 1 ? message : wrong),
+        ),
+      ),
+    )
+  }
+
+  /** Everything that can be said about a run, before it asks anything, and in no order. */
+  async #early(): Promise<void> {
+    const handle = this.#stage.temporal.workflow.getHandle(this.id)
+    const decide = { step: 'bank.pay-1', decision: 'approve', by: APPROVER, actionDigest: `sha256:${'1'.repeat(64)}` }
+    const resolve = { step: 'bank.pay-1', resolution: 'settled', by: OPERATOR }
+    await Promise.allSettled([
+      this.#call(() => handle.signal('resolve', resolve)),
+      this.#call(() => handle.signal('undo', { by: OPERATOR })),
+      this.#call(() => handle.signal('decide', decide)),
+      this.#call(() => handle.executeUpdate('undo', { args: [{ by: OPERATOR }], updateId: randomUUID() })),
+    ])
+  }
+
+  async #undo(): Promise<void> {
+    const times = this.plan.noise === 'duplicates' ? 3 : 1
+    const asked = Array.from({ length: times }, () =>
+      this.#call(() => this.#run.undo({ by: OPERATOR, comment: 'taken back' }, 'undo')),
+    )
+    const answers = await Promise.allSettled(asked)
+    this.#undone = answers.some((one) => one.status === 'fulfilled')
+  }
+
+  /** As an operator would: what nobody can tell is looked up in the provider's books, all else is tried again first. */
+  async #settle(step: string, code: string): Promise<void> {
+    const byHand = code === 'effect_unknown' || code === 'effect_undone' || this.#retries >= RETRIES
+    if (byHand) {
+      const { books } = this.#stage.provider
+      books.stop(this.runKey, step)
+      for (const made of books.of(this.runKey, step)) {
+        if (made.reversedBy === null) books.reverse(made.id, 'operator')
+      }
+      this.corrected.add(step)
+    } else {
+      this.#retries += 1
+      await pause(500)
+    }
+    const resolution = byHand ? 'settled' : 'retry'
+    await this.#call(() => this.#run.resolve({ step, resolution, by: OPERATOR }))
+  }
+}

@@ -1,0 +1,3 @@
+import { swap } from './swap.ts'
+
+swap('src/ledger/effects.ts', 'test/faults/sabotage/without-ledger.ts')
