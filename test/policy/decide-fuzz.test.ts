@@ -189,7 +189,7 @@ const condition = fc.letrec<{ condition: Condition }>((tie) => ({
     tie('condition').map((not): Condition => ({ not })),
   ),
 })).condition
-const rules = fc
+const ruleSets = fc
   .array(
     fc.tuple(
       condition,
@@ -204,14 +204,16 @@ const rules = fc
 
 test('rules decide as truth tables of three values do, each with its words', () => {
   fc.assert(
-    fc.property(rules, fc.constantFrom(pay, note), facts, (all, tool, raw) => {
+    fc.property(ruleSets, fc.constantFrom(pay, note), facts, (all, tool, raw) => {
       const known = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined))
       const { matches } = decide({ ...policyOf({}), rules: all }, tool, known as never)
       const wanted = all.flatMap((rule) => {
         const effect = ruled(rule, tool.declares, raw)
         return effect === undefined ? [] : [[rule.id, effect] as const]
       })
-      expect(matches.map(({ rule, effect }) => [rule, effect]).toSorted()).toEqual([...wanted].toSorted())
+      expect(new Set(matches.map(({ rule, effect }) => `${rule} ${effect}`))).toEqual(
+        new Set(wanted.map(([rule, effect]) => `${rule} ${effect}`)),
+      )
       expect(matches.every(({ because }) => because !== '' && !because.includes('\n'))).toBe(true)
       canonicalJson(matches)
     }),
