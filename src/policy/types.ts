@@ -35,6 +35,23 @@ export interface Trigger {
   readonly operands: readonly Operand[]
 }
 
+/** What a rule asks of the facts of an action. `test` of a fact that is not known is neither true nor false. */
+export type Condition =
+  | { readonly test: Trigger }
+  | { readonly all: readonly Condition[] }
+  | { readonly any: readonly Condition[] }
+  | { readonly not: Condition }
+
+/** A named rule, one entry of `rules`. It speaks of actions whose contract declares every fact that it asks of. */
+export interface Rule {
+  /** `rules.<id>`, by the file's own id: it stands on the record, so it is not renamed lightly. */
+  readonly id: string
+  readonly effect: 'deny' | 'escalate' | 'require_approval' | 'allow'
+  readonly when: Condition
+  /** In the words of whoever wrote the policy; `null`: the tests speak for themselves. */
+  readonly because: string | null
+}
+
 /** How far a fact has to be trusted, one line of `trust.at_least`. */
 export interface TrustDemand {
   /** `trust.at_least.refund_amount_usd`: where it stands in the file. */
@@ -67,6 +84,8 @@ export interface Policy extends Caps {
   }
   readonly denyIf: readonly Trigger[]
   readonly requiresApprovalIf: readonly Trigger[]
+  /** In the order of the file; absent: none. */
+  readonly rules?: readonly Rule[]
   readonly trust: {
     readonly atLeast: readonly TrustDemand[]
     /** What becomes of an action with a fact that is trusted less. */

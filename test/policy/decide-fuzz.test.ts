@@ -5,7 +5,15 @@ import { canonicalJson } from '../../src/contract/digest.ts'
 import type { FactValue } from '../../src/contract/fact.ts'
 import { money, usd } from '../../src/contract/money.ts'
 import { decide } from '../../src/policy/decide/index.ts'
-import { type Operand, type Operator, OPERATORS, type Policy, type Trigger } from '../../src/policy/types.ts'
+import {
+  type Condition,
+  type Operand,
+  type Operator,
+  OPERATORS,
+  type Policy,
+  type Rule,
+  type Trigger,
+} from '../../src/policy/types.ts'
 import { note, pay, policyOf } from './fake-playbook.ts'
 
 /** Set FUZZ_SEED to repeat a run, FUZZ_RUNS to multiply its length. */
@@ -139,6 +147,78 @@ const demand = fc
 const demands = fc.record({
   atLeast: fc.array(demand, { maxLength: 2 }),
   onLess: fc.constantFrom('require_approval' as const, 'deny' as const, 'escalate' as const),
+})
+
+/** A rule by truth tables of three values, worked out from the docs: `null` is neither true nor false. */
+const truth = (condition: Condition, facts_: Raw): boolean | null => {
+  if ('not' in condition) {
+    const inner = truth(condition.not, facts_)
+    return inner === null ? null : !inner
+  }
+  if ('test' in condition) {
+    const { fact, operator, operands } = condition.test
+    const value = facts_[fact]
+    if (!OF[fact]?.split(' ').includes(operator)) return null
+    if (value !== undefined && !isSound(fact, value)) return null
+    if (operator === 'exists') return (value !== undefined) === operands[0]
+    if (value === undefined || !operands.every((operand) => isSound(fact, operand))) return null
+    return isTrue(operator, value, operands)
+  }
+  const isAll = 'all' in condition
+  const parts = (isAll ? condition.all : condition.any).map((part) => truth(part, facts_))
+  if (parts.includes(!isAll)) return !isAll
+  return parts.includes(null) ? null : isAll
+}
+const factsIn = (condition: Condition): readonly string[] => {
+  if ('test' in condition) return [condition.test.fact]
+  if ('not' in condition) return factsIn(condition.not)
+  return ('all' in condition ? condition.all : condition.any).flatMap(factsIn)
+}
+const ruled = ({ when, effect }: Rule, declared: object, facts_: Raw): Effect | undefined => {
+  if (!factsIn(when).every((fact) => fact in declared)) return undefined
+  const is = truth(when, facts_)
+  return is === null ? 'deny' : is ? effect : undefined
+}
+
+const condition = fc.letrec<{ condition: Condition }>((tie) => ({
+  condition: fc.oneof(
+    { maxDepth: 3, withCrossShrink: true },
+    sound.map((test_): Condition => ({ test: test_ })),
+    fc.array(tie('condition'), { minLength: 1, maxLength: 3 }).map((all): Condition => ({ all })),
+    fc.array(tie('condition'), { minLength: 1, maxLength: 3 }).map((any): Condition => ({ any })),
+    tie('condition').map((not): Condition => ({ not })),
+  ),
+})).condition
+const ruleSets = fc
+  .array(
+    fc.tuple(
+      condition,
+      fc.constantFrom('deny' as const, 'escalate' as const, 'require_approval' as const, 'allow' as const),
+    ),
+    {
+      minLength: 1,
+      maxLength: 4,
+    },
+  )
+  .map((all) => all.map(([when, effect], at): Rule => ({ id: `rules.r${at}`, effect, when, because: null })))
+
+test('rules decide as truth tables of three values do, each with its words', () => {
+  fc.assert(
+    fc.property(ruleSets, fc.constantFrom(pay, note), facts, (all, tool, raw) => {
+      const known = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined))
+      const { matches } = decide({ ...policyOf({}), rules: all }, tool, known as never)
+      const wanted = all.flatMap((rule) => {
+        const effect = ruled(rule, tool.declares, raw)
+        return effect === undefined ? [] : [[rule.id, effect] as const]
+      })
+      expect(new Set(matches.map(({ rule, effect }) => `${rule} ${effect}`))).toEqual(
+        new Set(wanted.map(([rule, effect]) => `${rule} ${effect}`)),
+      )
+      expect(matches.every(({ because }) => because !== '' && !because.includes('\n'))).toBe(true)
+      canonicalJson(matches)
+    }),
+    { seed, numRuns: 10_000 * times },
+  )
 })
 
 const STRENGTH: readonly Effect[] = ['allow', 'require_approval', 'escalate', 'deny']

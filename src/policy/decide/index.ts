@@ -2,6 +2,7 @@ import type { Decision, Effect, Match } from '../../contract/action.ts'
 import type { Facts } from '../../contract/fact.ts'
 import type { WriteTool } from '../../contract/tool.ts'
 import type { Policy } from '../types.ts'
+import { judgeRule } from './rule.ts'
 import { judge } from './trigger.ts'
 import { distrust } from './trust.ts'
 
@@ -39,14 +40,17 @@ function matchesOf(policy: Policy, tool: Pick<WriteTool, 'declares'>, facts: Fac
     const declaration = declared(demand.fact)
     return (declaration && distrust(demand, policy.trust.onLess, declaration, known(demand.fact))) ?? []
   })
-  return [...(triggers.length === 0 ? [NO_TRIGGERS] : matches), ...distrusted]
+  const { rules = [] } = policy
+  const ruled = rules.flatMap((rule) => judgeRule(rule, tool.declares, facts) ?? [])
+  const speaks = triggers.length + rules.length > 0
+  return [...(speaks ? [...matches, ...ruled] : [NO_TRIGGERS]), ...distrusted]
 }
 
 /**
  * What a policy says of a write with these facts. Pure and total: the kernel, the host and Node get the same
- * answer, and an error in deciding is a deny. Deny beats approval beats allow; every match is in the answer, the
- * strongest first, then triggers before demands of trust, then in the order of the file.
- * A rule speaks only of tools that declare its fact; on those, a fact that is not known denies, whatever the
+ * answer, and an error in deciding is a deny. Deny beats escalate beats approval beats allow; every match is in the
+ * answer, the strongest first, then triggers, rules and demands of trust, each in the order of the file.
+ * A trigger or rule speaks only of tools that declare its facts; on those, a fact that is not known denies, whatever the
  * rule would have done (only `exists` can ask for it).
  */
 export function decide(policy: Policy, tool: Pick<WriteTool, 'declares'>, facts: Facts): Decision {

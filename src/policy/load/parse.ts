@@ -7,6 +7,7 @@ import { readBudget, readCaps } from './budget.ts'
 import { readBoolean, readName, readOneOf, type Reader, readText, readWholeNumber } from './found.ts'
 import { suggestion } from './nearest.ts'
 import { type PolicyProblem, Report } from './problem.ts'
+import { readRules } from './rules.ts'
 import { readSection, Section } from './section.ts'
 import { readSource } from './source.ts'
 import { readTriggers } from './triggers.ts'
@@ -38,6 +39,7 @@ const KEYS = [
   'budget',
   'requires_approval_if',
   'deny_if',
+  'rules',
   'trust',
   'approvals',
   'audit',
@@ -73,6 +75,9 @@ const readRollback = readSection(['enabled', 'window_minutes'], (section): Polic
   // Who reads only the window of a disabled rollback must find none.
   return { enabled, windowMinutes: enabled ? windowMinutes : 0 }
 })
+
+/** Absent where there are none, so that what is stored of a policy without rules stays what it was. */
+const rulesOf = (rules: Policy['rules']): Pick<Policy, 'rules'> => (rules === undefined ? {} : { rules })
 
 const readWorkflow =
   (contracts: readonly PlaybookContract[], owner: PlaybookContract | undefined): Reader<PlaybookContract> =>
@@ -120,6 +125,7 @@ export function parsePolicy(
     budget: top.read('budget', readBudget(caps, facts, BUDGET), BUDGET),
     denyIf: top.read('deny_if', triggers, []),
     requiresApprovalIf: top.read('requires_approval_if', triggers, []),
+    ...rulesOf(top.read('rules', readRules(known), undefined)),
     trust: top.read('trust', readTrust(known), DEMANDS_NOTHING),
     approvals: top.read('approvals', readApprovals, APPROVALS),
     audit: top.read('audit', readAudit, AUDIT),

@@ -98,7 +98,7 @@ export const readMap: Reader<YAMLMap> = ({ name, node, offset }, report) => {
 
 /** A section of the policy, made into its value. */
 export const readSection =
-  <Key extends string, T>(keys: readonly Key[], make: (section: Section<Key>) => T): Reader<T> =>
+  <Key extends string, T>(keys: readonly Key[], make: (section: Section<Key>) => T | undefined): Reader<T> =>
   (found, report) => {
     const map = readMap(found, report)
     return map === undefined ? undefined : make(new Section(map, found.name, keys, report))

@@ -56,7 +56,8 @@ function reportKey({ key, keyOffset }: Entry, where: string, facts: KnownFacts, 
   return report.at(keyOffset, `unknown fact or operator ${quoted(key)} in ${where}.`, help)
 }
 
-function readTrigger(entry: Entry, where: string, facts: KnownFacts, report: Report): readonly Trigger[] {
+/** Reads one `<fact>_<operator>: <value>`; empty after it was reported why it is none. */
+export function readTrigger(entry: Entry, where: string, facts: KnownFacts, report: Report): readonly Trigger[] {
   const { key, keyOffset } = entry
   const operator = operatorOf(key)
   const fact = operator === undefined ? undefined : facts.get(nameIn(key, operator))

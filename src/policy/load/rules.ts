@@ -1,0 +1,140 @@
+import { isSeq, type Node } from 'yaml'
+import type { KnownFact } from '../../contract/playbook.ts'
+import { testsOf } from '../decide/rule.ts'
+import { listed, quoted } from '../decide/words.ts'
+import type { Condition, Rule } from '../types.ts'
+import { describe, type Found, readOneOf, type Reader, readText } from './found.ts'
+import type { Report } from './problem.ts'
+import { type Entry, readEntries, readMap, readSection } from './section.ts'
+import { readTrigger } from './triggers.ts'
+
+type KnownFacts = ReadonlyMap<string, KnownFact>
+
+const MOST_RULES = 200
+/** Conditions and tests of one rule, the outermost among them. */
+const MOST_PARTS = 100
+const ID = /^[a-z][a-z0-9_]{0,63}$/
+const LONGEST_BECAUSE = 300
+
+const EFFECTS = ['deny', 'escalate', 'require_approval', 'allow'] as const
+
+/** Reads `rules`; without facts (the playbook is unknown) only its form. */
+export const readRules =
+  (facts: KnownFacts | undefined): Reader<readonly Rule[]> =>
+  (found, report) => {
+    const items = itemsOf(found, report, MOST_RULES)
+    if (items === undefined) return undefined
+    const ids = new Set<string>()
+    return items.flatMap((item) => readRule(facts, ids)(item, report) ?? [])
+  }
+
+/** The items of a list that is not empty. */
+function itemsOf({ name, node, offset }: Found, report: Report, most: number): readonly Found[] | undefined {
+  if (!isSeq(node)) {
+    return report.at(offset, `\`${name}\` must be a list, got ${describe(node)}.`, 'start each entry with `-`.')
+  }
+  if (node.items.length === 0 || node.items.length > most) {
+    const message = `\`${name}\` must list 1 to ${most} entries, got ${node.items.length}.`
+    return report.at(offset, message, 'fill the list or take it out.')
+  }
+  return node.items.map((item, at) => {
+    const inner = item as Node | null
+    return { name: `${name}[${at}]`, node: inner, offset: inner?.range?.[0] ?? offset }
+  })
+}
+
+const readRule = (facts: KnownFacts | undefined, ids: Set<string>): Reader<Rule> =>
+  readSection(['id', 'effect', 'when', 'because'], (section): Rule | undefined => {
+    const id = section.require('id', readId(ids), undefined)
+    const where = `rules.${id ?? '?'}`
+    const effect = section.require('effect', readOneOf(EFFECTS), undefined)
+    const when = section.require('when', readCondition(facts, where), undefined)
+    const because = section.read('because', readBecause, null)
+    return id === undefined || effect === undefined || when === undefined
+      ? undefined
+      : { id: where, effect, when, because }
+  })
+
+const readId =
+  (ids: Set<string>): Reader<string> =>
+  (found, report) => {
+    const id = readText(found, report)
+    if (id === undefined) return undefined
+    if (!ID.test(id)) {
+      const help = 'use 1 to 64 lower-case letters, digits and `_`, such as `large_refund`.'
+      return report.at(found.offset, `\`${found.name}\` cannot be ${quoted(id)}.`, help)
+    }
+    if (ids.has(id)) {
+      return report.at(
+        found.offset,
+        `two rules have the id ${quoted(id)}.`,
+        'it stands on the record: give each its own.',
+      )
+    }
+    ids.add(id)
+    return id
+  }
+
+const readBecause: Reader<string> = (found, report) => {
+  const text = readText(found, report)
+  if (text === undefined || (text.trim() !== '' && text.length <= LONGEST_BECAUSE)) return text
+  const message = `\`${found.name}\` must have 1 to ${LONGEST_BECAUSE} characters, got ${text.length}.`
+  return report.at(found.offset, message, 'say in a sentence why the rule is there.')
+}
+
+/**
+ * A condition: a map with `all`, `any` or `not`, or with tests such as `refund_amount_usd_gte: 50`. Several keys of one
+ * map must all hold.
+ */
+const readCondition =
+  (facts: KnownFacts | undefined, where: string): Reader<Condition> =>
+  (found, report) => {
+    const condition = read(found, report, { facts, where, left: { parts: MOST_PARTS } })
+    if (condition === undefined || facts === undefined) return condition
+    const names = [...new Set(testsOf(condition).map(({ fact }) => fact))]
+    const declaring = names.map((name) => facts.get(name)?.tools ?? [])
+    const [first = []] = declaring
+    if (first.some((tool) => declaring.every((tools) => tools.includes(tool)))) return condition
+    const message = `\`${where}\` is never reached: no tool declares all of ${listed(names)}.`
+    return report.at(found.offset, message, 'make a rule of each, or take it out.')
+  }
+
+interface Reading {
+  readonly facts: KnownFacts | undefined
+  readonly where: string
+  readonly left: { parts: number }
+}
+
+function read(found: Found, report: Report, reading: Reading): Condition | undefined {
+  if (--reading.left.parts < 0) {
+    const message = `\`${reading.where}\` has more than ${MOST_PARTS} conditions.`
+    return report.at(found.offset, message, 'make several rules of it.')
+  }
+  const map = readMap(found, report)
+  if (map === undefined) return undefined
+  const entries = readEntries(map, reading.where, report)
+  if (entries.length === 0) {
+    return report.at(found.offset, `\`${found.name}\` is empty.`, 'write a test, such as `refund_amount_usd_gte: 50`.')
+  }
+  const parts = entries.flatMap((entry) => readPart(entry, report, reading) ?? [])
+  if (parts.length < entries.length) return undefined
+  const [only, ...others] = parts
+  return only !== undefined && others.length === 0 ? only : { all: parts }
+}
+
+function readPart(entry: Entry, report: Report, reading: Reading): Condition | undefined {
+  const { key } = entry
+  if (key === 'not') {
+    const not = read(entry, report, reading)
+    return not === undefined ? undefined : { not }
+  }
+  if (key === 'all' || key === 'any') {
+    const items = itemsOf(entry, report, MOST_PARTS)
+    const parts = items?.flatMap((item) => read(item, report, reading) ?? [])
+    if (items === undefined || parts === undefined || parts.length < items.length) return undefined
+    return key === 'all' ? { all: parts } : { any: parts }
+  }
+  if (reading.facts === undefined) return undefined
+  const [test] = readTrigger(entry, reading.where, reading.facts, report)
+  return test === undefined ? undefined : { test }
+}
