@@ -182,13 +182,17 @@ export class Case {
     ])
   }
 
+  /** As with decisions, a reset applies the undo of the old history again, and refuses it when the run is not that far. */
   async #undo(): Promise<void> {
     const times = this.plan.noise === 'duplicates' ? 3 : 1
     const asked = Array.from({ length: times }, () =>
-      this.#call(() => this.#run.undo({ by: OPERATOR, comment: 'taken back' }, 'undo')),
+      this.#call(() => this.#run.undo({ by: OPERATOR, comment: 'taken back' }, `undo-${this.#refused}`)),
     )
-    const answers = await Promise.allSettled(asked)
-    this.#undone = answers.some((one) => one.status === 'fulfilled')
+    for (const answer of await Promise.allSettled(asked)) {
+      if (answer.status === 'rejected') continue
+      if (answer.value.accepted || answer.value.code === 'undo_under_way') this.#undone = true
+      else this.#refused += 1
+    }
   }
 
   /** As an operator would: what nobody can tell is looked up in the provider's books, all else is tried again first. */
