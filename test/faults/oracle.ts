@@ -27,6 +27,7 @@ export async function judge(stage: Stage, cases: readonly Case[]): Promise<Tally
   const ledger = Map.groupBy(await ledgerOf(stage, started), ({ run_key: runKey }) => runKey)
   for (const one of started) {
     tally.runs += 1
+    if (one.isUnreadable) tally.unreadable += 1
     const recorded = await recordedOf(stage, one)
     const rows = new Map((ledger.get(one.runKey) ?? []).map(({ step, state }) => [step, state]))
     judgeRun(tally, one, recorded, moved.get(one.runKey) ?? [], rows)

@@ -12,6 +12,9 @@ const LOOK_EVERY_MS = 150
 /** A stuck compensation is tried again so often before it is put right by hand. */
 const RETRIES = 4
 
+/** Temporal's code for a history that the code does not replay. */
+const isUnreplayable = (error: unknown): boolean => error instanceof Error && error.message.includes('TMPRL1100')
+
 /** A run, what people said about it, and what became of it. */
 export class Case {
   readonly id: string
@@ -25,6 +28,8 @@ export class Case {
   /** Run ids of all histories of it: a reset makes another one. */
   readonly runIds: string[] = []
   acknowledged = false
+  /** It has closed, and its history does not replay: nobody can look at it any more. */
+  isUnreadable = false
   result: RunResult | undefined
   /** What was seen of it last, for whoever has to find out why it does not end. */
   seen = 'nothing'
@@ -67,6 +72,7 @@ export class Case {
         this.seen = `${String(error)} ${String((error as Error).cause)}`
         // A cancel of a run that has closed is nothing; whatever else goes wrong is tried again until the deadline.
         if (codeOf(error) === 'run_not_found') cancelled = true
+        if (isUnreplayable(error)) await this.#readResult()
       }
       if (!this.isSettled) await pause(LOOK_EVERY_MS)
     }
@@ -167,6 +173,14 @@ export class Case {
 
   #updateId(actionDigest: string): string {
     return `decide-${actionDigest}-${this.#refused}`
+  }
+
+  /** A run that has closed has its result, even where no worker can replay it to answer a query. */
+  async #readResult(): Promise<void> {
+    const closed = await this.#call(() => this.#run.summary()).catch(() => undefined)
+    if (closed === undefined || closed.closedAt === null) return
+    this.result = await this.#call(() => this.#run.result()).catch(() => undefined)
+    this.isUnreadable = this.result !== undefined
   }
 
   /** Everything that can be said about a run, before it asks anything, and in no order. */

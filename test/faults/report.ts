@@ -33,4 +33,5 @@ const WORDS: Readonly<Record<(typeof COUNTS)[number], string>> = {
   duplicated: 'duplicated',
   recovered: 'recovered: acknowledged after more than one attempt',
   parked: 'parked, and settled by a person',
+  unreadable: 'runs that closed and do not replay',
 }

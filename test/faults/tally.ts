@@ -15,6 +15,8 @@ export class Tally {
   duplicated = 0
   /** Acknowledged, and took more than one attempt. */
   recovered = 0
+  /** Closed, and not to be replayed: what the run came to stands, and no query is answered any more. */
+  unreadable = 0
   /** Waited for a person, who looked and put it right. */
   parked = 0
   readonly ends = new Map<string, number>()
@@ -52,4 +54,5 @@ export const COUNTS = [
   'duplicated',
   'recovered',
   'parked',
+  'unreadable',
 ] as const
