@@ -66,6 +66,14 @@ test.concurrent.for([
   ['an empty object', async () => ({})],
   ['an output without a receipt', async () => ({ output: { refundId: 'ref_1' } })],
   ['a receipt that is none', async () => ({ output: { refundId: 'ref_1' }, receipt: { v: 1 } })],
+  [
+    'a receipt that nobody signed',
+    async (run: RunHandle) => {
+      const { output, receipt } = await invented(run, REFUND, { refundId: 'ref_1' })
+      const { signature: _signature, ...unsigned } = receipt
+      return { output, receipt: unsigned }
+    },
+  ],
   ['a receipt of another step', (run: RunHandle) => invented(run, REFUND, { refundId: 'ref_1' }, { step: 'x-1' })],
   ['a receipt of another tool', (run: RunHandle) => invented(run, REFUND, { refundId: 'ref_1' }, { tool: 'x' })],
   ['a receipt of another run', (run: RunHandle) => invented(run, REFUND, { refundId: 'ref_1' }, { runKey: 'x/1' })],

@@ -7,7 +7,7 @@ import { signReceipt } from '../../src/identity/receipts.ts'
 import { findRun } from '../../src/ledger/runs.ts'
 import { activitiesIn, eventsOf } from '../support/history.ts'
 import { REQUESTER, startRefund } from '../support/refunds.ts'
-import { useWorld } from '../support/world.ts'
+import { startWorld, useWorld } from '../support/world.ts'
 import { ledgerOf, openedRefund, registeredPuppet, startMessageOf } from './puppets.ts'
 import { issue, type Wanted } from './warrants.ts'
 
@@ -230,6 +230,59 @@ test.concurrent('an undo of another run, under another id, of another step or wi
   expect(await world().refunded(order.paymentId)).toBe(2000)
   expect(await ledgerOf(world(), runKey)).toEqual(['billing.refund-1: done', 'helpdesk.reply-1: done'])
   expect(await ledgerOf(world(), puppet.runKey)).toEqual([])
+})
+
+test.concurrent('an effect is not undone with another tool than the one that did it', async () => {
+  const { puppet, order, wanted } = await opened()
+  expect(await puppet.call(REFUND, calling(wanted), how)).toMatchObject({ ok: true })
+  const undo = undoOf(wanted, { tool: 'helpdesk.reply' })
+  const told = await puppet.call('helpdesk.reply.undo', undo, { id: 'billing.refund-1.undo' })
+  expect(told).toMatchObject(refused('warrant_mismatch', 'was done by `billing.refund`'))
+  expect(await world().refunded(order.paymentId)).toBe(2_000)
+  expect(await ledgerOf(world(), puppet.runKey)).toEqual(['billing.refund-1: done'])
+})
+
+test.concurrent('a thought that its playbook does not list, or that nobody registered, is not asked', async () => {
+  const { puppet } = await registeredPuppet(world())
+  const { runKey } = puppet
+  const think = (thought: string) =>
+    puppet.call('model.think', { runKey, step: 'one', thought, input: {} }, { id: 'one' })
+  expect(await think('support.nextStep')).toMatchObject(refused('tool_not_listed', '`support.nextStep`'))
+  expect(await think('no.such')).toMatchObject(refused('activity_unknown', '`no.such`'))
+})
+
+test.concurrent('a read, and a preview, gives no answer in the name of a step that it is not', async () => {
+  const { puppet, order } = await registeredPuppet(world())
+  const { runKey } = puppet
+  const asked = { runKey, step: 'billing.getOrder-1', input: { orderId: order.orderId } }
+  for (const type of ['billing.getOrder', `${REFUND}.preview`]) {
+    const told = await puppet.call(type, asked, { id: 'billing.getOrder-2' })
+    expect(told, type).toMatchObject(refused('warrant_mismatch', 'was called as the step'))
+  }
+  expect(await puppet.call('billing.getOrder', asked, { id: asked.step })).toMatchObject({ ok: true })
+})
+
+test('a model is not asked in a local activity, which would be cut off while it still writes', async () => {
+  let asked = 0
+  const think = () => {
+    asked += 1
+    return Promise.reject(new Error('it was asked'))
+  }
+  const other = await startWorld({ workflows: join(import.meta.dirname, 'hostile.ts'), thinker: { think } })
+  try {
+    const { puppet, order } = await registeredPuppet(other)
+    await openedRefund(puppet, order)
+    const known = { id: order.orderId, refundable: { ...usd(2_000) }, lines: [] }
+    const call = { runKey: puppet.runKey, step: 'one', thought: 'refund.readClaim' }
+    const message = { ...call, input: { message: 'It broke.', order: known } }
+    expect(await puppet.call('model.think', message, { local: true })).toMatchObject({ code: 'model_unavailable' })
+    expect(asked).toBe(0)
+    // As an ordinary activity it is.
+    expect(await puppet.call('model.think', message, { id: 'one' })).toMatchObject({ ok: false, code: 'tool_threw' })
+    expect(asked).toBe(1)
+  } finally {
+    await other.stop()
+  }
 })
 
 test.concurrent('nothing is read, thought, shown, recalled or opened in the name of another run', async () => {
