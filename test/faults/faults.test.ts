@@ -12,8 +12,9 @@ function suite(...args: readonly string[]): Promise<{ readonly code: number | nu
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let said = ''
-    for (const stream of [child.stdout, child.stderr])
+    for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => (said += text))
+    }
     child.once('error', reject)
     child.once('close', (code) => resolve({ code, said }))
   })
@@ -22,25 +23,31 @@ function suite(...args: readonly string[]): Promise<{ readonly code: number | nu
 const LAST = /(\d+) trials, (\d+) runs, (\d+) faults, (\d+) violations/
 
 test(
-  'sixteen faults, one after the other, leave money where the runs say that it is',
+  'ten faults at the places of a write, one after the other, leave money where the runs say that it is',
   { timeout: 6 * MINUTES_MS },
   async () => {
-    const { code, said } = await suite('--trials', '16', '--seed', 'ci')
-    const [, trials, runs, faults, violations] = (LAST.exec(said) ?? []).map(Number)
+    const { code, said } = await suite('--trials', '10', '--seed', 'ci', '--fault', 'at write.')
     expect(said).toMatch(LAST)
-    expect([trials, runs, violations]).toEqual([16, 128, 0])
-    expect(faults).toBeGreaterThanOrEqual(16)
+    const [, trials, runs, faults, violations] = (LAST.exec(said) ?? []).map(Number)
+    expect([trials, runs, violations]).toEqual([10, 80, 0])
+    expect(faults).toBeGreaterThanOrEqual(5)
     expect(code).toBe(0)
   },
 )
 
 test.each(SABOTAGES.map(({ name }) => name))(
   'with a part taken out (%s) it reports violations',
-  { timeout: 4 * MINUTES_MS },
+  { timeout: 6 * MINUTES_MS },
   async (name) => {
-    const { code, said } = await suite('--sabotage', name, '--trials', '3', '--seed', 'ci')
-    expect(said).toMatch(LAST)
-    expect(Number(LAST.exec(said)?.[4])).toBeGreaterThan(0)
-    expect(code).toBe(1)
+    // Whether a fault meets the gap that is open now depends on the moment, so it is given several.
+    for (let round = 1; ; round += 1) {
+      const { code, said } = await suite('--sabotage', name, '--trials', '4', '--seed', `ci-${round}`)
+      expect(said).toMatch(LAST)
+      const violations = Number(LAST.exec(said)?.[4])
+      if (violations === 0 && round < 5) continue
+      expect(violations).toBeGreaterThan(0)
+      expect(code).toBe(1)
+      return
+    }
   },
 )
