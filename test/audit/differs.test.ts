@@ -124,16 +124,16 @@ test.concurrent('a run that Temporal does not have any more', async () => {
     namespace: 'default',
     workflowExecution: { workflowId: run.workflowId },
   })
-  await until('its end', async () =>
+  const isGone = async () =>
     (await handleOf(run)
       .describe()
       .catch(() => null)) === null
       ? true
-      : undefined,
-  )
+      : undefined
+  await until('its end', isGone, 90_000)
   expect(await foundIn(world(), run)).toEqual(['history_missing'])
   expect(await world().refunded(order.paymentId)).toBe(0)
-})
+}, 120_000)
 
 test('a run that the ledger does not have, and what no known key signed, in another world', async () => {
   const other = await startWorld()

@@ -39,6 +39,11 @@ export class Approvals {
     this.#decided = decided
   }
 
+  /** Whether all that waited in an earlier execution waits here again, or has been answered. */
+  get areAskedAgain(): boolean {
+    return this.#waiting.every(({ step }) => this.#asks.has(step))
+  }
+
   /** What was answered, in this execution or before. */
   get decided(): readonly Decided[] {
     const here = [...this.#asks.values()].flatMap(({ pending: { step }, approval }) =>

@@ -17,6 +17,10 @@ export class Outcome {
     this.#board = board
   }
 
+  get isLeft(): boolean {
+    return this.#isLeaving
+  }
+
   /** Tells all who wait that the run goes on in another execution. */
   leave(): void {
     this.#isLeaving = true

@@ -158,9 +158,9 @@ class Execution {
 
   /** Handlers stand before the first await, so that what arrives with the start finds them. */
   #listen(): void {
-    const decide = (message: unknown): Answer => this.#approvals.decide(message)
-    const resolve = (message: unknown): Answer => this.#saga.resolve(message)
-    const undo = (message: unknown): Answer => this.#requestUndo(message)
+    const decide = (message: unknown) => this.#onceTakenUp(() => this.#approvals.decide(message))
+    const resolve = (message: unknown) => this.#onceTakenUp(() => this.#saga.resolve(message))
+    const undo = (message: unknown) => this.#onceTakenUp(() => this.#requestUndo(message))
     const said = 'Somebody who has looked at the action, other than the requester, decides on its digest.'
     setHandler(decideUpdate, decide, { description: said })
     setHandler(decideSignal, (message) => void decide(message), { description: said })
@@ -170,6 +170,24 @@ class Execution {
     setHandler(resolveSignal, (message) => void resolve(message))
     setHandler(outcomeUpdate, () => this.#outcome.wait())
     setHandler(statusQuery, () => this.#board.status())
+  }
+
+  /** What is said to an execution that goes on after another one waits until it stands where that one stood. */
+  #onceTakenUp(answer: () => Answer): Answer | Promise<Answer> {
+    if (this.#isTakenUp) return answer()
+    return CancellationScope.nonCancellable(async () => {
+      await condition(() => this.#isTakenUp)
+      return answer()
+    })
+  }
+
+  get #isTakenUp(): boolean {
+    if (workflowInfo().continuedFromExecutionRunId === undefined) return true
+    const { result, state, incidents } = this.#board
+    if (result !== null || incidents.length > 0 || this.#outcome.isLeft) return true
+    const carried = this.#carried
+    if (carried === undefined) return false
+    return carried.settled === null ? this.#approvals.areAskedAgain : state === 'completed'
   }
 
   async #open(start: unknown, carried: unknown): Promise<OpenedRun | End> {
