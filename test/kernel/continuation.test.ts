@@ -218,7 +218,8 @@ test('what a run takes along is in the history by its digest, and is read only a
   await put(altered)
   await world().worker.stop()
   await world().startWorker()
-  const pending = pendingOf(run)
+  // Something to do for the new worker.
+  await world().temporal.workflow.getHandle(run.workflowId).signal('decide', null)
   await until('a refused workflow task', async () => {
     const history = await world().temporal.workflow.getHandle(run.workflowId).fetchHistory()
     const failed = history.events?.find((event) => event.workflowTaskFailedEventAttributes)
@@ -226,7 +227,7 @@ test('what a run takes along is in the history by its digest, and is read only a
   }).then((message) => expect(message).toContain('is not what it was'))
   expect(boxes.asked(item)).toEqual([])
   await put(content)
-  const { step, actionDigest } = await pending
+  const { step, actionDigest } = await pendingOf(run)
   expect(await run.decide({ step, decision: 'approve', by: APPROVER, actionDigest })).toMatchObject({ accepted: true })
   expect(await run.outcome()).toMatchObject({ state: 'completed' })
   expect([boxes.held(item), boxes.asked(item).length]).toEqual([1, 1])
