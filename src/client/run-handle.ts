@@ -1,10 +1,18 @@
 import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client'
 import type { DecideMessage } from '../contract/action.ts'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fail, failureOf } from '../contract/failures.ts'
 import type { Answer, ResolveMessage, RunResult, RunStatus, UndoMessage } from '../contract/run.ts'
+import { GRPC, grpcOf } from './grpc.ts'
 import { OUTCOME_UPDATE_ID, WIRE } from '../contract/wire.ts'
 import type { Sender } from './sender.ts'
 import { type RunSummary, summaryOf } from './summary.ts'
+
+/** One call that waits for an outcome; then another one does. */
+const WAIT_MS = 60_000
+
+/** Before a run is asked again. */
+const PAUSE_MS = 200
 
 /** One run, by its workflow id. Every call fails with `run_not_found` when there is no such run. */
 export class RunHandle {
@@ -29,19 +37,25 @@ export class RunHandle {
     for (;;) {
       const outcome = await this.#outcome()
       if (outcome !== undefined) return outcome
+      await delay(PAUSE_MS)
     }
   }
 
-  /** `undefined`: the run goes on in another execution, which has to be asked. */
+  /** `undefined`: it has to be asked again, since the run goes on in another execution, or nobody answered for a while. */
   async #outcome(): Promise<RunResult | undefined> {
     try {
-      const first = await this.#ask(() =>
-        this.#handle().executeUpdate<RunResult, []>(WIRE.updates.outcome, { updateId: OUTCOME_UPDATE_ID }),
+      // A call that meets the end of an execution may never be answered, so each waits for a while only.
+      const first = await this.#client.withDeadline(Date.now() + WAIT_MS, () =>
+        this.#ask(() =>
+          this.#handle().executeUpdate<RunResult, []>(WIRE.updates.outcome, { updateId: OUTCOME_UPDATE_ID }),
+        ),
       )
       return await this.sinceThen(first)
     } catch (error) {
       const code = failureOf(error)?.code
       if (code === 'run_continued' && this.#runId === undefined) return undefined
+      const grpc = grpcOf(error)?.code
+      if (grpc === GRPC.deadlineExceeded || grpc === GRPC.cancelled || grpc === GRPC.aborted) return undefined
       // A run that has closed takes no update any more; its result is the outcome, or what became of it.
       if (code === 'run_not_found') return await this.result()
       throw error

@@ -19,5 +19,5 @@ export const isBulk = (value: unknown): value is Bulk => typeof value === 'objec
 
 /** Marks the payload of a `Bulk` on its way from the converter to the codec. A metadata key. */
 export const BULK_MARK = 'countersign-bulk'
-/** The encoding of what stands in the history in its place: the digest of the payload, as text. */
+/** The encoding of what stands in the history in its place: the digest of the payload, signed by a host, as JSON. */
 export const BULK_ENCODING = 'binary/countersign-bulk'

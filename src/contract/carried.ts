@@ -2,7 +2,7 @@ import type { Digest } from './digest.ts'
 import type { RunKey } from './evidence.ts'
 import type { FailureCode } from './failures.ts'
 import type { Json, JsonObject } from './json.ts'
-import type { Case, DecisionAttempt, EffectStatus, TimelineEntry } from './run.ts'
+import type { Case, DecisionAttempt, EffectStatus, Spend, TimelineEntry } from './run.ts'
 import type { RunEnd } from './states.ts'
 
 /** What something that is not asked for again came to: an activity, a question to people, a resolution. */
@@ -34,6 +34,7 @@ export interface Settled {
   /** Registered compensations, in order. */
   readonly registered: readonly { readonly step: string; readonly tool: string; readonly input: Json }[]
   readonly effects: readonly EffectStatus[]
+  readonly spend: Spend
   /** Milliseconds since 1970; `null`: the window has not begun. */
   readonly undoDeadline: number | null
   readonly undo: { readonly why: FailureCode; readonly by: string | null } | null
@@ -42,11 +43,11 @@ export interface Settled {
 /** What a run takes along into the execution in which it goes on. */
 export interface Carried {
   readonly v: 1
-  /** How many executions there were before. */
-  readonly executions: number
   readonly journal: readonly Entry[]
   readonly waiting: readonly Waiting[]
   readonly decided: readonly Decided[]
+  /** How many incidents waited. */
+  readonly incidents: number
   readonly timeline: readonly TimelineEntry[]
   readonly attempts: readonly DecisionAttempt[]
   /** `null`: the playbook is still going, and is gone through again on the journal. */

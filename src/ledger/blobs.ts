@@ -1,12 +1,12 @@
 import type { Digest } from '../contract/digest.ts'
 import type { LedgerDatabase } from './database.ts'
 
-/** Keeps a blob under its digest; the same one twice is one. */
+/** Keeps a blob under its digest; the same one twice is one, and mends what was altered. */
 export async function storeBlob(db: LedgerDatabase, digest: Digest, content: Uint8Array): Promise<void> {
   await db
     .insertInto('countersign.blobs')
     .values({ digest, content: Buffer.from(content) })
-    .onConflict((conflict) => conflict.doNothing())
+    .onConflict((conflict) => conflict.column('digest').doUpdateSet({ content: Buffer.from(content) }))
     .execute()
 }
 

@@ -2,23 +2,56 @@ import { createHash } from 'node:crypto'
 import type { Payload, PayloadCodec } from '@temporalio/common'
 import proto, { type temporal } from '@temporalio/proto'
 import { BULK_ENCODING, BULK_MARK } from '../contract/bulk.ts'
-import { type Digest, isDigest } from '../contract/digest.ts'
+import { z } from 'zod'
+import { canonicalJson, type Digest, isDigest } from '../contract/digest.ts'
 import { fail } from '../contract/failures.ts'
+import { type HostKey, type Verify, verifierOf as verifierWith } from '../identity/host-key.ts'
 import { findBlob, storeBlob } from './blobs.ts'
 import type { LedgerDatabase } from './database.ts'
+import { findKey } from './keys.ts'
 
 const PayloadProto = proto.temporal.api.common.v1.Payload
 const text = new TextEncoder()
 
 /**
- * Keeps the payload of each `Bulk` in the ledger's database, under its SHA-256, and puts that digest into the history;
- * reads it back by the digest, and believes only what has it. Fails with `blob_missing` and `blob_altered`: the workflow
- * task is then tried again until the blob is back.
+ * Keeps the payload of each `Bulk` in the ledger's database, under its SHA-256, and puts that digest into the history, signed
+ * with `key`; reads it back by the digest, and believes only what has it. What no host signed is passed on as it is: anybody
+ * with the namespace can send something that looks like it, and it must not keep a run from going on. Fails with
+ * `blob_missing` and `blob_altered`: the workflow task is then tried again until the blob is back. Without a key it only reads.
  */
-export function bulkCodec(db: LedgerDatabase): PayloadCodec {
+export function bulkCodec(db: LedgerDatabase, key?: HostKey): PayloadCodec {
+  const verifiers = new Map<string, Promise<Verify | undefined>>()
+  const verifierOf = (keyId: string): Promise<Verify | undefined> => {
+    const known =
+      verifiers.get(keyId) ?? findKey(db, keyId).then((pem) => (pem === undefined ? undefined : verifierWith(pem)))
+    verifiers.set(keyId, known)
+    known.then(
+      (found) => found ?? verifiers.delete(keyId),
+      () => verifiers.delete(keyId),
+    )
+    return known
+  }
   return {
-    encode: (payloads) => eachOf(payloads, isBulk, (payload) => putAway(db, payload)),
-    decode: (payloads) => eachOf(payloads, isAway, (payload) => fetched(db, payload)),
+    encode: (payloads) => eachOf(payloads, isBulk, (payload) => putAway(db, key, payload)),
+    decode: (payloads) => eachOf(payloads, isAway, (payload) => fetched(db, verifierOf, payload)),
+  }
+}
+
+/** What stands in the history in place of a payload. */
+const reference = z.strictObject({
+  digest: z.custom<Digest>(isDigest),
+  keyId: z.string(),
+  signature: z.string(),
+})
+type Reference = z.output<typeof reference>
+
+const statementOf = (digest: Digest, keyId: string): string => canonicalJson({ kind: 'bulk', v: 1, digest, keyId })
+
+function referenceIn({ data }: Loose): Reference | undefined {
+  try {
+    return reference.safeParse(JSON.parse(Buffer.from(data ?? []).toString())).data
+  } catch {
+    return undefined
   }
 }
 
@@ -50,20 +83,31 @@ const contentOf = ({ metadata, data }: Loose): Uint8Array => {
 
 /** The digest that stands, or is going to stand, in a history for a payload; `undefined` for one that stands there itself. */
 export function bulkDigestOf(payload: Loose): string | undefined {
-  if (isAway(payload)) return Buffer.from(payload.data ?? []).toString()
+  if (isAway(payload)) return referenceIn(payload)?.digest ?? 'no reference'
   return isBulk(payload) ? digestOf(contentOf(payload)) : undefined
 }
 
-async function putAway(db: LedgerDatabase, payload: Payload): Promise<Payload> {
+async function putAway(db: LedgerDatabase, key: HostKey | undefined, payload: Payload): Promise<Payload> {
+  if (key === undefined) throw new TypeError('a codec without a key only reads')
   const content = contentOf(payload)
   const digest = digestOf(content)
   await storeBlob(db, digest, content)
-  return { metadata: { encoding: text.encode(BULK_ENCODING) }, data: text.encode(digest) }
+  const { keyId } = key
+  const signed: Reference = { digest, keyId, signature: key.sign(statementOf(digest, keyId)) }
+  return { metadata: { encoding: text.encode(BULK_ENCODING) }, data: text.encode(JSON.stringify(signed)) }
 }
 
-async function fetched(db: LedgerDatabase, { data }: Payload): Promise<Payload> {
-  const digest = Buffer.from(data ?? []).toString()
-  const content = isDigest(digest) ? await findBlob(db, digest) : undefined
+async function fetched(
+  db: LedgerDatabase,
+  verifierOf: (keyId: string) => Promise<Verify | undefined>,
+  payload: Payload,
+): Promise<Payload> {
+  const said = referenceIn(payload)
+  if (said === undefined) return payload
+  const { digest, keyId, signature } = said
+  const verifies = await verifierOf(keyId)
+  if (verifies === undefined || !verifies(statementOf(digest, keyId), signature)) return payload
+  const content = await findBlob(db, digest)
   if (content === undefined) throw fail('blob_missing', `the history needs the blob \`${digest}\`, which is not there`)
   if (digestOf(content) !== digest) throw fail('blob_altered', `the blob \`${digest}\` is not what it was`)
   return PayloadProto.decode(content)

@@ -327,12 +327,14 @@ export async function releaseUndo(db: Db, { runKey, step }: EffectKey, { fence }
     .execute()
 }
 
-export async function markUndone(db: Db, { runKey, step }: EffectKey, text: string): Promise<void> {
+/** Records an undo; `mine`: of the attempt that has it, where it is in another system. One that was taken over writes nothing. */
+export async function markUndone(db: Db, { runKey, step }: EffectKey, text: string, mine?: Claimed): Promise<void> {
   await db
     .updateTable('countersign.effects')
     .set({ state: 'undone', undo_text: text, undone_at: sql<Date>`clock_timestamp()`, lease_until: null })
     .where('run_key', '=', runKey)
     .where('step', '=', step)
     .where('state', '=', 'done')
+    .$if(mine !== undefined, (query) => query.where('fence', '=', mine?.fence ?? 0))
     .execute()
 }

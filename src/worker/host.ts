@@ -283,7 +283,8 @@ class Host {
     const subject = this.#subject(run.runKey, { type: run.workflowType, ...run }, how.contract.name, run.principal)
     await this.#stops.check(subject, attempt)
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores, scheduledTimestampMs)
-    const guarded = unlessStopped(how, await targetsOf(subject))
+    const targets = await targetsOf(subject)
+    const guarded = unlessStopped(how, { acts: targets, undoes: targets })
     const asked = { raw: message.input, parsed: input }
     await failpoint('write.guarded')
     const result = await executeOnce(this.#options, guarded, asked, warrant, run.businessKey)
@@ -298,8 +299,11 @@ class Host {
     if (warrant.step !== `${warrant.undoes}${WIRE.activities.undo}`) {
       throw fail('warrant_mismatch', 'it is for another step')
     }
-    // Whatever else is stopped, what was done can be taken back; but a system that is stopped is not called at all.
-    const guarded = unlessStopped(how, [{ scope: 'tool', name: how.contract.name }])
+    // Whatever else is stopped, what was done can be taken back; but a system that is stopped is not called at all, and
+    // what is not known to have happened is not asked for anew.
+    const subject = this.#subject(run.runKey, { type: run.workflowType, ...run }, how.contract.name, run.principal)
+    const undoes = [{ scope: 'tool' as const, name: how.contract.name }]
+    const guarded = unlessStopped(how, { acts: await targetsOf(subject), undoes })
     await failpoint('undo.guarded')
     const result = await undoOnce(this.#options, guarded, warrant, run.principal)
     this.#observer.effect?.(how.contract.name, result.state === 'undone' ? 'undone' : 'barred')

@@ -5,6 +5,7 @@ import { textOf } from '../contract/text.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { stopsInForce } from '../ledger/stops.ts'
 import type { WriteImplementation } from '../tools/implementation.ts'
+import type { GuardedWrite } from './writes.ts'
 
 /** What an activity is about: whatever of it is stopped, stops it. */
 export interface Subject {
@@ -54,28 +55,26 @@ async function told<T>(asked: Promise<T>): Promise<T> {
 }
 
 /**
- * The same tool, which is called only while none of these is stopped: asked each time, in the transaction of the effect
- * where there is one.
+ * The same tool, which acts only while none of `acts` is stopped, and undoes or is probed only while none of `undoes` is:
+ * asked each time, in the transaction of the effect where there is one.
  */
-export function unlessStopped(how: WriteImplementation, targets: readonly StopTarget[]): WriteImplementation {
-  const check = ({ db }: { readonly db: unknown }) => refuseStopped(db as LedgerDatabase, targets)
+export function unlessStopped(
+  how: WriteImplementation,
+  { acts, undoes }: { readonly acts: readonly StopTarget[]; readonly undoes: readonly StopTarget[] },
+): GuardedWrite {
   return {
-    contract: how.contract,
-    preview: (input, call) => how.preview(input, call),
-    execute: async (input, call) => {
-      await check(call)
-      call.signal.throwIfAborted()
-      return await how.execute(input, call)
-    },
+    ...how,
+    admit: ({ db }) => refuseStopped(db as unknown as LedgerDatabase, acts),
     ...(how.probe !== undefined && {
       probe: async (input, call) => {
-        await check(call)
+        await refuseStopped(call.db as unknown as LedgerDatabase, undoes)
         return (await how.probe?.(input, call)) ?? null
       },
     }),
     ...(how.undo !== undefined && {
       undo: async (input, output, call) => {
-        await check(call)
+        await refuseStopped(call.db as unknown as LedgerDatabase, undoes)
+        call.signal.throwIfAborted()
         return (await how.undo?.(input, output, call)) ?? ''
       },
     }),

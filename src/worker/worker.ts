@@ -82,7 +82,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       defaultVersioningBehavior: 'PINNED',
     },
     workflowBundle: built.bundle,
-    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER, payloadCodecs: [bulkCodec(db)] },
+    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER, payloadCodecs: [bulkCodec(db, key)] },
     activities: activitiesOf({
       db,
       key,

@@ -30,6 +30,11 @@ import type { ToolCall, WriteCall, WriteImplementation } from '../tools/implemen
 import { failpoint } from './failpoints.ts'
 import { attested, parseInput, parseOutput } from './steps.ts'
 
+/** A write behind its guard. `admit` is asked right before the tool is called: what it throws left nothing. */
+export interface GuardedWrite extends WriteImplementation {
+  admit?(call: Pick<WriteCall, 'db'>): Promise<void>
+}
+
 /** What a write needs of its host. */
 export interface WriteHost {
   readonly db: LedgerDatabase
@@ -62,16 +67,21 @@ export function toolCall(db: LedgerDatabase, runKey: RunKey, step: string, start
 
 const writeCall = (
   db: LedgerDatabase,
-  { startToCloseMs }: WriteTool,
+  leftMs: number,
   { runKey, step, principal, expect }: Pick<Warrant, 'runKey' | 'step' | 'principal' | 'expect'>,
-): WriteCall => ({ ...toolCall(db, runKey, step, startToCloseMs), principal, expect })
+): WriteCall => ({ ...toolCall(db, runKey, step, leftMs), principal, expect })
 
-/** Codes with which a tool, or what stands before it, says for certain that it changed nothing. */
+/** When an attempt that begins now has to be over, by the clock of this process, which goes on while it is stopped. */
+const dueIn = (startToCloseMs: number): { readonly leftMs: () => number } => {
+  const due = performance.now() + startToCloseMs
+  return { leftMs: () => Math.floor(due - performance.now()) }
+}
+
+/** Codes with which a tool says for certain that it changed nothing. */
 const NOTHING_HAPPENED: ReadonlySet<string> = new Set([
   'input_invalid',
   'not_found',
   'precondition_failed',
-  'stopped',
   'world_moved',
 ])
 
@@ -81,7 +91,7 @@ const NOTHING_HAPPENED: ReadonlySet<string> = new Set([
  */
 export async function executeOnce(
   host: WriteHost,
-  how: WriteImplementation,
+  how: GuardedWrite,
   input: { readonly raw: Json; readonly parsed: unknown },
   warrant: Warrant,
   businessKey: Digest | null,
@@ -104,7 +114,7 @@ export async function executeOnce(
 /** Effect and ledger row commit together, so an outcome is never unknown. */
 async function inOneTransaction(
   { db, key }: WriteHost,
-  how: WriteImplementation,
+  how: GuardedWrite,
   input: unknown,
   warrant: Warrant,
   claimed: Claim,
@@ -113,7 +123,8 @@ async function inOneTransaction(
     const mine = await claim(tx, claimed, null)
     if (!('fence' in mine)) return resultOf(mine)
     await failpoint('write.claimed')
-    const call = writeCall(tx, how.contract, warrant)
+    const call = writeCall(tx, how.contract.startToCloseMs, warrant)
+    await how.admit?.(call)
     const output = await how.execute(input, call)
     await failpoint('write.executed')
     const result = attest(key, how, input, output, claimed)
@@ -125,7 +136,7 @@ async function inOneTransaction(
 /** The effect is in another system: its claim commits first, and an unknown outcome is reconciled, never repeated blindly. */
 async function acrossSystems(
   host: WriteHost,
-  how: WriteImplementation,
+  how: GuardedWrite,
   input: unknown,
   warrant: Warrant,
   claimed: Claim,
@@ -149,7 +160,7 @@ type Before = 'did_not_happen' | 'may_have_happened'
 /** Lets the request leave, and records what came of it. */
 async function send(
   host: WriteHost,
-  how: WriteImplementation,
+  how: GuardedWrite,
   input: unknown,
   asked: Pick<Warrant, 'runKey' | 'step' | 'principal' | 'expect'>,
   claimed: Claim,
@@ -157,17 +168,23 @@ async function send(
   before: Before,
 ): Promise<StepResult> {
   const { startToCloseMs } = how.contract
-  const due = performance.now() + startToCloseMs
+  const { leftMs } = dueIn(startToCloseMs)
   await markSent(host.db, claimed, mine, leaseOf(startToCloseMs))
   await failpoint('write.executing')
-  // A process that was stopped here goes on without having heard of its time: the clock knows.
-  if (performance.now() > due) {
+  const call = writeCall(host.db, Math.max(leftMs(), 1), asked)
+  try {
+    await how.admit?.(call)
+    // A process that was stopped here goes on without having heard of its time: the clock knows.
+    if (leftMs() < 1) {
+      throw fail('tool_unavailable', `this attempt of \`${claimed.step}\` slept past its time, and sent nothing`)
+    }
+  } catch (error) {
     await (before === 'did_not_happen' ? markFailed : markUnknown)(host.db, claimed, mine)
-    throw fail('tool_unavailable', `this attempt of \`${claimed.step}\` slept past its time, and sent nothing`)
+    throw error
   }
   let output: unknown
   try {
-    output = await how.execute(input, writeCall(host.db, how.contract, asked))
+    output = await how.execute(input, call)
   } catch (error) {
     // Only what the tool threw itself counts: a cause, or an error of some library that happens to have a `type`, is
     // nobody's word.
@@ -187,7 +204,7 @@ async function send(
  */
 async function reconcile(
   host: WriteHost,
-  how: WriteImplementation,
+  how: GuardedWrite,
   input: unknown,
   claimed: Claim,
   mine: TakenOver,
@@ -212,7 +229,7 @@ const isInKeyWindow = ({ idempotency, keyWindowMs = 0, startToCloseMs }: WriteTo
 
 async function record(
   host: WriteHost,
-  how: WriteImplementation,
+  how: GuardedWrite,
   input: unknown,
   output: unknown,
   claimed: Claim,
@@ -232,7 +249,7 @@ async function record(
   throw fail('effect_in_flight', `a newer attempt of \`${claimed.step}\` has taken over`)
 }
 
-function attest(key: HostKey, how: WriteImplementation, input: unknown, output: unknown, claimed: Claim): StepResult {
+function attest(key: HostKey, how: GuardedWrite, input: unknown, output: unknown, claimed: Claim): StepResult {
   const { contract } = how
   const plain = parseOutput(contract, output)
   return attested(key, {
@@ -257,7 +274,7 @@ function resultOf(entry: LedgerEntry): StepResult {
  */
 export async function undoOnce(
   host: WriteHost,
-  how: WriteImplementation,
+  how: GuardedWrite,
   warrant: UndoWarrant,
   principal: Principal,
 ): Promise<UndoResult> {
@@ -294,7 +311,7 @@ export async function undoOnce(
 
 async function undoDone(
   { db }: WriteHost,
-  how: WriteImplementation,
+  how: GuardedWrite,
   known: LedgerEntry,
   { runKey, step }: UndoWarrant,
 ): Promise<string> {
@@ -302,19 +319,21 @@ async function undoDone(
   const { output } = resultOf(known)
   const effect = { runKey, step: known.step }
   const { startToCloseMs } = how.contract.undo ?? how.contract
-  const undo = async (on: LedgerDatabase): Promise<string> => {
+  const { leftMs } = dueIn(startToCloseMs)
+  const undo = async (on: LedgerDatabase, mine?: Claimed): Promise<string> => {
     if (how.undo === undefined) throw fail('effect_irreversible', `${known.step} cannot be undone`)
     await failpoint('undo.executing')
-    const text = textOf(await how.undo(input, output, toolCall(on, runKey, step, startToCloseMs)))
+    if (leftMs() < 1) throw fail('tool_unavailable', `this attempt to undo \`${known.step}\` slept past its time`)
+    const text = textOf(await how.undo(input, output, toolCall(on, runKey, step, leftMs())))
     await failpoint('undo.executed')
-    await markUndone(on, effect, text)
+    await markUndone(on, effect, text, mine)
     await failpoint('undo.recorded')
     return text
   }
   if (how.contract.idempotency !== 'transaction') {
     const mine = await claimUndo(db, effect, leaseOf(startToCloseMs))
     try {
-      return await undo(db)
+      return await undo(db, mine)
     } catch (error) {
       await releaseUndo(db, effect, mine)
       throw error
@@ -329,7 +348,7 @@ async function undoDone(
 /** An unknown outcome is settled before it is compensated, and never guessed. */
 async function settle(
   host: WriteHost,
-  how: WriteImplementation,
+  how: GuardedWrite,
   known: LedgerEntry,
   runKey: RunKey,
   principal: Principal,

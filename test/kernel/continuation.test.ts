@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { PendingApproval, RunHandle } from '../../src/client/index.ts'
 import { sql } from 'kysely'
+import { activitiesIn } from '../support/history.ts'
 import { useOwnServer } from '../support/own-server.ts'
 import { until } from '../support/world.ts'
 import { newItem, useBoxes } from './box-world.ts'
@@ -174,10 +175,10 @@ test.concurrent('a run that is started with a past of somebody’s making does n
   const workflowId = `forged-${item}`
   const carried = {
     v: 1,
-    executions: 1,
     journal: [{ id: 'answer to box.put-1', came: { to: { decision: 'approve', by: 'nobody' } } }],
     waiting: [],
     decided: [],
+    incidents: 0,
     timeline: [],
     attempts: [],
     settled: null,
@@ -196,6 +197,70 @@ test.concurrent('a run that is started with a past of somebody’s making does n
   expect([boxes.asked(`${item}/ask`).length, boxes.asked(`${item}/ask`, 'preview').length]).toEqual([0, 0])
 })
 
+test.concurrent('a stranger’s payload that looks like one kept beside the history keeps no run from going on', async () => {
+  const item = `${newItem()}/ask`
+  const run = await start('chain', { acts: [{ tool: 'put', item }] })
+  const { step, actionDigest } = await pendingOf(run)
+  const encoding = Buffer.from('binary/countersign-bulk')
+  const made = JSON.stringify({ digest: `sha256:${'0'.repeat(64)}`, keyId: world().key.keyId, signature: 'x' })
+  for (const data of [made, `sha256:${'0'.repeat(64)}`, 'nothing']) {
+    await world().temporal.workflowService.signalWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: run.workflowId },
+      signalName: 'decide',
+      input: { payloads: [{ metadata: { encoding }, data: Buffer.from(data) }] },
+      requestId: crypto.randomUUID(),
+    })
+  }
+  expect(await run.decide({ step, decision: 'approve', by: APPROVER, actionDigest })).toMatchObject({ accepted: true })
+  expect(await run.outcome()).toMatchObject({ state: 'completed' })
+  expect([boxes.held(item), boxes.asked(item).length]).toEqual([1, 1])
+})
+
+test.concurrent('what a run has used, and who undoes it, go on in another execution', async () => {
+  const item = newItem()
+  const run = await start('chain', { acts: acts(item, 3) })
+  const { spend } = await run.outcome()
+  expect(spend.toolCalls).toBe(3)
+  await untilItGoesOn(run, 2)
+  boxes.scriptUndo(`${item}/1`, ...Array.from({ length: 12 }, () => 'refuse' as const))
+  expect(await run.undo({ by: 'olga' })).toMatchObject({ accepted: true })
+  await until('an incident', async () => (await run.status()).incidents[0])
+  await untilItGoesOn(run, 3)
+  await until('the incident again', async () => (await run.status()).incidents[0])
+  expect(await run.resolve({ step: 'box.put-2', resolution: 'settled', by: 'pia' })).toMatchObject({ accepted: true })
+  expect(await run.result()).toMatchObject({ state: 'reverted', spend, because: { by: 'olga' } })
+  const { events } = await world().temporal.workflow.getHandle(run.workflowId).fetchHistory()
+  const undos = activitiesIn(events ?? []).map(
+    ({ input }) => (input as { warrant: { why: string; by: string } }).warrant,
+  )
+  expect(undos.map(({ why, by }) => `${why} by ${by}`)).toEqual(['undo_requested by olga'])
+})
+
+test.concurrent('a run that goes on and cannot be opened waits for a person, and does not close over what it did', async () => {
+  const item = newItem()
+  const run = await start('chain', { acts: [...acts(item, 2), { tool: 'put', item: `${item}/ask` }] })
+  await pendingOf(run)
+  const { runKey } = await run.status()
+  const runs = 'countersign.runs' as const
+  const row = await world().db.selectFrom(runs).selectAll().where('run_key', '=', runKey).executeTakeFirstOrThrow()
+  const rename = (to: string) =>
+    world().db.updateTable(runs).set({ request_digest: to }).where('run_key', '=', runKey).execute()
+  await rename('another')
+  await untilItGoesOn(run, 2)
+  const incident = await until('an incident', async () => (await run.status()).incidents[0])
+  expect(incident).toMatchObject({ step: 'countersign.openRun' })
+  expect(acts(item, 2).map(({ item: one }) => boxes.held(one))).toEqual([1, 1])
+  await rename(row.request_digest)
+  expect(await run.resolve({ step: 'countersign.openRun', resolution: 'retry', by: 'pia' })).toMatchObject({
+    accepted: true,
+  })
+  const { step, actionDigest } = await pendingOf(run)
+  expect(await run.decide({ step, decision: 'approve', by: APPROVER, actionDigest })).toMatchObject({ accepted: true })
+  expect(await run.outcome()).toMatchObject({ state: 'completed', outcome: { done: 3 } })
+  expect(boxes.asked(`${item}/ask`)).toHaveLength(1)
+})
+
 test('what a run takes along is in the history by its digest, and is read only as it was', async () => {
   const item = `${newItem()}/ask`
   const run = await start('chain', { acts: [{ tool: 'put', item }] })
@@ -203,7 +268,7 @@ test('what a run takes along is in the history by its digest, and is read only a
   await untilItGoesOn(run, 2)
   const { events } = await world().temporal.workflow.getHandle(run.workflowId).fetchHistory()
   const input = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[1]
-  const digest = Buffer.from(input?.data ?? []).toString()
+  const { digest } = JSON.parse(Buffer.from(input?.data ?? []).toString()) as { readonly digest: string }
   expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/)
 
   // Somebody alters the blob, and the run is taken up by a worker that has not seen it.
@@ -211,7 +276,7 @@ test('what a run takes along is in the history by its digest, and is read only a
     content: Buffer
   }>`SELECT content FROM countersign.blobs WHERE digest = ${digest}`.execute(world().db)
   const content = rows[0]?.content ?? Buffer.alloc(0)
-  const altered = Buffer.from(content.toString('latin1').replace('"executions":1', '"executions":7'), 'latin1')
+  const altered = Buffer.from(content.toString('latin1').replace('"incidents":0', '"incidents":7'), 'latin1')
   expect(altered.equals(content)).toBe(false)
   const put = (bytes: Buffer) =>
     sql`UPDATE countersign.blobs SET content = ${bytes} WHERE digest = ${digest}`.execute(world().db)

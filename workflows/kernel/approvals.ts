@@ -39,9 +39,14 @@ export class Approvals {
     this.#decided = decided
   }
 
-  /** Whether all that waited in an earlier execution waits here again, or has been answered. */
-  get areAskedAgain(): boolean {
-    return this.#waiting.every(({ step }) => this.#asks.has(step))
+  /** Whether what a decision is about is asked here again, if it waited in an earlier execution. */
+  isAskedAgain(raw: unknown): boolean {
+    const step = typeof raw === 'object' && raw !== null ? (raw as { step?: unknown }).step : undefined
+    return !this.#notAskedAgain.some((one) => one.step === step)
+  }
+
+  get #notAskedAgain(): readonly Waiting[] {
+    return this.#waiting.filter(({ step }) => !this.#asks.has(step))
   }
 
   /** What was answered, in this execution or before. */
@@ -54,7 +59,7 @@ export class Approvals {
 
   /** What waits for an answer. */
   get waiting(): readonly Waiting[] {
-    return [...this.#asks.values()].flatMap(({ pending, approval, open }) =>
+    const here = [...this.#asks.values()].flatMap(({ pending, approval, open }) =>
       open && approval === null
         ? {
             step: pending.step,
@@ -64,6 +69,7 @@ export class Approvals {
           }
         : [],
     )
+    return [...this.#notAskedAgain, ...here]
   }
 
   /**
@@ -79,7 +85,8 @@ export class Approvals {
     const askedAt = before?.askedAt ?? now()
     const deadline = before?.deadline ?? new Date(Date.now() + expiresMinutes * 60_000).toISOString()
     const pending = { ...question, step, describe, actionDigest, askedAt, deadline }
-    const answered = this.#journal.take(answerTo(step)) as Approval | null | undefined
+    const id = answerTo(step)
+    const answered = this.#journal.has(id) ? ((await this.#journal.take(id)) as Approval | null) : undefined
     const ask: Ask = { pending, approval: answered ?? null, open: answered === undefined }
     this.#asks.set(step, ask)
     if (answered !== undefined) return answered

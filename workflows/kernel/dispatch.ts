@@ -6,8 +6,10 @@ import {
   proxyLocalActivities,
   sleep,
 } from '@temporalio/workflow'
+import { inputDigestOf } from '../../src/contract/action.ts'
 import { Bulk } from '../../src/contract/bulk.ts'
 import type { Answers } from '../../src/contract/answers.ts'
+import type { Receipt } from '../../src/contract/evidence.ts'
 import { fail, failureOf, failureRule } from '../../src/contract/failures.ts'
 import {
   BULK_CHARACTERS,
@@ -108,7 +110,11 @@ export class Dispatcher {
     answers: Answers<T>,
     isBrief = false,
   ): Promise<T> {
-    return this.#journal.once(idOf(options), () => this.#activity(type, argument, options, answers, isBrief))
+    return this.#journal.once(
+      idOf(options),
+      () => this.#activity(type, argument, options, answers, isBrief),
+      sameInput(argument),
+    )
   }
 
   async #activity<T>(
@@ -157,7 +163,11 @@ export class Dispatcher {
     options: ActivityOptions,
     answers: Answers<T>,
   ): Promise<T> {
-    return this.#journal.once(idOf(options), () => this.#read(type, isLocal, argument, options, answers))
+    return this.#journal.once(
+      idOf(options),
+      () => this.#read(type, isLocal, argument, options, answers),
+      sameInput(argument),
+    )
   }
 
   async #read<T>(
@@ -194,6 +204,15 @@ export class Dispatcher {
     return true
   }
 }
+
+/** Whether a result with a receipt is of this input. What has no receipt is not looked at. */
+const sameInput =
+  (argument: unknown) =>
+  (came: Json): boolean => {
+    const { receipt } = (came ?? {}) as { readonly receipt?: Receipt }
+    const { input = null } = argument as { readonly input?: Json }
+    return receipt === undefined || receipt.inputDigest === inputDigestOf(receipt.tool, input)
+  }
 
 /** How long an argument is; fails with `input_invalid` when it, or the input in it, is too long to be carried. */
 function carriedLength(type: string, argument: unknown): number {

@@ -15,7 +15,7 @@ export interface End {
 
 /**
  * Thrown through the playbook to end its run. The kernel also keeps the end aside, so a playbook that catches
- * it goes no further: its next step throws it again.
+ * it goes no further: its next step never returns.
  */
 export class EndOfRun extends Error {
   readonly end: End

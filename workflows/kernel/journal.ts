@@ -2,7 +2,7 @@ import type { Entry } from '../../src/contract/carried.ts'
 import { fail, failureOf } from '../../src/contract/failures.ts'
 import type { Json, JsonObject } from '../../src/contract/json.ts'
 import { textOf } from '../../src/contract/text.ts'
-import { isCancellation } from '@temporalio/workflow'
+import { condition, isCancellation } from '@temporalio/workflow'
 
 /**
  * What a run asked for and what it came to, in order. In an execution that goes on after another one the playbook is gone
@@ -10,21 +10,17 @@ import { isCancellation } from '@temporalio/workflow'
  */
 export class Journal {
   readonly #entries: Entry[] = []
-  readonly #known = new Map<string, Entry[]>()
+  #restored: Entry[] = []
   #underWay = 0
 
   /** Fills in what an earlier execution had. */
   restore(entries: readonly Entry[]): void {
-    for (const entry of entries) {
-      const same = this.#known.get(entry.id)
-      if (same === undefined) this.#known.set(entry.id, [entry])
-      else same.push(entry)
-    }
+    this.#restored = [...entries]
   }
 
   /** All entries, those that were restored and not come to yet among them. */
   get entries(): readonly Entry[] {
-    return [...this.#entries, ...[...this.#known.values()].flat()]
+    return [...this.#entries, ...this.#restored]
   }
 
   /** Whether nothing is being asked for right now. */
@@ -32,10 +28,19 @@ export class Journal {
     return this.#underWay === 0
   }
 
-  /** What an earlier execution came to under this id, once for each time that it was asked for. */
-  take(id: string): Json | undefined {
-    const entry = this.#known.get(id)?.shift()
-    if (entry === undefined) return undefined
+  /** Whether an earlier execution came to something under this id that was not taken yet. */
+  has(id: string): boolean {
+    return this.#restored.some((entry) => entry.id === id)
+  }
+
+  /**
+   * What an earlier execution came to under this id, once for each time that it was asked for; `undefined`: nothing. It is
+   * handed out when its turn comes: in the order in which it came, so that races end as they ended.
+   */
+  async take(id: string): Promise<Json | undefined> {
+    if (!this.has(id)) return undefined
+    await condition(() => this.#restored[0]?.id === id)
+    const entry = this.#restored.shift() as Entry
     this.#entries.push(entry)
     const { came } = entry
     if ('failure' in came) throw fail(came.failure.code, came.failure.message, came.failure.details)
@@ -46,10 +51,16 @@ export class Journal {
     this.#entries.push({ id, came: { to: came as Json } })
   }
 
-  /** Asks for something once in the life of a run. */
-  async once<T>(id: string, ask: () => Promise<T>): Promise<T> {
-    const known = this.take(id)
-    if (known !== undefined) return known as T
+  /** Asks for something once in the life of a run. `isOf`: whether what an earlier execution came to was asked for with this. */
+  async once<T>(id: string, ask: () => Promise<T>, isOf: (came: Json) => boolean): Promise<T> {
+    const known = this.has(id) ? await this.take(id) : undefined
+    if (known !== undefined) {
+      if (isOf(known)) return known as T
+      throw fail(
+        'playbook_failed',
+        `\`${id}\` was asked something else before the run went on: name steps that run side by side`,
+      )
+    }
     try {
       const result = await this.during(ask)
       this.note(id, result)

@@ -106,6 +106,10 @@ function continued(carried: unknown): Pick<OpenRunCall, 'continued'> {
   }
 }
 
+/** A signal is answered by nobody; the run does not leave an execution before it was judged. */
+const silently = (answer: Answer | Promise<Answer>): Promise<void> | undefined =>
+  answer instanceof Promise ? answer.then(() => {}) : undefined
+
 /** The life of a run: opened, carried out, ended, undoable for a while, closed. It may go on in several executions. */
 class Execution {
   readonly #contract: PlaybookContract
@@ -118,6 +122,7 @@ class Execution {
   readonly #journal = new Journal()
   readonly #continuation = new Continuation(this.#journal)
   #start: unknown
+  #isContinued = false
   #carried: Carried | undefined
   #ended: Ended | undefined
   #undo: UndoReason | undefined
@@ -137,7 +142,13 @@ class Execution {
   async run(start: unknown, carried: unknown): Promise<RunResult> {
     this.#start = start
     this.#listen()
-    const opened = await this.#open(start, carried)
+    this.#isContinued = carried !== undefined && workflowInfo().continuedFromExecutionRunId !== undefined
+    const { runId, firstExecutionRunId } = workflowInfo()
+    // A run that goes on, or was reset, has effects: a cancel waits until they are known, and then unwinds them.
+    const opened =
+      runId !== firstExecutionRunId
+        ? await CancellationScope.nonCancellable(() => this.#open(start, carried))
+        : await this.#open(start, carried)
     if ('state' in opened) return await CancellationScope.nonCancellable(() => this.#close(opened))
     const ofRun = CancellationScope.current()
     const { run, ended } = await this.#carryOut(opened, ofRun)
@@ -158,36 +169,43 @@ class Execution {
 
   /** Handlers stand before the first await, so that what arrives with the start finds them. */
   #listen(): void {
-    const decide = (message: unknown) => this.#onceTakenUp(() => this.#approvals.decide(message))
-    const resolve = (message: unknown) => this.#onceTakenUp(() => this.#saga.resolve(message))
+    const decide = (message: unknown) =>
+      this.#onceTakenUp(
+        () => this.#approvals.decide(message),
+        () => this.#approvals.isAskedAgain(message),
+      )
+    const resolve = (message: unknown) =>
+      this.#onceTakenUp(
+        () => this.#saga.resolve(message),
+        () => this.#board.incidents.length >= (this.#carried?.incidents ?? 0),
+      )
     const undo = (message: unknown) => this.#onceTakenUp(() => this.#requestUndo(message))
     const said = 'Somebody who has looked at the action, other than the requester, decides on its digest.'
     setHandler(decideUpdate, decide, { description: said })
-    setHandler(decideSignal, (message) => void decide(message), { description: said })
+    setHandler(decideSignal, (message) => silently(decide(message)), { description: said })
     setHandler(undoUpdate, undo, { description: 'Undoes a completed run inside its window.' })
-    setHandler(undoSignal, (message) => void undo(message))
+    setHandler(undoSignal, (message) => silently(undo(message)))
     setHandler(resolveUpdate, resolve, { description: 'Settles an incident: retry or settled.' })
-    setHandler(resolveSignal, (message) => void resolve(message))
+    setHandler(resolveSignal, (message) => silently(resolve(message)))
     setHandler(outcomeUpdate, () => this.#outcome.wait())
     setHandler(statusQuery, () => this.#board.status())
   }
 
   /** What is said to an execution that goes on after another one waits until it stands where that one stood. */
-  #onceTakenUp(answer: () => Answer): Answer | Promise<Answer> {
-    if (this.#isTakenUp) return answer()
+  #onceTakenUp(answer: () => Answer, stands: () => boolean = () => true): Answer | Promise<Answer> {
+    const isTakenUp = (): boolean => {
+      if (!this.#isContinued || this.#board.result !== null || this.#outcome.isLeft) return true
+      // One that cannot be opened waits for a person, who is heard.
+      if (this.#carried === undefined) return this.#board.incidents.length > 0
+      const { settled } = this.#carried
+      if (!stands()) return false
+      return settled === null || this.#board.state === 'completed' || this.#board.incidents.length > 0
+    }
+    if (isTakenUp()) return answer()
     return CancellationScope.nonCancellable(async () => {
-      await condition(() => this.#isTakenUp)
+      await condition(isTakenUp)
       return answer()
     })
-  }
-
-  get #isTakenUp(): boolean {
-    if (workflowInfo().continuedFromExecutionRunId === undefined) return true
-    const { result, state, incidents } = this.#board
-    if (result !== null || incidents.length > 0 || this.#outcome.isLeft) return true
-    const carried = this.#carried
-    if (carried === undefined) return false
-    return carried.settled === null ? this.#approvals.areAskedAgain : state === 'completed'
   }
 
   async #open(start: unknown, carried: unknown): Promise<OpenedRun | End> {
@@ -209,6 +227,7 @@ class Execution {
     } catch (error) {
       const stopped = stoppedIn(error)
       if (stopped !== undefined) return (await this.#untilResumed(stopped)) ?? (await this.#open(start, carried))
+      if (this.#isContinued) return (await this.#untilOpenable(error)) ?? (await this.#open(start, carried))
       // The converter's stack is not deep enough for what somebody sent; JSON that is read need not be writable.
       const isTooDeep = error instanceof Error && error.name === 'ValueError'
       return isTooDeep ? endWith('failed', 'request_invalid', 'the start message nests too deeply') : endOf(error)
@@ -224,8 +243,17 @@ class Execution {
     this.#approvals.restore(carried)
     if (settled === null) return
     this.#saga.restore(settled, this.#contract.tools)
+    this.#board.spend = settled.spend
     this.#undo = settled.undo ?? undefined
     this.#undoDeadline = settled.undoDeadline
+  }
+
+  /** A run that goes on has effects, and must not close over them: a person sees to what keeps it from being opened. */
+  async #untilOpenable(error: unknown): Promise<End | undefined> {
+    const { because } = endOf(error)
+    this.#board.enter('in_progress')
+    const resolution = await this.#saga.park(WIRE.activities.openRun, because.code, because.message)
+    return resolution === 'settled' ? endWith('escalated', because.code, because.message) : undefined
   }
 
   /** Waits until a run that was stopped may be opened. `undefined`: it may; otherwise how it ends instead. */
@@ -233,7 +261,7 @@ class Execution {
     // Blocked is what is in progress.
     this.#board.enter('in_progress')
     try {
-      const resolution = await this.#saga.park(WIRE.activities.openRun, 'stopped', message, stop)
+      const resolution = await this.#saga.park(WIRE.activities.openRun, 'stopped', message, { stop })
       return resolution === 'settled' ? endWith('escalated', 'stopped', message) : undefined
     } catch (error) {
       return endOf(error)
@@ -288,9 +316,10 @@ class Execution {
    * before it has left. What people say meanwhile is taken along, too.
    */
   async #continue(ofRun?: CancellationScope): Promise<void> {
+    const isCancelled = (): boolean => ofRun?.consideredCancelled === true
     for (;;) {
       await condition(() => this.#journal.isIdle)
-      if (ofRun?.consideredCancelled === true) return
+      if (isCancelled()) return
       const digest = digestOf(this.#toCarry())
       const call: SealCall = { runKey: this.#board.runKey, digest }
       const options = hostOptions('seal what the run takes along into its next execution')
@@ -300,21 +329,24 @@ class Execution {
       this.#board.flush()
       this.#outcome.leave()
       if (!allHandlersFinished()) await condition(allHandlersFinished)
+      // Those who had to wait have spoken only now, and a cancel may have come.
+      if (isCancelled()) return
+      if (!this.#journal.isIdle || digestOf(this.#toCarry()) !== digest) continue
       const sealed: Sealed = { carried, seal }
       await continueAsNew(this.#start, new Bulk(sealed))
     }
   }
 
   #toCarry(): Carried {
-    const { timeline, attempts, effects } = this.#board
+    const { timeline, attempts, effects, spend, incidents } = this.#board
     const ended = this.#ended
     return {
       v: 1,
-      executions: (this.#carried?.executions ?? 0) + 1,
       // A playbook that is over is not gone through again.
       journal: ended === undefined ? this.#journal.entries : [],
       waiting: this.#approvals.waiting,
       decided: this.#approvals.decided,
+      incidents: incidents.length,
       timeline,
       attempts,
       settled:
@@ -324,6 +356,7 @@ class Execution {
               ended,
               registered: this.#saga.registered,
               effects,
+              spend,
               undoDeadline: this.#undoDeadline,
               undo: this.#undo ?? null,
             },
@@ -335,14 +368,16 @@ class Execution {
     await run.settle()
     run.close()
     let end = run.end ?? ended
+    this.#ended = end
     try {
-      await run.adoptStrays('outcome' in end)
+      await run.adoptStrays('outcome' in end && !this.#isContinued)
     } catch (error) {
+      if (error instanceof ContinueRun) throw error
       // What is registered is compensated all the same.
       end = endOf(error)
     }
     // A write that failed and that the playbook got over must not happen late.
-    if ('outcome' in end) {
+    if ('outcome' in end && this.#undo === undefined) {
       await this.#saga.unwind({ why: 'effect_abandoned', by: null }, opened.policyDigest, ['running'])
     }
     return end

@@ -365,7 +365,7 @@ export class KernelRun implements Run {
 
   /** Waits until a step that was stopped may be tried again. Where somebody settles it instead, the run ends. */
   async #untilResumed(step: string, { message, stop }: Stopped): Promise<void> {
-    const resolution = await this.#saga.park(step, 'stopped', message, stop)
+    const resolution = await this.#saga.park(step, 'stopped', message, { stop, isStep: true })
     if (resolution === 'settled') throw this.#ends(endWith('escalated', 'stopped', message))
   }
 
@@ -390,7 +390,7 @@ export class KernelRun implements Run {
     }
     if (entry.state === 'undone' || entry.state === 'barred') {
       const message = `\`${entry.step}\` was undone before this history began`
-      await this.#saga.park(entry.step, 'effect_undone', message)
+      await this.#saga.park(entry.step, 'effect_undone', message, { isStep: true })
       throw this.#ends(endWith('escalated', 'effect_undone', message))
     }
     return undefined

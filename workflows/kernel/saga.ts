@@ -112,7 +112,7 @@ export class Saga {
   async #untilSettled(effect: Registered, first: Incident, reason: UndoReason, policyDigest: Digest): Promise<void> {
     let incident: Incident | undefined = first
     while (incident !== undefined) {
-      const resolution = await this.park(effect.step, incident.code, incident.message, incident.stop)
+      const resolution = await this.park(effect.step, incident.code, incident.message, { stop: incident.stop })
       if (resolution === 'settled') {
         this.#board.setEffect(effect.step, 'settled')
         return
@@ -121,16 +121,25 @@ export class Saga {
     }
   }
 
-  /** Blocks the run on an incident until somebody resolves it, or the run is cancelled where it still can be. */
-  async park(step: string, code: FailureCode, message: string, stop?: StopMark): Promise<Resolution> {
-    const known = this.#continuation.journal.take(resolutionOf(step))
-    if (known !== undefined) return known as Resolution
+  /**
+   * Blocks the run on an incident until somebody resolves it, or the run is cancelled where it still can be. `isStep`: it is a
+   * step of the playbook that waits, and nobody in between may hear that the run goes on elsewhere.
+   */
+  async park(
+    step: string,
+    code: FailureCode,
+    message: string,
+    { stop, isStep = false }: { readonly stop?: StopMark | undefined; readonly isStep?: boolean } = {},
+  ): Promise<Resolution> {
+    const { journal } = this.#continuation
+    const id = resolutionOf(step)
+    if (journal.has(id)) return (await journal.take(id)) as Resolution
     this.#board.incidents.push({ step, code, message, since: now(), ...(stop === undefined ? {} : { stop }) })
     this.#board.reflectWaiting()
     this.#board.note('incident', message, step)
     this.#board.flush()
     try {
-      await condition(() => this.#resolutions.has(step) || this.#continuation.isDueAfterPlaybook)
+      await condition(() => this.#resolutions.has(step) || (!isStep && this.#continuation.isDueAfterPlaybook))
       const resolution = this.#resolutions.get(step)
       if (resolution === undefined) throw new ContinueRun()
       return resolution
