@@ -1,6 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client'
 import type { DecideMessage } from '../contract/action.ts'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fail, failureOf } from '../contract/failures.ts'
 import type { Answer, ResolveMessage, RunResult, RunStatus, UndoMessage } from '../contract/run.ts'
 import { GRPC, grpcOf } from './grpc.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { PendingApproval, RunHandle } from '../../src/client/index.ts'
 import { sql } from 'kysely'
-import { activitiesIn } from '../support/history.ts'
+import { activitiesIn, eventsOf, reset, workflowTasksIn } from '../support/history.ts'
 import { useOwnServer } from '../support/own-server.ts'
 import { until } from '../support/world.ts'
 import { newItem, useBoxes } from './box-world.ts'
@@ -296,4 +296,52 @@ test('what a run takes along is in the history by its digest, and is read only a
   expect(await run.decide({ step, decision: 'approve', by: APPROVER, actionDigest })).toMatchObject({ accepted: true })
   expect(await run.outcome()).toMatchObject({ state: 'completed' })
   expect([boxes.held(item), boxes.asked(item).length]).toEqual([1, 1])
+})
+
+test.concurrent('what came first in one execution comes first in the next', async () => {
+  const item = newItem()
+  const run = await start('contends', { item })
+  const questionOf = (name: string): Promise<PendingApproval> =>
+    until(`the question ${name}`, async () => (await run.status()).pending.find(({ step }) => step === name))
+  const approve = async (name: string): Promise<void> => {
+    const { step, actionDigest } = await questionOf(name)
+    const answer = await run.decide({ step, decision: 'approve', by: APPROVER, actionDigest })
+    expect(answer).toMatchObject({ accepted: true })
+  }
+  await questionOf('box.put-first')
+  await approve('box.put-second')
+  await until('the second', async () => (boxes.held(`${item}/second/ask`) === 1 ? true : undefined))
+  await approve('box.put-first')
+  await questionOf('box.put-after-second')
+  await untilItGoesOn(run, 2)
+  await approve('box.put-after-second')
+  expect(await run.outcome()).toMatchObject({ state: 'completed', outcome: { won: 'second' } })
+  const asked = ['first', 'second', 'second/last', 'first/last'].map((one) => boxes.asked(`${item}/${one}/ask`).length)
+  expect(asked).toEqual([1, 1, 1, 0])
+})
+
+test.concurrent.for([4, 5, 6, 7, 8, 9, 10, 11, 12])(
+  'a cancel after %i messages, about when the run goes on in another execution, ends it',
+  async (messages) => {
+    const item = newItem()
+    const run = await start('chain', { acts: [...acts(item, 1), { tool: 'put', item: `${item}/ask` }] })
+    const { actionDigest } = await pendingOf(run)
+    const decide = () => run.decide({ step: 'nothing', decision: 'approve', by: 'mallory', actionDigest })
+    for (let sent = 0; sent < messages; sent++) await decide()
+    await Promise.allSettled([decide(), decide(), run.cancel(), decide()])
+    const result = await run.result()
+    expect(result).toMatchObject({ state: 'reverted', because: { code: 'cancelled' }, effects: [{ state: 'undone' }] })
+    expect([boxes.held(`${item}/0`), boxes.held(`${item}/ask`)]).toEqual([0, 0])
+  },
+)
+
+test.concurrent('a run that is cancelled right after a reset to its beginning undoes what it did', async () => {
+  const item = newItem()
+  const run = await start('chain', { acts: [...acts(item, 2), { tool: 'put', item: `${item}/ask` }] })
+  await pendingOf(run)
+  const [first = 0] = workflowTasksIn(await eventsOf(world().temporal, run))
+  await reset(world().temporal, run, first)
+  await run.cancel()
+  expect(await run.result()).toMatchObject({ state: 'reverted', because: { code: 'cancelled' } })
+  expect(acts(item, 2).map(({ item: one }) => boxes.held(one))).toEqual([0, 0])
 })

@@ -54,6 +54,21 @@ export const loops = playbook(
   },
 )
 
+/** Two questions at once: whichever is answered first decides what is done then. */
+export const contends = playbook(
+  { name: 'contends', title: 'Contends', request: z.strictObject({ item }), tools, thoughts: [] },
+  async (run, { item: what }) => {
+    const both = ['first', 'second'].map(async (as) => {
+      await run.act(put, { item: `${what}/${as}/ask` }, { because: [], as })
+      return as
+    })
+    const won = await Promise.race(both)
+    await Promise.all(both)
+    await run.act(put, { item: `${what}/${won}/last/ask` }, { because: [], as: `after-${won}` })
+    return { won }
+  },
+)
+
 /** Many reads of a given size, at once or one after the other. */
 export const reads = playbook(
   {

@@ -2,9 +2,10 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { liftStop, placeStop } from '../../src/ledger/stops.ts'
 import { codeOfAnswer, pendingOf, startRefund } from '../support/refunds.ts'
 import { useTimeSkipping } from '../support/time-skipping.ts'
-import { SHIPPED_POLICIES, startWorld, type World } from '../support/world.ts'
+import { SHIPPED_POLICIES, startWorld, until, type World } from '../support/world.ts'
 
 const environment = useTimeSkipping()
 
@@ -81,6 +82,24 @@ test('a decision in the last hour of three days is in time', () =>
     const { step, actionDigest } = await pendingOf(run)
     await environment().sleep('71 hours')
     expect(await run.decide({ step, actionDigest, decision: 'approve', by: 'ben' })).toMatchObject({ accepted: true })
-    expect(await run.outcome()).toMatchObject({ state: 'completed' })
+    expect(await run.result()).toMatchObject({ state: 'completed' })
+    expect(await world.refunded(order.paymentId)).toBe(12_000)
+  }))
+
+test('an approval that grew too old while the tool was stopped is asked for again, and pays once', () =>
+  inWorld(SHIPPED_POLICIES, async (world) => {
+    const { run, order } = await startRefund(world, { amountCents: 12_000 })
+    const { step, actionDigest } = await pendingOf(run)
+    const target = { scope: 'tool', name: 'billing.refund' } as const
+    await placeStop(world.db, target, { by: 'olga', reason: 'it does harm' })
+    await run.decide({ step, actionDigest, decision: 'approve', by: 'ben' })
+    await until('the stop', async () => (await run.status()).incidents[0])
+    await environment().sleep('80 hours')
+    await liftStop(world.db, target, { by: 'olga', reason: 'it is mended' })
+    await run.resolve({ step, resolution: 'retry', by: 'olga' })
+    const again = await pendingOf(run)
+    expect(await world.refunded(order.paymentId)).toBe(0)
+    await run.decide({ step, actionDigest: again.actionDigest, decision: 'approve', by: 'carla' })
+    expect(await run.result()).toMatchObject({ state: 'completed' })
     expect(await world.refunded(order.paymentId)).toBe(12_000)
   }))

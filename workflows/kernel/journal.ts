@@ -4,6 +4,9 @@ import type { Json, JsonObject } from '../../src/contract/json.ts'
 import { textOf } from '../../src/contract/text.ts'
 import { condition, isCancellation } from '@temporalio/workflow'
 
+/** How long an entry waits for those before it. */
+const TURN_MS = 60_000
+
 /**
  * What a run asked for and what it came to, in order. In an execution that goes on after another one the playbook is gone
  * through again: what the journal has is not asked for again, and what it does not have is.
@@ -35,12 +38,16 @@ export class Journal {
 
   /**
    * What an earlier execution came to under this id, once for each time that it was asked for; `undefined`: nothing. It is
-   * handed out when its turn comes: in the order in which it came, so that races end as they ended.
+   * handed out when its turn comes: in the order in which it came, so that races end as they ended. What is not asked for
+   * any more, as where a playbook goes by the time, holds the others up for a while only.
    */
   async take(id: string): Promise<Json | undefined> {
     if (!this.has(id)) return undefined
-    await condition(() => this.#restored[0]?.id === id)
-    const entry = this.#restored.shift() as Entry
+    if (!this.#isNext(id)) await condition(() => this.#isNext(id), TURN_MS, { summary: 'what came before it' })
+    const [entry] = this.#restored.splice(
+      this.#restored.findIndex((one) => one.id === id),
+      1,
+    ) as [Entry]
     this.#entries.push(entry)
     const { came } = entry
     if ('failure' in came) throw fail(came.failure.code, came.failure.message, came.failure.details)
@@ -49,6 +56,10 @@ export class Journal {
 
   note(id: string, came: unknown): void {
     this.#entries.push({ id, came: { to: came as Json } })
+  }
+
+  #isNext(id: string): boolean {
+    return this.#restored[0]?.id === id
   }
 
   /** Asks for something once in the life of a run. `isOf`: whether what an earlier execution came to was asked for with this. */

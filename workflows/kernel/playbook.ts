@@ -140,10 +140,10 @@ class Execution {
   }
 
   async run(start: unknown, carried: unknown): Promise<RunResult> {
+    const { runId, firstExecutionRunId, continuedFromExecutionRunId } = workflowInfo()
     this.#start = start
+    this.#isContinued = carried !== undefined && continuedFromExecutionRunId !== undefined
     this.#listen()
-    this.#isContinued = carried !== undefined && workflowInfo().continuedFromExecutionRunId !== undefined
-    const { runId, firstExecutionRunId } = workflowInfo()
     // A run that goes on, or was reset, has effects: a cancel waits until they are known, and then unwinds them.
     const opened =
       runId !== firstExecutionRunId

@@ -12,7 +12,7 @@ import {
 import { previewOfStep, resultOfStep, resultOfThought } from '../../src/contract/answers.ts'
 import type { RecallCall, ThinkCall, ThinkResult } from '../../src/contract/calls.ts'
 import type { RunKey, StepResult } from '../../src/contract/evidence.ts'
-import { fail, failureOf } from '../../src/contract/failures.ts'
+import { fail, type FailureCode, failureOf } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
 import { deepFreeze, type Json } from '../../src/contract/json.ts'
 import { formatMicroUsd } from '../../src/contract/money.ts'
@@ -68,8 +68,11 @@ export interface Grounds extends StepName {
   readonly refuse?: string | undefined
 }
 
-/** How often an action is shown again when the world moved under it. */
+/** How often an action is shown to people. */
 const MAX_ROUNDS = 3
+
+/** Nothing was done: the world moved under what was approved, or the approval grew too old while the step was stopped. */
+const SHOWN_AGAIN: readonly FailureCode[] = ['world_moved', 'approval_invalid']
 
 /** The `Run` of a playbook: the life of an action, step by step, as `docs/architecture.md` tells it. */
 export class KernelRun implements Run {
@@ -234,7 +237,7 @@ export class KernelRun implements Run {
     throw this.#ends(endWith('escalated', 'escalated_by_playbook', message))
   }
 
-  /** Decides, asks, warrants and executes; shows the action again when the world moved under it. */
+  /** Decides, asks, warrants and executes; shows the action again when the approval does not hold any more. */
   async #perform(attempt: Attempt, isWithinBudget: boolean): Promise<StepResult> {
     if (!isWithinBudget && isListed(this.#contract, attempt.tool)) {
       // After a reset this very step may be done: then nothing more is needed.
@@ -258,12 +261,12 @@ export class KernelRun implements Run {
           const known = await this.#recall(attempt.step)
           if (known !== undefined) return known
         }
-        if (failure?.code !== 'world_moved' || shown === undefined) throw error
+        if (shown === undefined || failure === undefined || !SHOWN_AGAIN.includes(failure.code)) throw error
         if (round === MAX_ROUNDS) {
           const { facts, decision } = verdict
-          const message = `the record changed ${MAX_ROUNDS} times: ${failure.message}`
+          const message = `shown to people ${MAX_ROUNDS} times: ${failure.message}`
           const why = { facts, rules: decision.matches, action: actionOf(attempt, facts, this.#opened, shown.preview) }
-          throw this.#ends(endWith('escalated', 'world_moved', message, why))
+          throw this.#ends(endWith('escalated', failure.code, message, why))
         }
       }
     }
