@@ -345,3 +345,15 @@ test.concurrent('a run that is cancelled right after a reset to its beginning un
   expect(await run.result()).toMatchObject({ state: 'reverted', because: { code: 'cancelled' } })
   expect(acts(item, 2).map(({ item: one }) => boxes.held(one))).toEqual([0, 0])
 })
+
+test.concurrent('a playbook that goes by the time, and asks for less than before, goes on all the same', async () => {
+  const item = newItem()
+  const untilMs = Date.now() + 5_000
+  const run = await start('hurries', { item, untilMs })
+  const { step, actionDigest } = await pendingOf(run)
+  await until('the time to be over', async () => (Date.now() > untilMs ? true : undefined))
+  await untilItGoesOn(run, 2)
+  expect(await run.decide({ step, decision: 'approve', by: APPROVER, actionDigest })).toMatchObject({ accepted: true })
+  expect(await run.outcome()).toMatchObject({ state: 'completed', spend: { toolCalls: 2 } })
+  expect([boxes.asked(item).length, boxes.asked(`${item}/ask`).length]).toEqual([1, 1])
+})

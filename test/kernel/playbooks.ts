@@ -69,6 +69,16 @@ export const contends = playbook(
   },
 )
 
+/** Looks only as long as there is time: gone through again later, it asks for less than before. */
+export const hurries = playbook(
+  { name: 'hurries', title: 'Hurries', request: z.strictObject({ item, untilMs: z.int() }), tools, thoughts: [] },
+  async (run, { item: what, untilMs }) => {
+    if (Date.now() < untilMs) await run.read(look, { item: what })
+    await run.act(put, { item: what }, { because: [] })
+    await run.act(put, { item: `${what}/ask` }, { because: [] })
+  },
+)
+
 /** Many reads of a given size, at once or one after the other. */
 export const reads = playbook(
   {

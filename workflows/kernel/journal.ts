@@ -5,7 +5,7 @@ import { textOf } from '../../src/contract/text.ts'
 import { condition, isCancellation } from '@temporalio/workflow'
 
 /** How long an entry waits for those before it. */
-const TURN_MS = 60_000
+const TURN_MS = 10_000
 
 /**
  * What a run asked for and what it came to, in order. In an execution that goes on after another one the playbook is gone
@@ -15,6 +15,8 @@ export class Journal {
   readonly #entries: Entry[] = []
   #restored: Entry[] = []
   #underWay = 0
+  /** Until something that came before is not asked for any more. */
+  #isOrdered = true
 
   /** Fills in what an earlier execution had. */
   restore(entries: readonly Entry[]): void {
@@ -43,7 +45,10 @@ export class Journal {
    */
   async take(id: string): Promise<Json | undefined> {
     if (!this.has(id)) return undefined
-    if (!this.#isNext(id)) await condition(() => this.#isNext(id), TURN_MS, { summary: 'what came before it' })
+    if (!this.#isNext(id)) {
+      const isItsTurn = await condition(() => this.#isNext(id), TURN_MS, { summary: 'what came before it' })
+      if (!isItsTurn) this.#isOrdered = false
+    }
     const [entry] = this.#restored.splice(
       this.#restored.findIndex((one) => one.id === id),
       1,
@@ -59,7 +64,7 @@ export class Journal {
   }
 
   #isNext(id: string): boolean {
-    return this.#restored[0]?.id === id
+    return !this.#isOrdered || this.#restored[0]?.id === id
   }
 
   /** Asks for something once in the life of a run. `isOf`: whether what an earlier execution came to was asked for with this. */
