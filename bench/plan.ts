@@ -15,7 +15,8 @@ export interface Plan {
   readonly json: string | undefined
 }
 
-const WARM_UP = 20
+/** Runs of each variant before anything is measured: compilers are done with most of a worker by then. */
+const WARM_UP = 150
 
 export const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
@@ -61,7 +62,7 @@ export async function runPlan(plan: Plan, stage: Stage, variants: readonly Varia
   const all: (Measured & { readonly concurrency: number })[] = []
   let number = 0
   const next = () => ++number
-  for (const variant of variants) await runBatch(stage, variant, { runs: WARM_UP, concurrency: 5, next })
+  for (const variant of variants) await runBatch(stage, variant, { runs: WARM_UP, concurrency: 10, next })
   for (const concurrency of plan.concurrencies) {
     const measured: Measured[] = []
     for (let round = 0; round < plan.rounds; round++) {

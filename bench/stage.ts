@@ -16,10 +16,14 @@ export interface Processes {
   readonly worker: AppProcess
 }
 
-/** One tuned dev server, one PostgreSQL, one worker process a variant, and clients: what all variants share. */
+/** One tuned dev server, one PostgreSQL and clients: what all variants share. Each has a worker process of its own. */
 export interface Stage {
   readonly temporal: Client
-  readonly workers: Readonly<Record<'bare' | 'governed0' | 'governed30', WorkerProcess>>
+  /** Starts a worker that ends with the stage; see `startWorker`. */
+  worker(
+    options: { readonly kind: 'bare' } | { readonly kind: 'governed'; readonly window: 0 | 30 },
+    preload?: readonly string[],
+  ): Promise<WorkerProcess>
   readonly clientOf: (worker: WorkerProcess) => CountersignClient
   /** `host:port` of the dev server. */
   readonly address: string
@@ -42,19 +46,19 @@ export const policiesOf = (window: number): string => join(import.meta.dirname, 
 export async function openStage(runs: number): Promise<Stage> {
   const servers = await startServers(runs)
   const { temporal: server, postgres, db } = servers
-  const at = { address: server.address, database: postgres.url }
-  const governed = (window: 0 | 30) =>
-    startWorker({ ...at, kind: 'governed', queue: `governed-${window}`, policies: policiesOf(window) })
-  const workers = {
-    bare: await startWorker({ ...at, kind: 'bare', queue: 'bare' }),
-    governed0: await governed(0),
-    governed30: await governed(30),
-  }
+  const workers: WorkerProcess[] = []
+  let started = 0
   const connection = await Connection.connect({ address: server.address })
   const temporal = new Client({ connection })
   return {
     temporal,
-    workers,
+    async worker(options, preload) {
+      const policies = options.kind === 'governed' ? { policies: policiesOf(options.window) } : {}
+      const at = { address: server.address, database: postgres.url, queue: `bench-${++started}` }
+      const worker = await startWorker({ ...at, kind: options.kind, ...policies }, preload)
+      workers.push(worker)
+      return worker
+    },
     clientOf: ({ taskQueue }) => new CountersignClient(temporal, { taskQueue }),
     address: server.address,
     server: server.pid,
@@ -70,7 +74,7 @@ export async function openStage(runs: number): Promise<Stage> {
     },
     async stop() {
       await connection.close()
-      await Promise.all(Object.values(workers).map((worker) => worker.stop()))
+      await Promise.all(workers.map((worker) => worker.stop()))
       await servers.stop()
     },
   }

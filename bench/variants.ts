@@ -20,8 +20,21 @@ export interface Variant {
   leave?(workflowIds: readonly string[]): Promise<History>
 }
 
-/** The variants of a round. A window of 0: the driver waits for the run to close; else for the `outcome` update. */
-export function variantsOf({ temporal, workers, clientOf, server }: Stage): readonly Variant[] {
+/** The variants on Temporal. */
+export type OnTemporal =
+  | 'plain'
+  | 'plain again'
+  | 'by hand, 0 min'
+  | 'by hand, 30 min'
+  | 'governed, 0 min'
+  | 'governed, 30 min'
+
+/**
+ * Some of the variants, each with a worker of its own, so that all are equally warm. A window of 0: the driver waits for
+ * the run to close; else for the `outcome` update.
+ */
+export async function variantsOf(stage: Stage, names: readonly OnTemporal[]): Promise<readonly Variant[]> {
+  const { temporal, clientOf, server } = stage
   const historyOf = async (workflowIds: readonly string[]): Promise<History> => {
     const { historyLength, raw } = await temporal.workflow.getHandle(workflowIds.at(-1) ?? '').describe()
     return { events: historyLength, bytes: Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0) }
@@ -40,14 +53,14 @@ export function variantsOf({ temporal, workers, clientOf, server }: Stage): read
     )
     return history
   }
-  const plain = (name: string): Variant => ({
+  const plain = (name: OnTemporal, worker: WorkerProcess): Variant => ({
     name,
-    processes: { server, worker: workers.bare },
+    processes: { server, worker },
     leave: historyOf,
     async run(number) {
       const workflowId = `plain-${randomUUID()}`
-      const { taskQueue } = workers.bare
-      const waiting = workers.bare.waiting(workflowId)
+      const { taskQueue } = worker
+      const waiting = worker.waiting(workflowId)
       const handle = await temporal.workflow.start('plainRefund', { workflowId, taskQueue, args: [caseOf(number)] })
       await waiting
       await handle.signal('approve')
@@ -55,14 +68,14 @@ export function variantsOf({ temporal, workers, clientOf, server }: Stage): read
       return workflowId
     },
   })
-  const byHand = (window: number): Variant => ({
-    name: `by hand, ${window} min`,
-    processes: { server, worker: workers.bare },
+  const byHand = (name: OnTemporal, worker: WorkerProcess, window: 0 | 30): Variant => ({
+    name,
+    processes: { server, worker },
     leave: terminated,
     async run(number) {
       const workflowId = `by-hand-${randomUUID()}`
-      const { taskQueue } = workers.bare
-      const waiting = workers.bare.waiting(workflowId)
+      const { taskQueue } = worker
+      const waiting = worker.waiting(workflowId)
       const args = [caseOf(number), window]
       const handle = await temporal.workflow.start('byHandRefund', { workflowId, taskQueue, args })
       const { digest } = await waiting
@@ -71,11 +84,14 @@ export function variantsOf({ temporal, workers, clientOf, server }: Stage): read
       return workflowId
     },
   })
-  const governed = (window: 0 | 30): Variant => ({
-    ...governedOn({ clientOf, server }, workers[`governed${window}`], `governed, ${window} min`, window),
-    leave: terminated,
-  })
-  return [plain('plain'), plain('plain again'), byHand(0), governed(0), byHand(30), governed(30)]
+  const variant = async (name: OnTemporal): Promise<Variant> => {
+    if (name === 'plain' || name === 'plain again') return plain(name, await stage.worker({ kind: 'bare' }))
+    const window = name.endsWith('30 min') ? 30 : 0
+    if (name.startsWith('by hand')) return byHand(name, await stage.worker({ kind: 'bare' }), window)
+    const worker = await stage.worker({ kind: 'governed', window })
+    return { ...governedOn({ clientOf, server }, worker, name, window), leave: terminated }
+  }
+  return await Promise.all(names.map(variant))
 }
 
 /** The playbook of this package on a worker whose policy gives it so many minutes for undoing. */

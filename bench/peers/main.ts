@@ -2,11 +2,11 @@
 import { createRequire } from 'node:module'
 import { ordersFor, readPlan, runPlan, say } from '../plan.ts'
 import { openStage } from '../stage.ts'
-import { variantsOf } from '../variants.ts'
+import { type OnTemporal, variantsOf } from '../variants.ts'
 import { restateBinary } from './restate-server.ts'
 import { openPeers } from './variants.ts'
 
-const OURS = ['plain', 'plain again', 'governed, 0 min']
+const OURS: readonly OnTemporal[] = ['plain', 'plain again', 'governed, 0 min']
 const PEERS = ['DBOS', 'Restate, workflow', 'Restate, service']
 
 /** What of the peers' packages cannot be found here. */
@@ -34,7 +34,7 @@ const stage = await openStage(ordersFor(plan, OURS.length + PEERS.length))
 try {
   const peers = await openPeers(stage)
   try {
-    const ours = variantsOf(stage).filter(({ name }) => OURS.includes(name))
+    const ours = await variantsOf(stage, OURS)
     const pairs = [...OURS, ...PEERS].filter((name) => name !== 'plain').map((name) => [name, 'plain'] as const)
     await runPlan(plan, stage, [...ours, ...peers.variants], pairs)
     say('\nDBOS keeps its state in PostgreSQL: its `database` holds what is `server` for the others.')

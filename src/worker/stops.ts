@@ -64,16 +64,16 @@ export function unlessStopped(
 ): GuardedWrite {
   return {
     ...how,
-    admit: ({ db }) => refuseStopped(db as unknown as LedgerDatabase, acts),
+    admit: ({ db }) => refuseStopped(db, acts),
     ...(how.probe !== undefined && {
       probe: async (input, call) => {
-        await refuseStopped(call.db as unknown as LedgerDatabase, undoes)
+        await refuseStopped(call.db, undoes)
         return (await how.probe?.(input, call)) ?? null
       },
     }),
     ...(how.undo !== undefined && {
       undo: async (input, output, call) => {
-        await refuseStopped(call.db as unknown as LedgerDatabase, undoes)
+        await refuseStopped(call.db, undoes)
         call.signal.throwIfAborted()
         return (await how.undo?.(input, output, call)) ?? ''
       },

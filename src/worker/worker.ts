@@ -1,4 +1,4 @@
-import { type NativeConnection, Worker } from '@temporalio/worker'
+import type { NativeConnection, Worker } from '@temporalio/worker'
 import type { Digest } from '../contract/digest.ts'
 import { fail } from '../contract/failures.ts'
 import { deploymentOf, isDeploymentName } from '../contract/version.ts'
@@ -14,6 +14,7 @@ import { PAYLOAD_CONVERTER } from './bundle-files.ts'
 import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 import { activitiesOf } from './host.ts'
 import type { Observer } from './observer.ts'
+import { PlaybookWorker } from './playbook-worker.ts'
 import { registryOf } from './registry.ts'
 import { type Tuning, tuned } from './tuning.ts'
 
@@ -72,7 +73,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   const registry = registryOf(built.playbooks, tools)
   const current = await publishPolicies(settings.policies, built, db)
   await storeKey(db, key.keyId, key.publicKey)
-  return await Worker.create({
+  return await PlaybookWorker.create({
     connection: settings.connection,
     namespace: settings.namespace ?? 'default',
     taskQueue,

@@ -102,3 +102,19 @@ test.concurrent('a plan with half a character stands in a warrant all the same',
   expect(await run.outcome()).toMatchObject({ state: 'completed' })
   expect(boxes.held(item)).toBe(1)
 })
+
+test.for(['spin', 'spin in promises'] as const)(
+  'a playbook that would %s for ever is stopped in the middle, and other runs go on',
+  { timeout: 60_000 },
+  async (does) => {
+    const [item, other] = [newItem(), newItem()]
+    const run = await start('ends', { item, does })
+    const failed = await until('a failed workflow task', async () =>
+      (await eventsOf(world().temporal, run)).find((event) => event.workflowTaskFailedEventAttributes != null),
+    )
+    expect(failed.workflowTaskFailedEventAttributes?.failure?.message).toMatch(/Script execution timed out after \d+ms/)
+    await world().temporal.workflow.getHandle(run.workflowId).terminate('it spins')
+    expect(await (await start('ends', { item: other, does: 'put' })).outcome()).toMatchObject({ state: 'completed' })
+    expect(boxes.held(other)).toBe(1)
+  },
+)

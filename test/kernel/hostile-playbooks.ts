@@ -51,6 +51,8 @@ const DOES = [
   'plan half',
   'throw null',
   'throw nothing',
+  'spin',
+  'spin in promises',
 ] as const
 
 /** Ends, or does not end, in every way that nobody should. */
@@ -99,6 +101,10 @@ export const ends = playbook(
         throw null
       case 'throw nothing':
         throw Object.create(null)
+      case 'spin':
+        for (;;) Math.abs(1)
+      case 'spin in promises':
+        for (;;) await Promise.resolve()
       case 'put':
       case 'float':
       case 'plan half':

@@ -12,12 +12,6 @@ declare const __webpack_modules__: Readonly<Record<string, unknown>>
 declare const __webpack_module_cache__: Readonly<Record<string, object | undefined>>
 declare const __webpack_require__: (id: string) => unknown
 
-/**
- * The SDK takes a stack at each promise of a run, for its query `__stack_trace`: a third of the CPU time of a run. One
- * frame is what a failed workflow task needs to be found; where a run waits, its board tells.
- */
-Error.stackTraceLimit = 1
-
 const CONTRACT_FILE = /(?:^|[/.])contract\.[cm]?[jt]s$/
 
 const ids = Object.keys(__webpack_modules__)

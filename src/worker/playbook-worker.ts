@@ -1,0 +1,92 @@
+import { extname, join } from 'node:path'
+import { Worker as Thread } from 'node:worker_threads'
+import temporalProto from '@temporalio/proto'
+import type { coresdk } from '@temporalio/proto'
+import { Worker } from '@temporalio/worker'
+import {
+  ThreadedVMWorkflowCreator,
+  VMWorkflowThreadProxy,
+  WorkerThreadClient,
+} from '@temporalio/worker/lib/workflow/threaded-vm.js'
+import type { Workflow, WorkflowCreateOptions } from '@temporalio/worker/lib/workflow/interface.js'
+
+type Activation = coresdk.workflow_activation.IWorkflowActivation
+type Completion = coresdk.workflow_completion.IWorkflowActivationCompletion
+type SinkCalls = ReturnType<VMWorkflowThreadProxy['getAndResetSinkCalls']>
+
+const { WorkflowActivation } = temporalProto.coresdk.workflow_activation
+const { WorkflowActivationCompletion } = temporalProto.coresdk.workflow_completion
+
+/** What a workflow thread is told when it starts. */
+export interface WorkflowThreadData {
+  /** How long one activation may keep the thread busy, in milliseconds. */
+  readonly executionTimeoutMs: number
+}
+
+/** What a workflow thread answers an activation with. */
+export interface Concluded {
+  /** An encoded `WorkflowActivationCompletion`. */
+  readonly bytes: Uint8Array
+  /** Whether the activation logged nothing. */
+  readonly isSilent: boolean
+}
+
+const THREAD = join(import.meta.dirname, `workflow-thread${extname(import.meta.filename)}`)
+
+/** A workflow in a thread of `workflow-thread.ts`: bytes go there and back, and it is asked for logs only where there are any. */
+class ThreadedPlaybook extends VMWorkflowThreadProxy {
+  #isSilent = false
+
+  override async activate(activation: Activation): Promise<Completion> {
+    const output = await this.workerThreadClient.send({
+      type: 'activate-workflow',
+      runId: this.runId,
+      // In memory of their own: what an encoder returns may lie in a pool, which no thread can be given.
+      activation: new Uint8Array(WorkflowActivation.encode(activation).finish()),
+    })
+    if (output?.type !== 'activation-completion') throw new TypeError('a workflow thread answered something else')
+    const { bytes, isSilent } = output.completion as unknown as Concluded
+    this.#isSilent = isSilent
+    return WorkflowActivationCompletion.decode(bytes)
+  }
+
+  override async getAndResetSinkCalls(): SinkCalls {
+    return this.#isSilent ? [] : await super.getAndResetSinkCalls()
+  }
+}
+
+class PlaybookThreads extends ThreadedVMWorkflowCreator {
+  override async createWorkflow(options: WorkflowCreateOptions): Promise<Workflow> {
+    const created = (await super.createWorkflow(options)) as VMWorkflowThreadProxy
+    return new ThreadedPlaybook(created['workerThreadClient'], created.runId)
+  }
+}
+
+/** Temporal's worker, with workflow threads that cost less: `workflow-thread.ts`. */
+export class PlaybookWorker extends Worker {
+  protected static override async createWorkflowCreator(
+    ...[workflowBundle, options, logger]: Parameters<(typeof Worker)['createWorkflowCreator']>
+  ): ReturnType<(typeof Worker)['createWorkflowCreator']> {
+    // A debugger wants workflows in the main thread, without a limit of time.
+    if (options.debugMode) return await super.createWorkflowCreator(workflowBundle, options, logger)
+    const { isolateExecutionTimeoutMs, workflowThreadPoolSize } = options
+    const workerData: WorkflowThreadData = { executionTimeoutMs: isolateExecutionTimeoutMs }
+    const clients = Array.from(
+      { length: workflowThreadPoolSize },
+      () => new WorkerThreadClient(new Thread(THREAD, { workerData }), logger),
+    )
+    await Promise.all(
+      clients.map(async (client) => {
+        await client.send({
+          type: 'init',
+          workflowBundle,
+          isolateExecutionTimeoutMs,
+          reuseV8Context: true,
+          registeredActivityNames: new Set(options.activities.keys()),
+          hasPatchActivationCallback: false,
+        })
+      }),
+    )
+    return new PlaybookThreads(clients)
+  }
+}
