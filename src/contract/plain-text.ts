@@ -13,6 +13,9 @@ const WHITE_SPACE = '\\u0009-\\u000d\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\
 const invisibles = new RegExp(`[${INVISIBLE}]`, 'gu')
 const whiteSpace = new RegExp(`[${WHITE_SPACE}]+`, 'gu')
 
+/** Printable ASCII and its white space, of which only the case and the white space change. */
+const ASCII = /^[\t-\r -~]*$/
+
 const visible = (text: string): string => text.normalize('NFKC').replace(invisibles, '').normalize('NFKC')
 
 // By way of upper case, so that `ß` and `ẞ` meet `ss`; and without the final sigma, the one letter whose lower
@@ -26,9 +29,7 @@ const folded = (text: string): string => text.toLowerCase().toUpperCase().toLowe
  * Letters of other scripts that only look alike (Cyrillic `а`) stay what they are.
  */
 export const normaliseText = (text: string): string =>
-  visible(folded(visible(text)))
-    .replace(whiteSpace, ' ')
-    .trim()
+  (ASCII.test(text) ? text.toLowerCase() : visible(folded(visible(text)))).replace(whiteSpace, ' ').trim()
 
 /**
  * The first `most` UTF-16 units of a text, well-formed: half a character can be neither digested nor written to the

@@ -5,6 +5,7 @@ import type { PlaybookContract } from '../contract/playbook.ts'
 import { KERNEL_VERSION } from '../contract/wire.ts'
 import { assertWhole, COMMAND_LOG, gathering, PAYLOAD_CONVERTER, PRELOADED } from './bundle-files.ts'
 import { readPlaybooks } from './registry.ts'
+import { keptIntrinsics } from './kept-intrinsics.ts'
 import { nativeClasses } from './native-classes.ts'
 import { withoutPaths } from './without-paths.ts'
 
@@ -58,7 +59,8 @@ async function bundled(
       workflowInterceptorModules,
       payloadConverterPath: PAYLOAD_CONVERTER,
       preloadModules: PRELOADED,
-      webpackConfigHook: (config) => nativeClasses(gathering(files)(withoutPaths(workflowsPath)(config))),
+      webpackConfigHook: (config) =>
+        keptIntrinsics(nativeClasses(gathering(files)(withoutPaths(workflowsPath)(config)))),
     })
   } catch (cause) {
     const why = [String(cause), ...complaints].join('\n').slice(0, 4_000)

@@ -33,6 +33,16 @@ describe('texts are compared', () => {
     expect(normaliseText(text)).toBe(normal)
   })
 
+  test('of ASCII as any other text is', () => {
+    const ascii = fc.string({ unit: fc.integer({ min: 0, max: 0x7f }).map((code) => String.fromCharCode(code)) })
+    // What is invisible goes; with it in a text, the text is not all ASCII.
+    fc.assert(
+      fc.property(ascii, (text) => {
+        expect(normaliseText(text)).toBe(normaliseText(`${text}\u200b`))
+      }),
+    )
+  })
+
   test('without all that Unicode calls control, format or ignorable, white space apart', () => {
     const listed = new RegExp(`^[${INVISIBLE}]$`, 'u')
     const named = /^(?:[\p{Cf}\p{Default_Ignorable_Code_Point}]|(?!\p{White_Space})\p{Cc})$/u

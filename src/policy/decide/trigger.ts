@@ -38,6 +38,17 @@ export function comparableOf(value: FactValue, declaration: FactDeclaration): Co
 
 const KNOWN: FactDeclaration = { type: 'boolean', trust: 'record' }
 
+const compared = new WeakMap<Trigger, { readonly as: FactDeclaration; readonly operands: readonly Comparable[] }>()
+
+/** The operands of a trigger in comparable form, kept for as long as the trigger is. Throws as `comparableOf` does. */
+function operandsOf(trigger: Trigger, as: FactDeclaration): readonly Comparable[] {
+  const known = compared.get(trigger)
+  if (known?.as === as) return known.operands
+  const operands = trigger.operands.map((operand) => comparableOf(operand, as))
+  compared.set(trigger, { as, operands })
+  return operands
+}
+
 function decided(
   trigger: Trigger,
   effect: Effect,
@@ -50,7 +61,7 @@ function decided(
   if (operands.length === 0 || (takes === 'one' && operands.length > 1)) throw new RangeError('wrong operands')
 
   const found = value === undefined ? undefined : comparableOf(value, declaration)
-  const comparables = operands.map((operand) => comparableOf(operand, operator === 'exists' ? KNOWN : declaration))
+  const comparables = operandsOf(trigger, operator === 'exists' ? KNOWN : declaration)
   const match = {
     rule,
     effect,
@@ -70,8 +81,8 @@ function decided(
     return { ...match, effect: 'deny', because: `${fact} is not known` }
   }
   if (!holds(found, comparables)) return undefined
-  const compared = { value, operands, comparable: found, comparables }
-  return { ...match, because: reason(fact, operator, declaration, compared) }
+  const because = reason(fact, operator, declaration, { value, operands, comparable: found, comparables })
+  return { ...match, because }
 }
 
 /**
