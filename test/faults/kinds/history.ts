@@ -54,12 +54,28 @@ const twoVersions: Fault = {
   },
 }
 
+/** Whether a run has done its first workflow task, and so has a code that it can be replayed on. */
+async function hasBegun({ stage }: Scene, { id }: Case): Promise<boolean> {
+  const { events } = await stage.temporal.workflow.getHandle(id).fetchHistory()
+  return workflowTasksIn(events ?? []).length > 0
+}
+
+/** A run that began on the wrong code would have to be reset to its beginning, which is another fault. */
+async function allHaveBegun(scene: Scene): Promise<void> {
+  while (Date.now() < scene.deadline) {
+    const begun = await Promise.all(scene.cases.map((one) => hasBegun(scene, one).catch(() => false)))
+    if (begun.every(Boolean)) return
+    await pause(50)
+  }
+}
+
 const wrongCode: Fault = {
   name: 'a deploy of other code under the same build id, and its repair',
   wish: { lingerMs: 1_500, finally: 'return' },
-  async strike({ stage }) {
+  async strike(scene) {
+    const { stage } = scene
     const { victim, steady } = stage
-    await pause(400)
+    await allHaveBegun(scene)
     const wrong = { ...stage.partsOf(victim, stage.next), buildId: stage.today.buildId }
     await victim.replace(wrong, { ...stage.workerOptions(), isSpecial: true })
     // Nobody else is there: every open run meets the code that does not fit its history.
