@@ -1,7 +1,7 @@
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { isKnown } from '../ledger/stops.ts'
 import { type StopTarget, stopTargetText } from '../contract/stop.ts'
-import { suggestion } from '../policy/load/nearest.ts'
+import { nearest, suggestion } from '../policy/load/nearest.ts'
 import { UsageError } from './errors.ts'
 
 /**
@@ -18,6 +18,21 @@ export async function checkName(db: LedgerDatabase, target: StopTarget, config: 
   throw new UsageError(
     `nobody knows the ${stopTargetText(target)}: neither the ledger nor the project in this folder`,
     `${String(help)} With --force it is stopped all the same.`,
+  )
+}
+
+/**
+ * Refuses to start a playbook that looks misspelt: a run of a type that no worker has would wait for ever. Without a
+ * project file only what is nearly the name of one of the sample is taken for that.
+ */
+export async function checkPlaybook(name: string, config: string | undefined): Promise<void> {
+  const named = await namesOfProject('playbook', config)
+  if (!Array.isArray(named) || named.includes(name)) return
+  const { hasProjectFile } = await import('./project.ts')
+  if (!hasProjectFile(config) && nearest(name, named) === undefined) return
+  throw new UsageError(
+    `there is no playbook \`${name}\` in the project of this folder`,
+    `${suggestion(name, named, 'its playbooks are')} With --force it is started all the same, and waits for a worker that has it.`,
   )
 }
 

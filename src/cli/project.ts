@@ -12,12 +12,17 @@ export interface FoundProject {
   readonly file: string | null
 }
 
+const projectFile = (named?: string): string | undefined =>
+  named ?? NAMES.find((name) => existsSync(join(process.cwd(), name)))
+
+export const hasProjectFile = (named?: string): boolean => projectFile(named) !== undefined
+
 /**
  * Loads the project: the named file, else the `countersign.config.ts`, `.js` or `.mjs` of this folder, else the
  * sample. Fails with `config_invalid`, naming the file and what is wrong with it.
  */
 export async function loadProject(named?: string): Promise<FoundProject> {
-  const found = named ?? NAMES.find((name) => existsSync(join(process.cwd(), name)))
+  const found = projectFile(named)
   if (found === undefined) {
     const { sampleProject } = await import('./sample-project.ts')
     return { project: sampleProject, file: null }

@@ -40,6 +40,17 @@ test('start --wait of a run that is refused is exit code 3, and says which rule'
   expect(await refunded(child(), order)).toBe(0)
 })
 
+test('a playbook that looks misspelt is not started', async () => {
+  const args = ['--by', 'b', '--request', '{}', '--task-queue', child().taskQueue, '--id', 'misspelt']
+  const { code, stderr } = await run('start', 'refund_requst', ...args)
+  expect(stderr).toBe(
+    'error: there is no playbook `refund_requst` in the project of this folder\n' +
+      '  help  did you mean `refund_request`? With --force it is started all the same, and waits for a worker that has it.\n  code  usage\n',
+  )
+  expect(code).toBe(2)
+  expect((await run('show', 'misspelt')).code).toBe(1)
+})
+
 test('a second start under the same id is refused', async () => {
   const { workflowId } = await waitingRun(child())
   const args = ['--by', 'b', '--request', '{}', '--task-queue', child().taskQueue]

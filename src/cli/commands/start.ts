@@ -7,16 +7,18 @@ import {
   type CommonOptions,
   filled,
   type JsonOption,
+  type ProjectOption,
   type QueueOption,
   withCommon,
   withJson,
+  withProject,
   withQueue,
 } from '../options.ts'
 import { resultLines } from '../run-text.ts'
 import { linkOf, withSession } from '../session.ts'
 import { out, outJson, say } from '../terminal.ts'
 
-interface Options extends CommonOptions, JsonOption, QueueOption {
+interface Options extends CommonOptions, JsonOption, ProjectOption, QueueOption {
   readonly by: string
   readonly onBehalfOf?: string
   readonly workspace?: string
@@ -24,11 +26,12 @@ interface Options extends CommonOptions, JsonOption, QueueOption {
   readonly requestFile?: string
   readonly id?: string
   readonly wait?: true
+  readonly force?: true
 }
 
 /** `countersign start`: prints the workflow id, and with `--wait` what the run came to. */
 export function define(command: Command): void {
-  withQueue(withJson(withCommon(command)))
+  withQueue(withProject(withJson(withCommon(command))))
     .argument('<playbook>', 'the playbook, such as refund_request', playbookName)
     .requiredOption('--by <subject>', 'who asks', filled)
     .option('--on-behalf-of <subject>', 'for whom, when it is not the one who asks', filled)
@@ -37,6 +40,7 @@ export function define(command: Command): void {
     .option('--request-file <file>', 'a file with the request')
     .option('--id <workflow id>', 'a business id: a second run with it is refused', filled)
     .option('--wait', 'wait for the outcome')
+    .option('--force', 'start a playbook that the project in this folder does not have')
     .action(start)
 }
 
@@ -49,6 +53,10 @@ function playbookName(name: string): string {
 
 async function start(playbook: string, options: Options): Promise<void> {
   const request = await readRequest(options)
+  if (options.force !== true) {
+    const { checkPlaybook } = await import('../known-names.ts')
+    await checkPlaybook(playbook, options.config)
+  }
   await withSession(options, async (session) => {
     const { by: subject, onBehalfOf, workspace, id } = options
     const principal = { subject, ...(onBehalfOf && { onBehalfOf }), ...(workspace && { workspace }) }
