@@ -6,8 +6,8 @@ import type { Autonomy } from '../../src/policy/types.ts'
 import { SHIPPED_POLICIES, startWorld, type World, type WorldOptions } from '../support/world.ts'
 
 /**
- * A world for a test file with the shipped policies under a level; they differ by its line alone, and by a limit of $500.00
- * instead of $50.00.
+ * A world for a test file with the shipped policies under a level. Between levels only that line differs; else they have a
+ * limit of $500.00 instead of $50.00, and ask for a retention.
  */
 export function useLevel(autonomy: Autonomy, options: WorldOptions = {}): () => World {
   let policies = ''
@@ -18,7 +18,8 @@ export function useLevel(autonomy: Autonomy, options: WorldOptions = {}): () => 
     for (const slug of ['refund-request', 'support-request']) {
       const file = join(policies, `${slug}.yaml`)
       const text = (await readFile(file, 'utf8')).replace('refund_amount_usd_gte: 50\n', 'refund_amount_usd_gte: 500\n')
-      await writeFile(file, `autonomy: ${autonomy}\n${text}`)
+      const kept = text.replace(/^( +)log_level:/m, '$1retention_days: 365\n$1log_level:')
+      await writeFile(file, `autonomy: ${autonomy}\n${kept}`)
     }
     world = await startWorld({ ...options, policies })
   })

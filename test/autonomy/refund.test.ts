@@ -81,6 +81,7 @@ test.concurrent('show, list and the page of the Temporal UI tell that it is a dr
   )
   expect(shown.stdout).toContain(`    because   ${SUGGESTS} (autonomy.suggest)\n`)
   expect(shown.stdout).toContain(`    changes   payment/${order.paymentId} refundable: $120.00 → $0.00\n`)
+  expect(shown.stdout).toContain('not acted on yet: audit.retention_days 365\n')
   const row = await until('the run in the list', async () => {
     const list = await countersign(['list', '--state', 'suggested'], { env })
     return list.stdout.split('\n').find((line) => line.includes(run.workflowId))
@@ -90,6 +91,7 @@ test.concurrent('show, list and the page of the Temporal UI tell that it is a dr
   const page = await handle.query<{ readonly currentDetails: string }>('__temporal_workflow_metadata')
   const details = page.currentDetails.replaceAll('\\', '')
   expect(details).toMatch(/^## suggested\n/)
+  expect(details).toContain('Asked for by the policy, and **not acted on yet**: audit.retention_days 365.\n')
   expect(details).toContain(
     `### Draft: this was not done\n\n**refund $120.00 of payment ${order.paymentId}** (step billing.refund-1)\n`,
   )

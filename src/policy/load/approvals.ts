@@ -30,8 +30,10 @@ const readReminders =
       if (after === undefined) continue
       const before = minutes.at(-1) ?? 0
       if (after <= before || after >= expiresMinutes) {
-        const message = `\`${item.name}\` must be after the ${before} before it and before the deadline at ${expiresMinutes}, got \`${after}\`.`
-        report.at(item.offset, message, 'list the minutes from the question on, in ascending order.')
+        const range = `${before + 1} to ${expiresMinutes - 1}`
+        const message = `\`${item.name}\` must be ${range} minutes after the question, got \`${after}\`.`
+        report.at(item.offset, message, 'each comes after the one before it and before the deadline.')
+        continue
       }
       minutes.push(after)
     }
