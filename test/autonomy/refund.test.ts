@@ -1,9 +1,9 @@
 import { expect, inject, test } from 'vitest'
-import type { Warrant } from '../../src/contract/action.ts'
 import { countersign } from '../cli/cli.ts'
 import { expectNothingMade, madeFor } from '../hostile/hostile.ts'
 import { activitiesIn, eventsOf } from '../support/history.ts'
-import { approvalOf, pendingOf, startRefund } from '../support/refunds.ts'
+import { newOrder } from '../support/orders.ts'
+import { approvalOf, pendingOf, REQUESTER, startRefund } from '../support/refunds.ts'
 import { until } from '../support/world.ts'
 import { useLevel } from './levels.ts'
 
@@ -66,6 +66,28 @@ test.concurrent('what the rules say of a draft stands on it, and a deny is still
   expect(result).toMatchObject({ state: 'refused', because: { code: 'denied_by_policy' }, effects: [] })
   expect(result.drafts).toBeUndefined()
   for (const { order } of [dear, denied]) await expectNothingMade(world, order)
+})
+
+test.concurrent('what a model proposes is drafted as what a playbook says is', async () => {
+  const world = suggesting()
+  const order = await newOrder(world.databaseUrl)
+  const { orderId, ticketId } = order
+  const run = await world.client.start(
+    'support_request',
+    { orderId, ticketId, message: 'It arrived broken, please refund $20.00.' },
+    { principal: REQUESTER },
+  )
+  expect(await run.result()).toMatchObject({
+    state: 'suggested',
+    effects: [],
+    drafts: [
+      {
+        step: 'billing.refund-1',
+        action: { evidence: expect.arrayContaining([expect.objectContaining({ kind: 'model' })]) },
+      },
+    ],
+  })
+  await expectNothingMade(world, order)
 })
 
 test.concurrent('show, list and the page of the Temporal UI tell that it is a draft', async () => {
@@ -154,12 +176,14 @@ test.concurrent('under `execute_under_policy` the same refund is made by itself,
   expect(await run.outcome()).toMatchObject({ state: 'completed' })
   expect(await world.refunded(order.paymentId)).toBe(12_000)
   const calls = activitiesIn(await eventsOf(world.temporal, run))
-  const { warrant } = calls.find(({ type }) => type === 'billing.refund')?.input as { readonly warrant: Warrant }
-  expect(warrant).toMatchObject({
-    approvals: [],
-    decision: {
-      effect: 'allow',
-      matches: [{ rule: 'autonomy.execute_under_policy', effect: 'allow', because: DECIDES }],
+  const refund = calls.find(({ type }) => type === 'billing.refund')
+  expect(refund?.input).toMatchObject({
+    warrant: {
+      approvals: [],
+      decision: {
+        effect: 'allow',
+        matches: [{ rule: 'autonomy.execute_under_policy', effect: 'allow', because: DECIDES }],
+      },
     },
   })
   const dear = await startRefund(world, { amountCents: 50_000 })

@@ -305,8 +305,8 @@ export class KernelRun implements Run {
     const action = actionOf(attempt, facts, this.#opened, previewed.preview)
     this.#board.draft({ step, describe: tool.describe(input), action, decision })
     this.#drafted++
-    // What goes on beside it may come to a draft, too.
-    await condition(() => this.#underWay <= this.#drafted)
+    // What goes on beside it, maybe in the next execution, may come to a draft, too.
+    await condition(() => this.#underWay <= this.#drafted && !this.#continuation.isSuggested)
     const drafted = this.#board.drafts.map(({ describe }) => describe).join('; ')
     throw this.#ends(endWith('suggested', 'suggested', `drafted, and not done: ${drafted}`))
   }

@@ -5,7 +5,7 @@ import { readItems, readSection } from './section.ts'
 
 export const MINUTES_A_YEAR = 525_600
 const THREE_DAYS = 4320
-export const MOST_APPROVALS = 10
+const MOST_APPROVALS = 10
 export const MOST_REMINDERS = 10
 
 export const APPROVALS: Policy['approvals'] = { expiresMinutes: THREE_DAYS, onTimeout: 'escalate' }
