@@ -1,7 +1,7 @@
 import type { RunSummary } from '../client/summary.ts'
 import { failureRule } from '../contract/failures.ts'
 import { formatMicroUsd } from '../contract/money.ts'
-import type { Case, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
+import type { Case, Draft, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
 import { resumeCommand } from '../contract/stop.ts'
 import { shellWord } from '../contract/text.ts'
 import { actionLines, answerCommand, pendingLines } from './action-text.ts'
@@ -39,14 +39,25 @@ const caseLines = ({ code, message, rules, action }: Case): readonly string[] =>
 
 const effectLines = (effects: readonly EffectStatus[]): readonly string[] => section('effects', effects.map(effectLine))
 
+/** What a run would have done. */
+const draftLines = (drafts: readonly Draft[] = []): readonly string[] =>
+  section(
+    'drafts, not done',
+    drafts.flatMap(({ step, describe, action, decision }) => [
+      `${plain(describe)}  (${step})`,
+      ...indented(actionLines(action, decision.matches)),
+    ]),
+  )
+
 /** What a run came to. */
 export function resultLines(result: RunResult): readonly string[] {
-  const { state, outcome, because, effects, undoUntil } = result
+  const { state, outcome, because, drafts, effects, undoUntil } = result
   return [
     `ended     ${state}`,
     ...(outcome === null ? [] : [`outcome   ${plain(JSON.stringify(outcome))}`]),
     ...(undoUntil === null ? [] : [`undo      until ${moment(undoUntil)}`]),
     ...(because === null ? [] : section('why', caseLines(because))),
+    ...draftLines(drafts),
     ...effectLines(effects),
   ]
 }
@@ -116,9 +127,11 @@ export function runPage(
     ...versionLines(summary, status),
     `spend     ${formatMicroUsd(spend.modelMicroUsd)} of model, ${tokens}`,
     ...(auditExport === null ? [] : [`audit export: ${plain(auditExport)}, not exported yet`]),
+    ...status.notActedOn.map((wish) => `not acted on yet: ${plain(wish)}`),
     ...(link === null ? [] : [`link      ${link}`]),
     ...asked(workflowId, status, flags),
     ...(status.result?.because ? section('why', caseLines(status.result.because)) : []),
+    ...draftLines(status.result?.drafts),
     ...effectLines(status.effects),
     ...section('refused decisions', refusals),
     ...section('timeline (UTC)', status.timeline.map(timelineLine)),

@@ -8,6 +8,7 @@ export type {
   Case,
   DecideMessage,
   DecisionAttempt,
+  Draft,
   EffectStatus,
   Incident,
   PendingApproval,

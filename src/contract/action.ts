@@ -59,8 +59,11 @@ export const citationOf = ({ receipt }: Evidence): Citation => ({
   at: receipt.at,
 })
 
-/** What a rule does when it matches. Deny beats escalate beats approval beats allow. */
-export type Effect = 'deny' | 'escalate' | 'require_approval' | 'allow'
+/**
+ * What a rule does when it matches. Deny beats escalate beats suggest beats approval beats allow. `suggest`: the action is
+ * drafted and never done.
+ */
+export type Effect = 'deny' | 'escalate' | 'suggest' | 'require_approval' | 'allow'
 
 /** A rule that matched and the values that made it match. */
 export interface Match {

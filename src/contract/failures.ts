@@ -35,6 +35,7 @@ export const FAILURES = {
   // What the policy said.
   denied_by_policy: final('policy', 'Read the rule that matched; change the request or the policy.'),
   escalated_by_policy: final('policy', 'A rule hands the case to a person; take it over by hand.'),
+  suggested: final('policy', 'The policy only suggests and nothing was done; look at the draft, and do it by hand.'),
   tool_not_listed: final('policy', 'List the tool in the playbook contract, or do not call it.'),
   decision_failed: final('policy', 'The facts could not be derived, so the action was denied; mend the contract.'),
   policy_not_found: final('policy', 'Add `policies/<slug>.yaml` for this playbook and start the worker again.'),

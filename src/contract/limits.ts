@@ -37,6 +37,9 @@ export const MAX_MESSAGE_CHARACTERS = 4_000
 /** The largest outcome of a playbook. Characters of JSON. */
 export const MAX_OUTCOME_CHARACTERS = 200_000
 
+/** What a run that only suggests keeps of its drafts, beyond the first. Characters of JSON. */
+export const MAX_DRAFTS_CHARACTERS = 1_000_000
+
 /** The longest input that a model may propose for one call, as JSON text. UTF-16 units. */
 export const MAX_PROPOSAL_CHARACTERS = 20_000
 

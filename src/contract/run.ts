@@ -23,7 +23,19 @@ export type StartMessage = z.input<typeof start>
 export interface TimelineEntry {
   /** Workflow time: ISO 8601, UTC. */
   readonly at: string
-  readonly kind: 'open' | 'read' | 'think' | 'plan' | 'act' | 'ask' | 'decide' | 'undo' | 'incident' | 'end' | 'note'
+  readonly kind:
+    | 'open'
+    | 'read'
+    | 'think'
+    | 'plan'
+    | 'act'
+    | 'ask'
+    | 'decide'
+    | 'draft'
+    | 'undo'
+    | 'incident'
+    | 'end'
+    | 'note'
   readonly text: string
   readonly step?: string
 }
@@ -35,6 +47,17 @@ export interface EffectStatus {
   readonly describe: string
   readonly state: 'running' | 'done' | 'undone' | 'stuck' | 'settled' | 'not_done'
   readonly reversible: boolean
+}
+
+/** What a run would have done, where its policy only suggests: nothing of it was done. */
+export interface Draft {
+  readonly step: string
+  /** In one line: `refund $120.00 of payment pay_1042`. */
+  readonly describe: string
+  /** With what it would have changed, and how far each of its facts is trusted. */
+  readonly action: Action
+  /** What the policy says of it: every match, that of the level first. */
+  readonly decision: Decision
 }
 
 /** What a run has used. */
@@ -68,6 +91,8 @@ export interface RunResult {
   /** Why it did not complete, or why it was undone. */
   readonly because: Case | null
   readonly effects: readonly EffectStatus[]
+  /** Absent: none. Only a policy that suggests leads to any. */
+  readonly drafts?: readonly Draft[]
   readonly spend: Spend
   readonly policyDigest: Digest | null
   /** Until when an operator can undo it: ISO 8601, UTC; `null` when there is no window. */
@@ -123,6 +148,8 @@ export interface RunStatus {
   readonly buildId: string | null
   /** What the policy asks to be exported and to where; nothing is exported yet. */
   readonly auditExport: string | null
+  /** What else the policy asks for and nothing does yet, as people read it. */
+  readonly notActedOn: readonly string[]
   readonly pending: readonly PendingApproval[]
   readonly attempts: readonly DecisionAttempt[]
   readonly incidents: readonly Incident[]

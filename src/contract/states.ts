@@ -7,6 +7,7 @@ export const RUN_STATES = [
   'reverted',
   'refused',
   'escalated',
+  'suggested',
   'failed',
 ] as const
 export type RunState = (typeof RUN_STATES)[number]
@@ -21,17 +22,18 @@ export type WaitingFor = 'approval' | 'incident' | 'limit'
  */
 export const TRANSITIONS: Readonly<Record<RunState, readonly RunState[]>> = {
   pending: ['in_progress', 'refused', 'reverted', 'failed'],
-  in_progress: ['blocked', 'completed', 'reverted', 'refused', 'escalated', 'failed'],
-  blocked: ['in_progress', 'completed', 'reverted', 'refused', 'escalated', 'failed'],
+  in_progress: ['blocked', 'completed', 'reverted', 'refused', 'escalated', 'suggested', 'failed'],
+  blocked: ['in_progress', 'completed', 'reverted', 'refused', 'escalated', 'suggested', 'failed'],
   completed: ['reverted', 'blocked'],
   reverted: [],
   refused: [],
   escalated: [],
+  suggested: [],
   failed: [],
 }
 
-/** The ends of a run: what `outcome` answers with. */
-export type RunEnd = 'completed' | 'reverted' | 'refused' | 'escalated' | 'failed'
+/** The ends of a run: what `outcome` answers with. `suggested`: it drafted what it would have done, and did nothing. */
+export type RunEnd = 'completed' | 'reverted' | 'refused' | 'escalated' | 'suggested' | 'failed'
 
 /** Throws `RangeError` on an illegal transition: a defect in the kernel, never somebody's input. */
 export function transition(from: RunState, to: RunState): RunState {

@@ -50,7 +50,13 @@ export interface Rule {
   readonly when: Condition
   /** In the words of whoever wrote the policy; `null`: the tests speak for themselves. */
   readonly because: string | null
+  /** How many people have to approve; always 1 as yet, since more is refused. */
+  readonly quorum?: number
 }
+
+/** How much a run does by itself, the least first. */
+export const AUTONOMY_LEVELS = ['suggest', 'execute_with_approvals', 'execute_under_policy'] as const
+export type Autonomy = (typeof AUTONOMY_LEVELS)[number]
 
 /** How far a fact has to be trusted, one line of `trust.at_least`. */
 export interface TrustDemand {
@@ -77,6 +83,8 @@ export interface Caps {
  */
 export interface Policy extends Caps {
   readonly workflow: string
+  /** Absent: triggers and rules decide alone. */
+  readonly autonomy?: Autonomy
   readonly budget: {
     readonly onExceeded: 'escalate' | 'refuse' | 'ask'
     /** In ascending order, each with both caps; absent: the same caps whatever a run is worth. */
@@ -95,8 +103,19 @@ export interface Policy extends Caps {
     /** Minutes from the question to its absolute deadline. */
     readonly expiresMinutes: number
     readonly onTimeout: 'escalate' | 'refuse'
+    /** As in `Rule`. */
+    readonly quorum?: number
+    /** Minutes from the question, ascending, before the deadline. Not acted on yet. */
+    readonly remindersMinutes?: readonly number[]
   }
-  readonly audit: { readonly logLevel: 'evidence' | 'standard'; readonly export: string | null }
+  readonly audit: {
+    readonly logLevel: 'evidence' | 'standard'
+    /** Not acted on yet; nor is what follows. */
+    readonly export: string | null
+    readonly retentionDays?: number
+    /** Names of fields. */
+    readonly redaction?: readonly string[]
+  }
   readonly rollback: { readonly enabled: boolean; readonly windowMinutes: number }
 }
 

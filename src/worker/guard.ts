@@ -178,6 +178,7 @@ export async function checkWarrant(
       return
     case 'deny':
     case 'escalate':
+    case 'suggest':
       throw refuse('warrant_decision_differs', `the policy says \`${decision.effect}\``)
   }
 }

@@ -54,6 +54,6 @@ test('every state can be reached, and only a completed run can still change once
     for (const from of RUN_STATES) if (reached.has(from)) for (const to of TRANSITIONS[from]) reached.add(to)
   }
   expect([...reached].toSorted()).toEqual([...RUN_STATES].toSorted())
-  const ends = ['completed', 'reverted', 'refused', 'escalated', 'failed'] as const
+  const ends = ['completed', 'reverted', 'refused', 'escalated', 'suggested', 'failed'] as const
   expect(ends.filter((end) => TRANSITIONS[end].length > 0)).toEqual(['completed'])
 })

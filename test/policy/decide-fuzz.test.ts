@@ -6,6 +6,8 @@ import type { FactValue } from '../../src/contract/fact.ts'
 import { money, usd } from '../../src/contract/money.ts'
 import { decide } from '../../src/policy/decide/index.ts'
 import {
+  type Autonomy,
+  AUTONOMY_LEVELS,
   type Condition,
   type Operand,
   type Operator,
@@ -221,7 +223,13 @@ test('rules decide as truth tables of three values do, each with its words', () 
   )
 })
 
-const STRENGTH: readonly Effect[] = ['allow', 'require_approval', 'escalate', 'deny']
+const STRENGTH: readonly Effect[] = ['allow', 'require_approval', 'suggest', 'escalate', 'deny']
+const LEVELS: Readonly<Record<Autonomy, Effect>> = {
+  suggest: 'suggest',
+  execute_with_approvals: 'require_approval',
+  execute_under_policy: 'allow',
+}
+const levels = fc.constantFrom(undefined, ...AUTONOMY_LEVELS)
 
 test('decides as the reference does, and says why', () => {
   const input = fc.tuple(
@@ -230,16 +238,23 @@ test('decides as the reference does, and says why', () => {
     fc.constantFrom(pay, note),
     facts,
     demands,
+    levels,
   )
   fc.assert(
-    fc.property(input, ([denyIf, requiresApprovalIf, tool, raw, trust]) => {
+    fc.property(input, ([denyIf, requiresApprovalIf, tool, raw, trust, autonomy]) => {
       const known = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined))
-      const decision = decide(policyOf({ denyIf, requiresApprovalIf, trust }), tool, known as never)
+      const decision = decide(
+        { ...policyOf({ denyIf, requiresApprovalIf, trust }), ...(autonomy && { autonomy }) },
+        tool,
+        known as never,
+      )
       const triggers = [
         ...denyIf.map((one) => [one.id, judged(one, 'deny', tool.declares, raw)] as const),
         ...requiresApprovalIf.map((one) => [one.id, judged(one, 'require_approval', tool.declares, raw)] as const),
       ]
+      const level = autonomy === undefined ? [] : [[`autonomy.${autonomy}`, LEVELS[autonomy]] as const]
       const each = [
+        ...level,
         ...(triggers.length === 0 ? [['no_triggers', 'require_approval'] as const] : triggers),
         ...trust.atLeast.map((one) => [one.id, distrusted(one, trust.onLess, tool.declares, raw)] as const),
       ]
@@ -248,8 +263,9 @@ test('decides as the reference does, and says why', () => {
         'allow',
       )
       expect(decision.effect).toBe(strongest)
-      const rules = (['deny', 'escalate', 'require_approval'] as const).flatMap((strength) =>
-        each.filter(([, effect]) => effect === strength),
+      const rules = (['deny', 'escalate', 'suggest', 'require_approval', 'allow'] as const).flatMap((strength) =>
+        // What is allowed by a level is on the record; a trigger that does not match is not.
+        (strength === 'allow' ? level : each).filter(([, effect]) => effect === strength),
       )
       expect(decision.matches.map(({ rule, effect }) => [rule, effect])).toEqual(rules)
       expect(decision.matches.every(({ because }) => because !== '' && !because.includes('\n'))).toBe(true)

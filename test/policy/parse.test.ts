@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { canonicalJson, digestOfText } from '../../src/contract/digest.ts'
 import { usd } from '../../src/contract/money.ts'
+import { notActedOn } from '../../src/policy/decide/not-acted-on.ts'
 import { formatProblem, parsePolicy } from '../../src/policy/load/index.ts'
 import type { Policy } from '../../src/policy/types.ts'
 import { note, orderChange, pay, policyOf, refundRequest } from './fake-playbook.ts'
@@ -90,6 +91,32 @@ describe('a policy', () => {
     expect(policy.approvals).toEqual({ expiresMinutes: 1, onTimeout: 'refuse' })
     expect(policy.budget).toEqual({ onExceeded: 'refuse' })
     expect(policy.audit).toEqual({ logLevel: 'standard', export: null })
+  })
+
+  test('what nothing does yet is kept, and absent where it is not asked for', () => {
+    const text = 'approvals: {reminders: [60, 1440], quorum: 1}\naudit: {retention_days: 365, redaction: [email, name]}'
+    const policy = policyIn(text)
+    expect(policy.approvals).toEqual({
+      expiresMinutes: 4320,
+      onTimeout: 'escalate',
+      quorum: 1,
+      remindersMinutes: [60, 1440],
+    })
+    expect(policy.audit).toEqual({
+      logLevel: 'evidence',
+      export: null,
+      retentionDays: 365,
+      redaction: ['email', 'name'],
+    })
+    expect(notActedOn(policy)).toEqual([
+      'approvals.reminders 60, 1440',
+      'audit.retention_days 365',
+      'audit.redaction email, name',
+    ])
+    expect(notActedOn(policyIn('approvals: {quorum: 1}\naudit: {export: splunk}'))).toEqual([])
+    const rule = 'rules: [{id: r, effect: require_approval, when: {reason_eq: x}, quorum: 1}]'
+    expect(policyIn(rule).rules).toMatchObject([{ id: 'rules.r', quorum: 1 }])
+    expect('quorum' in (policyIn(rule.replace(', quorum: 1', '')).rules?.[0] ?? {})).toBe(false)
   })
 
   test('an entry by value has the caps of what holds below it where it gives none', () => {

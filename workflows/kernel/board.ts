@@ -6,6 +6,7 @@ import type { Principal } from '../../src/contract/principal.ts'
 import type {
   Answer,
   DecisionAttempt,
+  Draft,
   EffectStatus,
   Incident,
   PendingApproval,
@@ -15,6 +16,7 @@ import type {
   TimelineEntry,
 } from '../../src/contract/run.ts'
 import { type RunState, transition, type WaitingFor } from '../../src/contract/states.ts'
+import { MAX_DRAFTS_CHARACTERS } from '../../src/contract/limits.ts'
 import { SEARCH_ATTRIBUTES } from '../../src/contract/wire.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import { textOf } from '../../src/contract/text.ts'
@@ -49,12 +51,14 @@ export class Board {
   kernelVersion: string | null = null
   buildId: string | null = null
   auditExport: string | null = null
+  notActedOn: readonly string[] = []
   undoUntil: string | null = null
   result: RunResult | null = null
   readonly pending: PendingApproval[] = []
   readonly attempts: DecisionAttempt[] = []
   readonly incidents: Incident[] = []
   readonly effects: EffectStatus[] = []
+  readonly drafts: Draft[] = []
   readonly timeline: TimelineEntry[] = []
   spend: Spend = { modelMicroUsd: 0, inputTokens: 0, outputTokens: 0, toolCalls: 0 }
   #notes = 0
@@ -103,6 +107,14 @@ export class Board {
     const text = JSON.stringify(message) ?? 'nothing'
     const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (message as Json)
     this.attempts.push({ at: now(), message: kept, answer })
+  }
+
+  /** Keeps what the run would have done: the first draft always, and more as long as Temporal carries them. */
+  draft(draft: Draft): void {
+    const fits = JSON.stringify([...this.drafts, draft]).length <= MAX_DRAFTS_CHARACTERS
+    if (fits || this.drafts.length === 0) this.drafts.push(draft)
+    else this.note('note', 'the next draft is too large to be kept beside the others', draft.step)
+    this.note('draft', draft.describe, draft.step)
   }
 
   enter(state: RunState, waitingFor: WaitingFor | null = null): void {
@@ -173,6 +185,7 @@ export class Board {
       kernelVersion: this.kernelVersion,
       buildId: this.buildId,
       auditExport: this.auditExport,
+      notActedOn: this.notActedOn,
       pending: this.pending,
       attempts: this.attempts,
       incidents: this.incidents,

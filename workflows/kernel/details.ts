@@ -1,7 +1,7 @@
 import { changeText, citationText, factTexts, matchText, shellWord } from '../../src/contract/text.ts'
 import { formatMicroUsd } from '../../src/contract/money.ts'
 import { needText } from '../../src/contract/raise.ts'
-import type { PendingApproval, RunStatus } from '../../src/contract/run.ts'
+import type { Draft, PendingApproval, RunStatus } from '../../src/contract/run.ts'
 import { resumeCommand } from '../../src/contract/stop.ts'
 
 /** What a model or a person wrote must not become Markdown that lies to an operator. */
@@ -27,7 +27,7 @@ function question(workflowId: string, ask: PendingApproval): string[] {
     '',
     `**${plain(ask.describe)}** (step ${plain(ask.step)})`,
     '',
-    ...reasons(ask),
+    ...(ask.about === 'limit' ? [`- because ${plain(needText(ask.raise))}`] : reasons(ask)),
     '',
     'Answer with one of',
     '',
@@ -37,15 +37,21 @@ function question(workflowId: string, ask: PendingApproval): string[] {
   ]
 }
 
-function reasons(ask: PendingApproval): string[] {
-  if (ask.about === 'limit') return [`- because ${plain(needText(ask.raise))}`]
-  return [
-    ...ask.decision.matches.map((match) => `- because ${plain(matchText(match))}`),
-    ...factTexts(ask.action).map((fact) => `- with ${plain(fact)}`),
-    ...ask.action.changes.map((change) => `- would change ${plain(changeText(change))}`),
-    ...ask.action.evidence.map((citation) => `- rests on ${plain(citationText(citation))}`),
-  ]
-}
+const reasons = ({ action, decision }: Pick<Draft, 'action' | 'decision'>): string[] => [
+  ...decision.matches.map((match) => `- because ${plain(matchText(match))}`),
+  ...factTexts(action).map((fact) => `- with ${plain(fact)}`),
+  ...action.changes.map((change) => `- would change ${plain(changeText(change))}`),
+  ...action.evidence.map((citation) => `- rests on ${plain(citationText(citation))}`),
+]
+
+const drafted = ({ step, describe, ...draft }: Draft): string[] => [
+  '### Draft: this was not done',
+  '',
+  `**${plain(describe)}** (step ${plain(step)})`,
+  '',
+  ...reasons(draft),
+  '',
+]
 
 /** The living page of a run, in the Markdown that the Temporal UI shows as its current details (20 KB at most). */
 export function renderDetails(status: RunStatus): string {
@@ -64,12 +70,16 @@ export function renderDetails(status: RunStatus): string {
       '',
     )
   }
+  for (const draft of status.result?.drafts ?? []) lines.push(...drafted(draft))
   if (status.state === 'completed' && status.undoUntil !== null) {
     lines.push(`### Can be undone until ${clock(status.undoUntil)}`, '')
     lines.push(`    countersign undo ${workflowId} --by <you>`, '')
   }
   if (status.auditExport !== null) {
     lines.push(`Audit export to ${plain(status.auditExport)} is asked for by the policy: **not exported yet**.`, '')
+  }
+  if (status.notActedOn.length > 0) {
+    lines.push(`Asked for by the policy, and **not acted on yet**: ${plain(status.notActedOn.join('; '))}.`, '')
   }
   lines.push(
     `Model spend ${formatMicroUsd(status.spend.modelMicroUsd)}, ${status.spend.toolCalls} tool calls`,

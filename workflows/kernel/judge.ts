@@ -24,8 +24,8 @@ export interface Ruling {
   readonly facts: Facts
 }
 
-/** What evidence and policy say of one action: do it, ask first, or end the run. */
-export type Verdict = ({ readonly kind: 'go' | 'ask' } & Ruling) | { readonly kind: 'end'; readonly end: End }
+/** What evidence and policy say of one action: do it, ask first, draft it only, or end the run. */
+export type Verdict = ({ readonly kind: 'go' | 'ask' | 'draft' } & Ruling) | { readonly kind: 'end'; readonly end: End }
 
 export const isListed = (contract: PlaybookContract, tool: Tool): boolean =>
   contract.tools.some((listed) => listed.name === tool.name)
@@ -80,6 +80,8 @@ export function judge(contract: PlaybookContract, opened: OpenedRun, attempt: At
       return { kind: 'go', decision, facts }
     case 'require_approval':
       return { kind: 'ask', decision, facts }
+    case 'suggest':
+      return { kind: 'draft', decision, facts }
     case 'deny':
       return no(endWith('refused', 'denied_by_policy', message, { ...why, rules }))
     case 'escalate':

@@ -28,6 +28,7 @@ import { type Stopped, stoppedIn } from '../../src/contract/stop.ts'
 import { textOf } from '../../src/contract/text.ts'
 import type { ReadTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
+import { notActedOn } from '../../src/policy/decide/not-acted-on.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import { Approvals } from './approvals.ts'
 import { Board } from './board.ts'
@@ -219,7 +220,7 @@ class Execution {
       const { policy, principal, request, requestDigest, policyDigest, kernelVersion, buildId } = opened
       const auditExport = policy.audit.export
       const record = { principal, request, requestDigest, policyDigest, kernelVersion, buildId, auditExport }
-      Object.assign(this.#board, record)
+      Object.assign(this.#board, record, { notActedOn: notActedOn(policy) })
       this.#board.enter('in_progress')
       if (call.continued !== undefined) this.#restore((carried as Sealed).carried)
       this.#board.note('open', `${this.#contract.title}, asked by ${principal.subject} (${principal.proof})`)
@@ -477,6 +478,7 @@ class Execution {
   }
 
   #result(state: RunEnd, outcome: Json, because: RunResult['because']): RunResult {
+    const { drafts } = this.#board
     return {
       runKey: this.#board.runKey,
       playbook: this.#contract.name,
@@ -485,6 +487,7 @@ class Execution {
       outcome,
       because,
       effects: this.#board.effects.map((effect) => ({ ...effect })),
+      ...(drafts.length === 0 ? {} : { drafts: [...drafts] }),
       spend: this.#board.spend,
       policyDigest: this.#board.policyDigest,
       undoUntil: this.#board.undoUntil,

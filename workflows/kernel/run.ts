@@ -43,7 +43,7 @@ export interface Run {
   think<T extends Thought>(thought: T, input: z.input<T['input']>, name?: StepName): Promise<z.output<T['output']>>
   /** Says what the run is going to do; it stands in every warrant after it. */
   plan(text: string): void
-  /** Changes the world, if the policy lets it. */
+  /** Changes the world, if the policy lets it. Where it only suggests, the action is drafted and the run goes no further. */
   act<T extends WriteTool>(tool: T, input: z.input<T['input']>, how: Grounds): Promise<z.output<T['output']>>
   /**
    * Lets a model propose calls, one at a time, of what is offered to it. Each is decided, done and recorded as if the
@@ -91,6 +91,7 @@ export class KernelRun implements Run {
   #end: End | undefined
   #closed = false
   #underWay = 0
+  #drafted = 0
   #thinking: Promise<unknown> = Promise.resolve()
   #reject: (end: EndOfRun) => void = () => {}
 
@@ -251,6 +252,7 @@ export class KernelRun implements Run {
         // After a reset the no may rest on what this very step did: the ledger is asked before anybody is told it.
         return await this.#knownOr(attempt.step, () => this.#ends(verdict.end))
       }
+      if (verdict.kind === 'draft') return await this.#draft(attempt, verdict)
       const shown = verdict.kind === 'ask' ? await this.#approve(attempt, verdict, round) : undefined
       if (shown !== undefined && 'result' in shown) return shown.result
       try {
@@ -272,14 +274,11 @@ export class KernelRun implements Run {
     }
   }
 
-  /** Preview, question, answer. A step that the ledger knows as done answers with what it did. */
-  async #approve(
-    attempt: Attempt,
-    { decision, facts }: Ruling,
+  /** What an action would change; a step that the ledger knows as done answers with what it did. */
+  async #preview(
+    { step, tool, input }: Attempt,
     round: number,
-  ): Promise<Shown | { readonly result: StepResult }> {
-    const { step, tool, input } = attempt
-    const { approvals } = this.#opened.policy
+  ): Promise<{ readonly preview: Preview } | { readonly result: StepResult }> {
     const suffix = round === 1 ? '' : `-${round}`
     const previewed = await this.#unlessStopped(step, () =>
       this.#dispatcher.read(
@@ -295,7 +294,34 @@ export class KernelRun implements Run {
       if (known !== undefined) return { result: known }
       throw fail('effect_in_flight', `\`${step}\` is under way in another history of this run`)
     }
+    return previewed
+  }
+
+  /** Drafts an action that is not to be done, and ends the run once nothing is under way but drafts. */
+  async #draft(attempt: Attempt, { decision, facts }: Ruling): Promise<StepResult> {
+    const previewed = await this.#preview(attempt, 1)
+    if ('result' in previewed) return previewed.result
+    const { step, tool, input } = attempt
+    const action = actionOf(attempt, facts, this.#opened, previewed.preview)
+    this.#board.draft({ step, describe: tool.describe(input), action, decision })
+    this.#drafted++
+    // What goes on beside it, maybe in the next execution, may come to a draft, too.
+    await condition(() => this.#underWay <= this.#drafted && !this.#continuation.isSuggested)
+    const drafted = this.#board.drafts.map(({ describe }) => describe).join('; ')
+    throw this.#ends(endWith('suggested', 'suggested', `drafted, and not done: ${drafted}`))
+  }
+
+  /** Preview, question, answer. */
+  async #approve(
+    attempt: Attempt,
+    { decision, facts }: Ruling,
+    round: number,
+  ): Promise<Shown | { readonly result: StepResult }> {
+    const previewed = await this.#preview(attempt, round)
+    if ('result' in previewed) return previewed
     const { preview } = previewed
+    const { tool, input } = attempt
+    const { approvals } = this.#opened.policy
     const action = actionOf(attempt, facts, this.#opened, preview)
     const describe = tool.describe(input)
     const answer = await this.#approvals.ask({ about: 'action', action, decision }, describe, approvals.expiresMinutes)

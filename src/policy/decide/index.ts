@@ -2,12 +2,13 @@ import type { Decision, Effect, Match } from '../../contract/action.ts'
 import type { Facts } from '../../contract/fact.ts'
 import type { WriteTool } from '../../contract/tool.ts'
 import type { Policy } from '../types.ts'
+import { levelOf } from './autonomy.ts'
 import { judgeRule } from './rule.ts'
 import { judge } from './trigger.ts'
 import { distrust } from './trust.ts'
 
 /** The strongest first: the first of them that some match has is the decision. */
-const EFFECTS_BY_FORCE: readonly Effect[] = ['deny', 'escalate', 'require_approval', 'allow']
+const EFFECTS_BY_FORCE: readonly Effect[] = ['deny', 'escalate', 'suggest', 'require_approval', 'allow']
 
 const NO_TRIGGERS: Match = {
   rule: 'no_triggers',
@@ -43,13 +44,13 @@ function matchesOf(policy: Policy, tool: Pick<WriteTool, 'declares'>, facts: Fac
   const { rules = [] } = policy
   const ruled = rules.flatMap((rule) => judgeRule(rule, tool.declares, facts) ?? [])
   const speaks = triggers.length + rules.length > 0
-  return [...(speaks ? [...matches, ...ruled] : [NO_TRIGGERS]), ...distrusted]
+  return [...levelOf(policy), ...(speaks ? [...matches, ...ruled] : [NO_TRIGGERS]), ...distrusted]
 }
 
 /**
  * What a policy says of a write with these facts. Pure and total: the kernel, the host and Node get the same
- * answer, and an error in deciding is a deny. Deny beats escalate beats approval beats allow; every match is in the
- * answer, the strongest first, then triggers, rules and demands of trust, each in the order of the file.
+ * answer, and an error in deciding is a deny. Deny beats escalate beats suggest beats approval beats allow; every match is
+ * in the answer, the strongest first, then the level of autonomy, triggers, rules and demands of trust, each in the order of the file.
  * A trigger or rule speaks only of tools that declare its facts; on those, a fact that is not known denies, whatever the
  * rule would have done (only `exists` can ask for it).
  */

@@ -6,8 +6,8 @@ import type { Policy, ValueCaps } from '../types.ts'
 import { describe, readDecimal, readMicroUsd, readOneOf, type Reader, readWholeNumber } from './found.ts'
 import { readSection, type Section } from './section.ts'
 
-const MOST_TOOL_CALLS = 1_000_000
-const MOST_ENTRIES = 100
+export const MOST_TOOL_CALLS = 1_000_000
+export const MOST_ENTRIES = 100
 
 /** A cap as it was read: `null`: none; `undefined`: one that could not be read, so nothing is compared with it. */
 type Read = number | null | undefined
@@ -30,10 +30,12 @@ export function readCaps(top: Section<CapKey>): ReadCaps {
   return { modelBudgetMicroUsd: read('model_budget_usd'), maxToolCalls: read('max_tool_calls') }
 }
 
+export const ON_EXCEEDED = ['escalate', 'refuse', 'ask'] as const
+
 const readOnExceeded =
   (base: ReadCaps): Reader<Policy['budget']['onExceeded']> =>
   (found, report) => {
-    const word = readOneOf(['escalate', 'refuse', 'ask'])(found, report)
+    const word = readOneOf(ON_EXCEEDED)(found, report)
     if (word !== 'ask') return word
     for (const [key, cap] of [
       ['model_budget_usd', base.modelBudgetMicroUsd],
@@ -87,13 +89,13 @@ interface Entry extends ReadCaps {
   readonly atLeast: Money<'USD'> | undefined
 }
 
-const ENTRY = ['at_least_usd', 'model_budget_usd', 'max_tool_calls'] as const
+export const ENTRY_KEYS = ['at_least_usd', 'model_budget_usd', 'max_tool_calls'] as const
 
 /** An entry, with the caps of what holds below it where it gives none. */
 const readEntry =
   (below: Entry): Reader<Entry> =>
   (found, report) =>
-    readSection(ENTRY, (section): Entry => {
+    readSection(ENTRY_KEYS, (section): Entry => {
       if (!section.has('model_budget_usd') && !section.has('max_tool_calls')) {
         const help = 'give it a `model_budget_usd`, a `max_tool_calls`, or both.'
         report.at(found.offset, `\`${found.name}\` raises nothing.`, help)
@@ -136,13 +138,15 @@ const readByValue =
     return read
   }
 
+export const BUDGET_KEYS = ['on_exceeded', 'by_value'] as const
+
 /** What happens beyond the caps, and which are higher for a task of high value. */
 export const readBudget = (
   base: ReadCaps,
   contract: PlaybookContract | undefined,
   fallback: Policy['budget'],
 ): Reader<Policy['budget']> =>
-  readSection(['on_exceeded', 'by_value'], (section): Policy['budget'] => {
+  readSection(BUDGET_KEYS, (section): Policy['budget'] => {
     const byValue = section.read('by_value', readByValue(base, contract), undefined)
     return {
       onExceeded: section.read('on_exceeded', readOnExceeded(base), fallback.onExceeded),

@@ -93,7 +93,9 @@ export const readWholeNumber =
     return wrong(found, report, `a whole number from ${least} to ${most}`, 'write it in digits.')
   }
 
-const MICRO_USD = /^(\d{1,9})(?:\.(\d{1,6}))?$/
+/** Before the point, of an amount of dollars. */
+export const MOST_USD_DIGITS = 9
+const MICRO_USD = new RegExp(String.raw`^(\d{1,${MOST_USD_DIGITS}})(?:\.(\d{1,6}))?$`)
 
 /** An amount of dollars, exactly, in micro-dollars. */
 export const readMicroUsd: Reader<number> = (found, report) => {

@@ -7,7 +7,7 @@ import { quoted } from '../decide/words.ts'
 import type { Operand, Operator } from '../types.ts'
 import { describe, type Found, readBoolean, readDecimal, readOneOf, type Reader, readText } from './found.ts'
 
-const MOST_OPERANDS = 1000
+export const MOST_OPERANDS = 1000
 const MOST_DIGITS = 15
 const NEEDLES: readonly Operator[] = ['contains', 'contains_any', 'starts_with']
 

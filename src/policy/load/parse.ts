@@ -3,8 +3,11 @@ import { deepFreeze } from '../../contract/json.ts'
 import { factsOf, type PlaybookContract, slugOf } from '../../contract/playbook.ts'
 import { quoted } from '../decide/words.ts'
 import type { Policy } from '../types.ts'
+import { APPROVALS, MINUTES_A_YEAR, readApprovals } from './approvals.ts'
+import { AUDIT, readAudit } from './audit.ts'
+import { readAutonomy } from './autonomy.ts'
 import { readBudget, readCaps } from './budget.ts'
-import { readBoolean, readName, readOneOf, type Reader, readText, readWholeNumber } from './found.ts'
+import { readBoolean, type Reader, readText, readWholeNumber } from './found.ts'
 import { suggestion } from './nearest.ts'
 import { type PolicyProblem, Report } from './problem.ts'
 import { readRules } from './rules.ts'
@@ -32,8 +35,9 @@ export type ParsedPolicy =
       readonly workflow: string | null
     }
 
-const KEYS = [
+export const KEYS = [
   'workflow',
+  'autonomy',
   'model_budget_usd',
   'max_tool_calls',
   'budget',
@@ -46,27 +50,11 @@ const KEYS = [
   'rollback',
 ] as const
 
-const MINUTES_A_YEAR = 525_600
-const THREE_DAYS = 4320
-
 const BUDGET: Policy['budget'] = { onExceeded: 'escalate' }
-const APPROVALS: Policy['approvals'] = { expiresMinutes: THREE_DAYS, onTimeout: 'escalate' }
-const AUDIT: Policy['audit'] = { logLevel: 'evidence', export: null }
 const ROLLBACK: Policy['rollback'] = { enabled: false, windowMinutes: 0 }
+export const ROLLBACK_KEYS = ['enabled', 'window_minutes'] as const
 
-const orRefuse = readOneOf(['escalate', 'refuse'])
-
-const readApprovals = readSection(['expires_minutes', 'on_timeout'], (section): Policy['approvals'] => ({
-  expiresMinutes: section.read('expires_minutes', readWholeNumber(1, MINUTES_A_YEAR), APPROVALS.expiresMinutes),
-  onTimeout: section.read('on_timeout', orRefuse, APPROVALS.onTimeout),
-}))
-
-const readAudit = readSection(['log_level', 'export'], (section): Policy['audit'] => ({
-  logLevel: section.read('log_level', readOneOf(['evidence', 'standard']), AUDIT.logLevel),
-  export: section.read('export', readName, AUDIT.export),
-}))
-
-const readRollback = readSection(['enabled', 'window_minutes'], (section): Policy['rollback'] => {
+const readRollback = readSection(ROLLBACK_KEYS, (section): Policy['rollback'] => {
   const enabled = section.require('enabled', readBoolean, false)
   const minutes = readWholeNumber(0, MINUTES_A_YEAR)
   const windowMinutes = enabled
@@ -131,9 +119,15 @@ export function parsePolicy(
     audit: top.read('audit', readAudit, AUDIT),
     rollback: top.read('rollback', readRollback, ROLLBACK),
   }
+  const isSound = facts !== undefined && report.isEmpty
+  const autonomy = top.read('autonomy', readAutonomy(top, rest, isSound), undefined)
   if (contract === undefined || !report.isEmpty) {
     return { ok: false, problems: report.problems, workflow: contract?.name ?? null }
   }
-  const policy = deepFreeze<Policy>({ workflow: contract.name, ...rest })
+  const policy = deepFreeze<Policy>({
+    workflow: contract.name,
+    ...(autonomy === undefined ? {} : { autonomy }),
+    ...rest,
+  })
   return { ok: true, policy, digest: digestOfText(text), text, workflow: contract.name }
 }

@@ -1,58 +1,45 @@
-import { isSeq, type Node } from 'yaml'
 import type { KnownFact } from '../../contract/playbook.ts'
 import { testsOf } from '../decide/rule.ts'
 import { listed, quoted } from '../decide/words.ts'
 import type { Condition, Rule } from '../types.ts'
-import { describe, type Found, readOneOf, type Reader, readText } from './found.ts'
+import { readQuorum } from './approvals.ts'
+import { type Found, readOneOf, type Reader, readText } from './found.ts'
 import type { Report } from './problem.ts'
-import { type Entry, readEntries, readMap, readSection } from './section.ts'
+import { type Entry, readEntries, readItems, readMap, readSection } from './section.ts'
 import { readTrigger } from './triggers.ts'
 
 type KnownFacts = ReadonlyMap<string, KnownFact>
 
-const MOST_RULES = 200
+export const MOST_RULES = 200
 /** Conditions and tests of one rule, the outermost among them. */
-const MOST_PARTS = 100
-const ID = /^[a-z][a-z0-9_]{0,63}$/
-const LONGEST_BECAUSE = 300
+export const MOST_PARTS = 100
+export const ID = /^[a-z][a-z0-9_]{0,63}$/
+export const LONGEST_BECAUSE = 300
 
-const EFFECTS = ['deny', 'escalate', 'require_approval', 'allow'] as const
+export const RULE_KEYS = ['id', 'effect', 'when', 'because', 'quorum'] as const
+export const EFFECTS = ['deny', 'escalate', 'require_approval', 'allow'] as const
 
 /** Reads `rules`; without facts (the playbook is unknown) only its form. */
 export const readRules =
   (facts: KnownFacts | undefined): Reader<readonly Rule[]> =>
   (found, report) => {
-    const items = itemsOf(found, report, MOST_RULES)
+    const items = readItems(found, report, MOST_RULES)
     if (items === undefined) return undefined
     const ids = new Set<string>()
     return items.flatMap((item) => readRule(facts, ids)(item, report) ?? [])
   }
 
-/** The items of a list that is not empty. */
-function itemsOf({ name, node, offset }: Found, report: Report, most: number): readonly Found[] | undefined {
-  if (!isSeq(node)) {
-    return report.at(offset, `\`${name}\` must be a list, got ${describe(node)}.`, 'start each entry with `-`.')
-  }
-  if (node.items.length === 0 || node.items.length > most) {
-    const message = `\`${name}\` must list 1 to ${most} entries, got ${node.items.length}.`
-    return report.at(offset, message, 'fill the list or take it out.')
-  }
-  return node.items.map((item, at) => {
-    const inner = item as Node | null
-    return { name: `${name}[${at}]`, node: inner, offset: inner?.range?.[0] ?? offset }
-  })
-}
-
 const readRule = (facts: KnownFacts | undefined, ids: Set<string>): Reader<Rule> =>
-  readSection(['id', 'effect', 'when', 'because'], (section): Rule | undefined => {
+  readSection(RULE_KEYS, (section): Rule | undefined => {
     const id = section.require('id', readId(ids), undefined)
     const where = `rules.${id ?? '?'}`
     const effect = section.require('effect', readOneOf(EFFECTS), undefined)
     const when = section.require('when', readCondition(facts, where), undefined)
     const because = section.read('because', readBecause, null)
+    const quorum = section.read('quorum', readRuleQuorum(effect), undefined)
     return id === undefined || effect === undefined || when === undefined
       ? undefined
-      : { id: where, effect, when, because }
+      : { id: where, effect, when, because, ...(quorum === undefined ? {} : { quorum }) }
   })
 
 const readId =
@@ -73,6 +60,14 @@ const readId =
     }
     ids.add(id)
     return id
+  }
+
+const readRuleQuorum =
+  (effect: Rule['effect'] | undefined): Reader<number> =>
+  (found, report) => {
+    if (effect === undefined || effect === 'require_approval') return readQuorum(found, report)
+    const message = `\`${found.name}\` says nothing of a rule with the effect \`${effect}\`.`
+    return report.at(found.offset, message, 'take it out, or write `effect: require_approval`.')
   }
 
 const readBecause: Reader<string> = (found, report) => {
@@ -129,7 +124,7 @@ function readPart(entry: Entry, report: Report, reading: Reading): Condition | u
     return not === undefined ? undefined : { not }
   }
   if (key === 'all' || key === 'any') {
-    const items = itemsOf(entry, report, MOST_PARTS)
+    const items = readItems(entry, report, MOST_PARTS)
     const parts = items?.flatMap((item) => read(item, report, reading) ?? [])
     if (items === undefined || parts === undefined || parts.length < items.length) return undefined
     return key === 'all' ? { all: parts } : { any: parts }

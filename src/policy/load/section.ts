@@ -1,7 +1,8 @@
-import { isMap, isScalar, type Node, type YAMLMap } from 'yaml'
+import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml'
 import { quoted } from '../decide/words.ts'
 import { describe, type Found, type Reader } from './found.ts'
 import { suggestion } from './nearest.ts'
+import { notEnforced, NOT_ENFORCED_HELP } from './not-enforced.ts'
 import type { Report } from './problem.ts'
 
 /** Names that JavaScript objects give a meaning of their own. */
@@ -60,8 +61,13 @@ export class Section<Key extends string> {
     this.#offset = offsetOf(map)
     const entries = readEntries(map, where, report)
     const known: readonly string[] = keys
-    for (const { key, keyOffset } of entries) {
+    for (const { key, keyOffset, name } of entries) {
       if (known.includes(key)) continue
+      const because = notEnforced(name)
+      if (because !== undefined) {
+        report.at(keyOffset, because, NOT_ENFORCED_HELP)
+        continue
+      }
       const place = where === '' ? '' : ` in ${where}`
       report.at(keyOffset, `unknown key ${quoted(key)}${place}.`, suggestion(key, known, 'the keys here are'))
     }
@@ -103,3 +109,18 @@ export const readSection =
     const map = readMap(found, report)
     return map === undefined ? undefined : make(new Section(map, found.name, keys, report))
   }
+
+/** The items of a list that is not empty. */
+export function readItems({ name, node, offset }: Found, report: Report, most: number): readonly Found[] | undefined {
+  if (!isSeq(node)) {
+    return report.at(offset, `\`${name}\` must be a list, got ${describe(node)}.`, 'start each entry with `-`.')
+  }
+  if (node.items.length === 0 || node.items.length > most) {
+    const message = `\`${name}\` must list 1 to ${most} entries, got ${node.items.length}.`
+    return report.at(offset, message, 'fill the list or take it out.')
+  }
+  return node.items.map((item, at) => {
+    const inner = item as Node | null
+    return { name: `${name}[${at}]`, node: inner, offset: inner?.range?.[0] ?? offset }
+  })
+}

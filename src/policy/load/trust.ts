@@ -9,6 +9,9 @@ import { type Entry, readEntries, readMap, readSection } from './section.ts'
 
 type KnownFacts = ReadonlyMap<string, KnownFact>
 
+export const TRUST_KEYS = ['at_least', 'on_less'] as const
+export const ON_LESS = ['require_approval', 'deny', 'escalate'] as const
+
 export const DEMANDS_NOTHING: Policy['trust'] = { atLeast: [], onLess: 'require_approval' }
 
 function readDemand(entry: Entry, facts: KnownFacts, where: string, report: Report): readonly TrustDemand[] {
@@ -39,7 +42,7 @@ const readDemands =
 
 /** Reads `trust`; without facts (the playbook is unknown) only its form. */
 export const readTrust = (facts: KnownFacts | undefined): Reader<Policy['trust']> =>
-  readSection(['at_least', 'on_less'], (section): Policy['trust'] => ({
+  readSection(TRUST_KEYS, (section): Policy['trust'] => ({
     atLeast: section.require('at_least', readDemands(facts), DEMANDS_NOTHING.atLeast),
-    onLess: section.read('on_less', readOneOf(['require_approval', 'deny', 'escalate']), DEMANDS_NOTHING.onLess),
+    onLess: section.read('on_less', readOneOf(ON_LESS), DEMANDS_NOTHING.onLess),
   }))

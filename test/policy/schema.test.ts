@@ -1,0 +1,140 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import fc from 'fast-check'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { policySchema, policySchemaText } from '../../scripts/policy-schema.ts'
+import { formatProblem, parsePolicy } from '../../src/policy/load/index.ts'
+import { orderChange, refundRequest } from './fake-playbook.ts'
+
+/** Set FUZZ_SEED to repeat a run, FUZZ_RUNS to multiply its length. */
+const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
+const times = Number(process.env['FUZZ_RUNS'] ?? 1)
+console.info(`schema seed ${seed}`)
+
+const FOLDER = join(import.meta.dirname, '..', '..', 'policies')
+const read = (name: string): string => readFileSync(join(FOLDER, name), 'utf8')
+
+const validate = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true }).compile(
+  policySchema(),
+)
+const flaws = (text: string): readonly string[] => {
+  validate(parse(text))
+  return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`)
+}
+
+test('the committed schema is what `node scripts/policy-schema.ts` writes', () => {
+  expect(read('policy.schema.json')).toBe(policySchemaText())
+})
+
+test.each(readdirSync(FOLDER).filter((name) => /(?<!\.cases)\.yaml$/.test(name)))('%s is of the schema', (name) => {
+  expect(flaws(read(name))).toEqual([])
+})
+
+const W = 'workflow: refund_request\n'
+
+/** Everything that the language can say. */
+const FULL = `# yaml-language-server: $schema=../node_modules/countersign/policies/policy.schema.json
+workflow: refund_request
+autonomy: execute_under_policy
+model_budget_usd: 0.20
+max_tool_calls: 5
+budget:
+  on_exceeded: ask
+  by_value:
+    - { at_least_usd: 500, model_budget_usd: 1 }
+    - { at_least_usd: 10000.50, max_tool_calls: 10 }
+requires_approval_if: { refund_amount_usd_gte: 50, customer_tier_in: [enterprise], customer_blocked_eq: true }
+deny_if:
+  reason_contains: fraud
+  reason_contains_any: [a, b]
+  reason_starts_with: x
+  order_age_days_gt: -1.5
+  customer_tier_not_in: [plus, enterprise, standard]
+  customer_blocked_exists: false
+rules:
+  - id: large
+    effect: require_approval
+    quorum: 1
+    when: { any: [{ refund_amount_usd_lt: 1 }, { not: { all: [{ reason_eq: "" }] } }], reason_ne: q }
+    because: large ones are looked at
+trust: { at_least: { reason: record }, on_less: escalate }
+approvals: { expires_minutes: 60, on_timeout: refuse, quorum: 1, reminders: [10, 30] }
+audit: { log_level: standard, export: splunk, retention_days: 365, redaction: [reason] }
+rollback: { enabled: true, window_minutes: 0 }
+`
+
+test('a policy that says everything is taken by the loader and by the schema', () => {
+  const parsed = parsePolicy(FULL, 'p.yaml', [refundRequest])
+  expect(parsed.ok ? [] : parsed.problems.map(formatProblem)).toEqual([])
+  expect(flaws(FULL)).toEqual([])
+})
+
+test.each([
+  ['no workflow', 'max_tool_calls: 5'],
+  ['an unknown key', `${W}max_tool_cals: 5`],
+  ['a key that is not enforced yet', `${W}evidence: {}`],
+  ['an approver group', `${W}approvals: { who: [finance] }`],
+  ['more than one approval', `${W}approvals: { quorum: 2 }`],
+  ['who may undo', `${W}rollback: { enabled: false, who: [finance] }`],
+  ['an unknown level', `${W}autonomy: full`],
+  ['a level without its limits', `${W}autonomy: execute_under_policy\ndeny_if: { reason_contains: x }`],
+  ['a level without a rule', `${W}autonomy: execute_under_policy\nmodel_budget_usd: 1\nmax_tool_calls: 1`],
+  ['suggestions that ask', `${W}autonomy: suggest\nbudget: { on_exceeded: ask }`],
+  ['a negative budget', `${W}model_budget_usd: -1`],
+  ['too large a budget', `${W}model_budget_usd: 1000000000`],
+  ['half a call', `${W}max_tool_calls: 0.5`],
+  ['too many calls', `${W}max_tool_calls: 1000001`],
+  ['text for a number', `${W}max_tool_calls: "5"`],
+  ['an unknown answer to a spent budget', `${W}budget: { on_exceeded: stop }`],
+  ['an entry that raises nothing', `${W}budget: { by_value: [{ at_least_usd: 5 }] }`],
+  ['an entry of no value', `${W}budget: { by_value: [{ max_tool_calls: 5 }] }`],
+  ['a trigger without an operator', `${W}deny_if: { reason: x }`],
+  ['an unknown operator', `${W}deny_if: { reason_matches: x }`],
+  ['text for an amount', `${W}deny_if: { refund_amount_usd_gte: "50" }`],
+  ['one for a list', `${W}deny_if: { customer_tier_in: plus }`],
+  ['an empty list', `${W}deny_if: { customer_tier_in: [] }`],
+  ['a value twice', `${W}deny_if: { customer_tier_in: [plus, plus] }`],
+  ['text for a flag', `${W}deny_if: { reason_exists: yes }`],
+  ['a rule without an effect', `${W}rules: [{ id: a, when: { reason_eq: x } }]`],
+  ['an id in capitals', `${W}rules: [{ id: A, effect: deny, when: { reason_eq: x } }]`],
+  ['a rule that asks of nothing', `${W}rules: [{ id: a, effect: deny, when: {} }]`],
+  ['a wrong test deep inside', `${W}rules: [{ id: a, effect: deny, when: { not: { any: [{ reason: x }] } } }]`],
+  ['approvals of a deny', `${W}rules: [{ id: a, effect: deny, quorum: 1, when: { reason_eq: x } }]`],
+  ['approvers', `${W}rules: [{ id: a, effect: require_approval, approvers: [b], when: { reason_eq: x } }]`],
+  ['a demand that nothing falls short of', `${W}trust: { at_least: { reason: model } }`],
+  ['trust without a demand', `${W}trust: { on_less: deny }`],
+  ['a deadline at once', `${W}approvals: { expires_minutes: 0 }`],
+  ['a reminder at once', `${W}approvals: { reminders: [0] }`],
+  ['a blank target', `${W}audit: { export: " " }`],
+  ['no retention', `${W}audit: { retention_days: 0 }`],
+  ['a window without a switch', `${W}rollback: { window_minutes: 30 }`],
+  ['a switch without a window', `${W}rollback: { enabled: true }`],
+])('%s is refused by the loader and by the schema', (_what, text) => {
+  expect(parsePolicy(text, 'p.yaml', [refundRequest]).ok).toBe(false)
+  expect(flaws(text)).not.toEqual([])
+})
+
+/** The lines of the full policy, some of them changed: what stands there is exchanged for what stands elsewhere. */
+const words = [...new Set(FULL.match(/[\w.$-]+|"[^"]*"/g) ?? [])]
+const pieces = FULL.split('\n').slice(2, -1).join('\n').split(/\b/)
+const changed = fc
+  .array(fc.record({ at: fc.nat(pieces.length - 1), put: fc.constantFrom(...words, '') }), { maxLength: 3 })
+  .map((edits) => {
+    const all = [...pieces]
+    for (const { at, put } of edits) all[at] = put
+    return W + all.join('')
+  })
+
+test('what the loader takes, the schema takes', () => {
+  let taken = 0
+  const holds = (text: string): void => {
+    if (!parsePolicy(text, 'p.yaml', [refundRequest, orderChange]).ok) return
+    taken++
+    expect(flaws(text)).toEqual([])
+  }
+  const checked = fc.check(fc.property(changed, holds), { seed, numRuns: 2_000 * times })
+  expect(fc.defaultReportMessage(checked)).toBeUndefined()
+  expect(taken).toBeGreaterThan(200)
+})
