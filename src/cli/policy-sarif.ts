@@ -25,7 +25,7 @@ const locationOf = ({ file, line, column }: PolicyProblem) => ({
 /** Problems as a log of SARIF 2.1.0 (OASIS), with one run; none: a run without results, so that what was mended is closed. */
 export function sarifOf(problems: readonly PolicyProblem[]) {
   const { version } = createRequire(import.meta.url)('countersign/package.json') as { version: string }
-  const codes = [...new Set(problems.map(({ code }) => code))]
+  const codes = Object.keys(RULES)
   return {
     $schema: 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json',
     version: '2.1.0',
@@ -35,7 +35,7 @@ export function sarifOf(problems: readonly PolicyProblem[]) {
           driver: {
             name: 'countersign',
             version,
-            rules: codes.map((id) => ({ id, shortDescription: { text: RULES[id] } })),
+            rules: Object.entries(RULES).map(([id, text]) => ({ id, shortDescription: { text } })),
           },
         },
         columnKind: 'utf16CodeUnits',

@@ -70,9 +70,7 @@ export async function testPolicies(
   const tables = (await readdir(dir)).filter((name) => TABLE_FILE.test(name)).toSorted()
   const files = await policyFilesIn(dir)
   const owners = new Map(contracts.map((contract) => [`${slugOf(contract.name)}.yaml`, contract]))
-  const tested = await Promise.all(
-    files.map((name) => testPolicy(join(dir, name), contracts, owners.get(name))),
-  )
+  const tested = await Promise.all(files.map((name) => testPolicy(join(dir, name), contracts, owners.get(name))))
   const strays = tables.filter((name) => !files.includes(policyOf(name)))
   return [...tested, ...strays.map((name) => strayTable(join(dir, name)))]
 }

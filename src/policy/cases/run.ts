@@ -1,7 +1,7 @@
 import type { Decision } from '../../contract/action.ts'
 import { decide } from '../decide/index.ts'
 import type { Policy } from '../types.ts'
-import { rulesOf } from './rules-of.ts'
+import { rulesOf } from '../rules-of.ts'
 import type { Case } from './table.ts'
 
 /** What a policy says of a case. */

@@ -2,7 +2,7 @@ import { isSeq, type Node } from 'yaml'
 import type { Effect } from '../../contract/action.ts'
 import type { Facts, FactValue } from '../../contract/fact.ts'
 import type { PlaybookContract } from '../../contract/playbook.ts'
-import type { WriteTool } from '../../contract/tool.ts'
+import type { Tool, WriteTool } from '../../contract/tool.ts'
 import { quoted } from '../decide/words.ts'
 import { describe, type Found, readName, readOneOf, type Reader, readText } from '../load/found.ts'
 import { suggestion } from '../load/nearest.ts'
@@ -11,7 +11,7 @@ import { type PolicyProblem, Report } from '../load/problem.ts'
 import { readEntries, readMap, readSection } from '../load/section.ts'
 import { readTableSource } from '../load/source.ts'
 import type { Policy } from '../types.ts'
-import { rulesOf } from './rules-of.ts'
+import { rulesOf } from '../rules-of.ts'
 
 /** One row of a decision table: what a policy is to say of an action. */
 export interface Case {
@@ -36,17 +36,23 @@ const KEYS = ['name', 'tool', 'facts', 'decision', 'rules'] as const
 
 /** What a case is checked against. */
 interface Known {
-  readonly writes: ReadonlyMap<string, WriteTool>
+  readonly tools: readonly Tool[]
   readonly rules: readonly string[]
 }
 
 const readTool =
-  ({ writes }: Known): Reader<WriteTool> =>
+  ({ tools }: Known): Reader<WriteTool> =>
   (found, report) => {
     const name = readText(found, report)
     if (name === undefined) return undefined
-    const help = (): string => suggestion(name, [...writes.keys()], 'the tools that write in this playbook are')
-    return writes.get(name) ?? report.at(found.offset, `unknown tool ${quoted(name)}.`, help())
+    const tool = tools.find((one) => one.name === name)
+    if (tool?.kind === 'write') return tool
+    const writes = tools.flatMap((one) => (one.kind === 'write' ? [one.name] : []))
+    const [message, help] =
+      tool === undefined
+        ? [`unknown tool ${quoted(name)}.`, suggestion(name, writes, 'the tools that write in this playbook are')]
+        : [`${quoted(name)} only reads: no policy decides on it.`, 'name a tool that writes.']
+    return report.at(found.offset, message, help)
   }
 
 /** Facts of a tool, typed as it declares them; without a tool (it is unknown) only that they are a map. */
@@ -118,8 +124,7 @@ const idsOf = (policy: Policy): readonly string[] => {
 export function parseTable(text: string, file: string, policy: Policy, contract: PlaybookContract): ParsedTable {
   const report = new Report(file, text, 'cases_invalid')
   const list = readTableSource(text, report)
-  const writes = contract.tools.filter((tool) => tool.kind === 'write')
-  const known: Known = { writes: new Map(writes.map((tool) => [tool.name, tool])), rules: idsOf(policy) }
+  const known: Known = { tools: contract.tools, rules: idsOf(policy) }
   const names = new Set<string>()
   const cases = (list?.items ?? []).flatMap((item, at) => {
     const node = item as Node | null

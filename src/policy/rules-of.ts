@@ -1,5 +1,5 @@
-import { testsOf } from '../decide/rule.ts'
-import type { Policy, Trigger } from '../types.ts'
+import { testsOf } from './decide/rule.ts'
+import type { Policy, Trigger } from './types.ts'
 
 /** A trigger, a rule or a demand of trust of a policy. */
 export interface PolicyRule {
