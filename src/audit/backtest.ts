@@ -154,7 +154,7 @@ function againOf(
   return 'lacking' in again ? { why: `not recorded: ${again.lacking.join(', ')}` } : { ruling, decision: again }
 }
 
-/** Exact as long as it is a safe integer, which more money than there is would take to leave. */
+/** The sum of each money fact, in integer cents. */
 function sumOf(rulings: readonly Ruling[]): Readonly<Record<string, Money>> {
   const sums: Record<string, Money> = {}
   for (const [fact, value] of rulings.flatMap(({ facts }) => Object.entries(facts))) {

@@ -6,6 +6,7 @@ import { isMoney } from '../contract/money.ts'
 import { askedStep } from '../contract/question.ts'
 import { bulkDigestOf } from '../ledger/bulk-codec.ts'
 import { fieldsOf, saidIn, textIn } from './fields.ts'
+import type { Told } from './told.ts'
 
 type Event = temporal.api.history.v1.IHistoryEvent
 
@@ -29,11 +30,17 @@ const EFFECTS: readonly Effect[] = ['deny', 'escalate', 'require_approval', 'all
 
 /**
  * The actions of a history that a policy decided on: those that were warranted, that which ended the run, and, without
- * their facts, those that people were asked about and that came to neither. What a playbook or the evidence refused no
- * policy decided. `result` is the run's.
+ * their facts, those that people were asked about and that came to neither, and those that only the ledger tells of. What a
+ * playbook or the evidence refused no policy decided. `steps` and `result` are what the history says otherwise.
  */
-export function decidedIn(events: readonly Event[], result: JsonObject): readonly DecidedAction[] {
-  return lastOfEach([...events.flatMap((event) => warrantedBy(event) ?? askedBy(event) ?? []), ...endedBy(result)])
+export function decidedIn(
+  events: readonly Event[],
+  { steps, result }: Pick<Told, 'steps' | 'result'>,
+): readonly DecidedAction[] {
+  const told = events.flatMap((event) => warrantedBy(event) ?? askedBy(event) ?? [])
+  const before = steps.filter(({ kind }) => kind === 'ledger')
+  const elsewhere = before.map(({ step, tool }) => ({ step, tool, ruling: 'another history of the run tells of it' }))
+  return lastOfEach([...told, ...endedBy(result), ...elsewhere])
 }
 
 /** Each step once, with the last ruling that is told, else with why there is none. */
@@ -71,7 +78,7 @@ function askedBy({ timerStartedEventAttributes: timer, userMetadata }: Event): D
   // A tool is named `system.verb`; other questions are about limits.
   const [tool = ''] = step.split('-')
   return tool.includes('.')
-    ? { step, tool, ruling: 'people were asked, and it came to no end that tells its facts' }
+    ? { step, tool, ruling: 'people were asked, and the history does not tell on which facts' }
     : undefined
 }
 

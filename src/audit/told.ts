@@ -74,6 +74,9 @@ export function toldBy({ events }: temporal.api.history.v1.IHistory): Told {
   const runId = reset?.workflowTaskFailedEventAttributes?.newRunId ?? started.originalExecutionRunId ?? ''
   const locals = (events ?? []).flatMap((event) => localActivityIn(event) ?? [])
   const end = endIn(events?.at(-1))
+  const steps = [...activitiesIn(events ?? []), ...locals.flatMap(stepsOfLocal)].toSorted(
+    (a, b) => a.eventId - b.eventId,
+  )
   return {
     runKey: runKeyOf(workflowId, started.firstExecutionRunId ?? ''),
     workflowId,
@@ -83,8 +86,8 @@ export function toldBy({ events }: temporal.api.history.v1.IHistory): Told {
     comesFrom: comesFrom.filter((id): id is string => Boolean(id) && id !== runId),
     ...end,
     opened: fieldsOf(locals.findLast(({ type }) => type === WIRE.activities.openRun)?.answer),
-    steps: [...activitiesIn(events ?? []), ...locals.flatMap(stepsOfLocal)].toSorted((a, b) => a.eventId - b.eventId),
-    decided: decidedIn(events ?? [], end.result),
+    steps,
+    decided: decidedIn(events ?? [], { steps, result: end.result }),
   }
 }
 
