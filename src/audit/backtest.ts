@@ -6,6 +6,7 @@ import type { PlaybookContract } from '../contract/playbook.ts'
 import type { WhichRuns } from '../ledger/audited.ts'
 import { bulkCodec } from '../ledger/bulk-codec.ts'
 import { decideAgain } from '../policy/again.ts'
+import { EFFECTS_BY_FORCE } from '../policy/decide/index.ts'
 import type { Policy } from '../policy/types.ts'
 import { type DecidedAction, lastOfEach, type Ruling } from './decided.ts'
 import { historiesOf } from './histories.ts'
@@ -82,15 +83,13 @@ export async function decidedRuns(sides: Sides, taskQueue: string, which: WhichR
   )
 }
 
-const BY_FORCE: readonly Effect[] = ['deny', 'escalate', 'require_approval', 'allow']
-
 /** Decides every action again, by the facts that it was decided on. Pure. */
 export function backtest(policy: Policy, contract: PlaybookContract, runs: readonly DecidedRun[]): Backtest {
-  const groups = new Map<string, Collected>()
+  const collected = new Map<string, Collected>()
   const undecided = new Map<string, Undecided & { readonly actions: Place[] }>()
-  for (const { runKey, action } of runs.flatMap((run) => run.actions.map((action) => ({ ...run, action })))) {
-    const { step, tool } = action
-    const again = againOf(policy, contract, action)
+  const decidedOn = runs.flatMap(({ runKey, actions }) => actions.map((action) => ({ ...action, runKey })))
+  for (const { runKey, step, tool, ruling: recorded } of decidedOn) {
+    const again = againOf(policy, contract, { step, tool, ruling: recorded })
     if (again === undefined) continue
     if ('why' in again) {
       const key = `${tool} ${again.why}`
@@ -102,22 +101,21 @@ export function backtest(policy: Policy, contract: PlaybookContract, runs: reado
     const { ruling, decision } = again
     const [before, after] = [ruling.decision.effect, decision.effect]
     const key = `${tool} ${before} ${after}`
-    const group = groups.get(key) ?? { tool, before, after, rulings: [], actions: [] }
-    groups.set(key, group)
+    const group = collected.get(key) ?? { tool, before, after, rulings: [], actions: [] }
+    collected.set(key, group)
     group.rulings.push(ruling)
     group.actions.push({ runKey, step, people: ruling.people, decision })
   }
-  const all = [...groups.values()]
+  const groups = [...collected.values()]
     .toSorted(inOrder)
     .map(({ rulings, ...group }) => ({ ...group, money: sumOf(rulings) }))
-  const count = (some: readonly Group[]): number => some.reduce((sum, { actions }) => sum + actions.length, 0)
   const read = runs.filter(({ hasHistory }) => hasHistory).length
   return {
     runs: read,
     withoutHistory: runs.length - read,
-    decided: count(all),
-    changed: count(all.filter(isChanged)),
-    groups: all,
+    decided: groups.flatMap(({ actions }) => actions).length,
+    changed: groups.filter(isChanged).flatMap(({ actions }) => actions).length,
+    groups,
     undecided: [...undecided.values()],
   }
 }
@@ -134,8 +132,8 @@ function inOrder(a: Collected, b: Collected): number {
   return (
     Number(isChanged(b)) - Number(isChanged(a)) ||
     a.tool.localeCompare(b.tool, 'en') ||
-    BY_FORCE.indexOf(a.after) - BY_FORCE.indexOf(b.after) ||
-    BY_FORCE.indexOf(a.before) - BY_FORCE.indexOf(b.before)
+    EFFECTS_BY_FORCE.indexOf(a.after) - EFFECTS_BY_FORCE.indexOf(b.after) ||
+    EFFECTS_BY_FORCE.indexOf(a.before) - EFFECTS_BY_FORCE.indexOf(b.before)
   )
 }
 

@@ -1,10 +1,11 @@
 import type { temporal } from '@temporalio/proto'
-import type { Decision, Effect, Match } from '../contract/action.ts'
+import type { Decision, Match } from '../contract/action.ts'
 import type { Facts, FactValue } from '../contract/fact.ts'
 import type { Json, JsonObject } from '../contract/json.ts'
 import { isMoney } from '../contract/money.ts'
 import { askedStep } from '../contract/question.ts'
 import { bulkDigestOf } from '../ledger/bulk-codec.ts'
+import { EFFECTS_BY_FORCE } from '../policy/decide/index.ts'
 import { fieldsOf, saidIn, textIn } from './fields.ts'
 import type { Told } from './told.ts'
 
@@ -25,8 +26,6 @@ export interface Ruling {
   /** What people said, where they were asked; `null`: nobody was, or nobody answered. */
   readonly people: 'approved' | 'rejected' | null
 }
-
-const EFFECTS: readonly Effect[] = ['deny', 'escalate', 'require_approval', 'allow']
 
 /**
  * The actions of a history that a policy decided on: those that were warranted, that which ended the run, and, without
@@ -96,7 +95,7 @@ function endedBy(result: JsonObject): readonly DecidedAction[] {
 function decisionOf(rules: Json | undefined, told?: Json): Decision | undefined {
   if (!Array.isArray(rules)) return undefined
   const matches = (rules as readonly Json[]).map(fieldsOf)
-  const effect = EFFECTS.find((one) => one === (told ?? matches[0]?.['effect'] ?? 'allow'))
+  const effect = EFFECTS_BY_FORCE.find((one) => one === (told ?? matches[0]?.['effect'] ?? 'allow'))
   const areMatches = matches.every(({ rule, because }) => typeof rule === 'string' && typeof because === 'string')
   return effect === undefined || !areMatches ? undefined : { effect, matches: matches as unknown as readonly Match[] }
 }

@@ -103,16 +103,16 @@ export async function* runKeysOfBoth(
 }
 
 /** The executions of some runs, as a visibility query. */
-function queryOf(taskQueue: string, { since, until, playbook }: WhichRuns): string {
-  const quoted = (value: string): string => {
-    const text = visibilityText(value)
-    if (text === undefined) throw fail('request_invalid', `\`${value}\` cannot be searched for`)
-    return text
-  }
-  return [
-    `TaskQueue = ${quoted(taskQueue)}`,
+const queryOf = (taskQueue: string, { since, until, playbook }: WhichRuns): string =>
+  [
+    `TaskQueue = ${searchable(taskQueue)}`,
     ...(since === null ? [] : [`StartTime >= '${since.toISOString()}'`]),
     ...(until === null ? [] : [`StartTime < '${until.toISOString()}'`]),
-    ...(playbook === null ? [] : [`WorkflowType = ${quoted(playbook)}`]),
+    ...(playbook === null ? [] : [`WorkflowType = ${searchable(playbook)}`]),
   ].join(' AND ')
+
+function searchable(value: string): string {
+  const text = visibilityText(value)
+  if (text === undefined) throw fail('request_invalid', `\`${value}\` cannot be searched for`)
+  return text
 }

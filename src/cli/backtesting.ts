@@ -50,6 +50,8 @@ export async function loadCandidate(
   return { ok: true, file, digest, policy, contract, playbook }
 }
 
+const ago = (ms: number | undefined): Date | null => (ms === undefined ? null : new Date(Date.now() - ms))
+
 /** Tries a policy on the runs that the options name. */
 export async function backtestOf(candidate: Candidate, options: BacktestOptions): Promise<Tried> {
   const { history: files = [], since, until } = options
@@ -60,7 +62,6 @@ export async function backtestOf(candidate: Candidate, options: BacktestOptions)
   if (since !== undefined && until !== undefined && until >= since) {
     throw new UsageError('`--until` is not after `--since`', 'Name a shorter time than that of `--since`.')
   }
-  const ago = (ms: number | undefined): Date | null => (ms === undefined ? null : new Date(Date.now() - ms))
   const which: WhichRuns = { since: ago(since), until: ago(until), playbook: candidate.playbook }
   const runs = files.length > 0 ? await runsOfFiles(files, candidate, options) : await runsOfTemporal(which, options)
   return { ...backtest(candidate.policy, candidate.contract, runs), since: which.since, until: which.until }

@@ -142,7 +142,7 @@ const MALFORMED: readonly (readonly [string, string, readonly string[]])[] = [
     'an unknown decision',
     row({ decision: 'approve' }),
     [
-      'p.cases.yaml:4:13 `cases[0].decision` must be one of `allow`, `require_approval`, `escalate`, `deny`, got `approve`.\n' +
+      'p.cases.yaml:4:13 `cases[0].decision` must be one of `deny`, `escalate`, `require_approval`, `allow`, got `approve`.\n' +
         '  write one of them.',
     ],
   ],
@@ -162,7 +162,7 @@ const MALFORMED: readonly (readonly [string, string, readonly string[]])[] = [
     row({ tool: 'shop.pax' }) + row({ name: 'b', decision: 'denyy' }),
     [
       'p.cases.yaml:2:9 unknown tool `shop.pax`.\n  did you mean `shop.pay`?',
-      'p.cases.yaml:9:13 `cases[1].decision` must be one of `allow`, `require_approval`, `escalate`, `deny`, got `denyy`.\n' +
+      'p.cases.yaml:9:13 `cases[1].decision` must be one of `deny`, `escalate`, `require_approval`, `allow`, got `denyy`.\n' +
         '  did you mean `deny`?',
     ],
   ],
@@ -197,10 +197,10 @@ test('a table with mistakes anywhere has an answer: cases, or problems with thei
     .map((edits) => edits.reduce((all, { at, length, put }) => all.slice(0, at) + put + all.slice(at + length), text))
   const holds = (table: string): void => {
     const parsed = parse(table)
-    if (parsed.ok) expect(parsed.cases.length).toBeGreaterThan(0)
-    else expect(parsed.problems.length).toBeGreaterThan(0)
     const lines = table.split('\n')
-    for (const { line, column } of parsed.ok ? parsed.cases : parsed.problems) {
+    const places = parsed.ok ? parsed.cases : parsed.problems
+    expect(places.length).toBeGreaterThan(0)
+    for (const { line, column } of places) {
       expect(column).toBeGreaterThan(0)
       expect(column).toBeLessThanOrEqual((lines[line - 1] ?? '').length + 1)
     }

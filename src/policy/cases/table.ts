@@ -3,6 +3,7 @@ import type { Effect } from '../../contract/action.ts'
 import type { Facts, FactValue } from '../../contract/fact.ts'
 import type { PlaybookContract } from '../../contract/playbook.ts'
 import type { Tool, WriteTool } from '../../contract/tool.ts'
+import { EFFECTS_BY_FORCE } from '../decide/index.ts'
 import { quoted } from '../decide/words.ts'
 import { describe, type Found, readName, readOneOf, type Reader, readText } from '../load/found.ts'
 import { suggestion } from '../load/nearest.ts'
@@ -31,7 +32,6 @@ export type ParsedTable =
   | { readonly ok: true; readonly cases: readonly Case[] }
   | { readonly ok: false; readonly problems: readonly PolicyProblem[] }
 
-const EFFECTS = ['allow', 'require_approval', 'escalate', 'deny'] as const
 const KEYS = ['name', 'tool', 'facts', 'decision', 'rules'] as const
 
 /** What a case is checked against. */
@@ -99,7 +99,7 @@ const readCase = (known: Known): Reader<Omit<Case, 'line' | 'column'>> =>
     const name = section.require('name', readName, undefined)
     const tool = section.require('tool', readTool(known), undefined)
     const facts = section.require('facts', readFacts(tool), undefined)
-    const decision = section.require('decision', readOneOf(EFFECTS), undefined)
+    const decision = section.require('decision', readOneOf(EFFECTS_BY_FORCE), undefined)
     const rules = section.require('rules', readRules(known), undefined)
     return name === undefined ||
       tool === undefined ||
