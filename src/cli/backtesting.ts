@@ -45,7 +45,7 @@ export async function loadCandidate(
   const contract = playbooks.get(workflow)
   if (contract === undefined || !playbooks.has(playbook)) {
     const help = suggestion(playbook, [...playbooks.keys()], 'the playbooks are')
-    throw new UsageError(`there is no playbook \`${playbook}\``, `${help.slice(0, 1).toUpperCase()}${help.slice(1)}`)
+    throw new UsageError(`there is no playbook \`${playbook}\``, help)
   }
   return { ok: true, file, digest, policy, contract, playbook }
 }

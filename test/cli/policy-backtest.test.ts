@@ -205,6 +205,33 @@ test('exported histories need neither Temporal nor a database', async () => {
   expect(await countersign([...args, '--since', '1h'], { cwd: folder() })).toMatchObject({ code: 2, stdout: '' })
 })
 
+test('the first twenty actions of a kind are listed, and all of them in JSON', async () => {
+  await policyIn('many.yaml', limit(20))
+  const connection = await Connection.connect({ address: inject('temporalAddress') })
+  const history = historyToJSON(await new Client({ connection }).workflow.getHandle('a-small').fetchHistory())
+  await connection.close()
+  const ids = Array.from({ length: 25 }, (_, at) => `copy-${String(at).padStart(2, '0')}`)
+  for (const id of ids) await writeFile(join(folder(), `${id}.json`), history.replaceAll('"a-small"', `"${id}"`))
+  const args = ['policy', 'backtest', 'many.yaml', ...ids.flatMap((id) => ['--history', `${id}.json`])]
+  const { stdout } = await countersign(args, { cwd: folder() })
+  const lines = stdout.split('\n')
+  expect(lines.slice(1, 3)).toEqual([
+    '25 runs of refund_request',
+    'billing.refund  allow → require_approval  25 actions  refund_amount_usd $500.00, refunded_total_usd $500.00',
+  ])
+  const told = (line: string): string => /^ {2}(copy-\d\d) {2}/.exec(line)?.[1] ?? ''
+  expect(lines.slice(3, 23).map(told)).toEqual(ids.slice(0, 20))
+  expect(lines.slice(23)).toEqual([
+    '  and 5 more: --json lists all',
+    'helpdesk.reply  allow as before  25 actions',
+    '50 actions decided again, 25 of them otherwise',
+    '',
+  ])
+  const json = await countersign([...args, '--json'], { cwd: folder() })
+  const { groups } = JSON.parse(json.stdout) as { groups: { actions: { workflowId: string }[] }[] }
+  expect(groups[0]?.actions.map(({ workflowId }) => workflowId)).toEqual(ids)
+})
+
 test('a candidate that does not load is refused with all of its problems: exit code 3', async () => {
   await policyIn('broken.yaml', 'workflow: refund_request\nmax_tool_calls: many\nrollbak: {}\n')
   expect(await tried('broken.yaml')).toEqual({
@@ -218,7 +245,7 @@ test('a candidate that does not load is refused with all of its problems: exit c
   expect(await tried('sound.yaml', '--playbook', 'refund_reqest')).toMatchObject({
     code: 2,
     stderr: expect.stringContaining(
-      'error: there is no playbook `refund_reqest`\n  help  Did you mean `refund_request`?\n',
+      'error: there is no playbook `refund_reqest`\n  help  did you mean `refund_request`?\n',
     ),
   })
 })
