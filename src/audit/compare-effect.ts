@@ -5,7 +5,8 @@ import type { AuditedEffect } from '../ledger/audited.ts'
 import { isStanding } from '../ledger/effects.ts'
 import type { Finding, FindingCode } from './findings.ts'
 import type { Said } from './said.ts'
-import { fieldsOf, type Told, type ToldStep } from './told.ts'
+import { fieldsOf } from './fields.ts'
+import type { Told, ToldStep } from './told.ts'
 
 /** An effect as both sides have it. */
 export interface Compared {

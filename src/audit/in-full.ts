@@ -1,6 +1,7 @@
 import type { PayloadCodec } from '@temporalio/common'
 import type { temporal } from '@temporalio/proto'
 import { codeOf } from '../contract/failures.ts'
+import { bulkDigestOf } from '../ledger/bulk-codec.ts'
 
 type History = temporal.api.history.v1.IHistory
 type Payloads = temporal.api.common.v1.IPayloads
@@ -28,6 +29,16 @@ export async function inFull({ events }: History, codec: PayloadCodec): Promise<
   )
   return { events: told }
 }
+
+/** Whether nothing that `inFull` looks for is kept beside a history. */
+export const isInFull = ({ events }: History): boolean =>
+  (events ?? []).every((event) =>
+    [
+      event.activityTaskScheduledEventAttributes?.input,
+      event.activityTaskCompletedEventAttributes?.result,
+      event.markerRecordedEventAttributes?.details?.['result'],
+    ].every((payloads) => (payloads?.payloads ?? []).every((payload) => bulkDigestOf(payload) === undefined)),
+  )
 
 async function read(payloads: Payloads | null | undefined, codec: PayloadCodec): Promise<Payloads | null> {
   if (!payloads?.payloads) return payloads ?? null

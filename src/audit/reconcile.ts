@@ -5,7 +5,8 @@ import { runFindings } from './compare-run.ts'
 import type { Finding } from './findings.ts'
 import { receiptFlaw, type Verifiers } from './receipt-flaw.ts'
 import { listedEffects, type Said, saidOf } from './said.ts'
-import { fieldsOf, textIn, type Told, type ToldStep } from './told.ts'
+import { fieldsOf, textIn } from './fields.ts'
+import type { Told, ToldStep } from './told.ts'
 
 /** An effect as both sides have it. */
 export interface ReconciledEffect {

@@ -1,5 +1,6 @@
 import type { EffectStatus } from '../contract/run.ts'
-import { fieldsOf, textIn, type Told, type ToldStep } from './told.ts'
+import { fieldsOf, textIn } from './fields.ts'
+import type { Told, ToldStep } from './told.ts'
 
 /** What a history says of an effect; `nothing`: it does not speak of it. */
 export type Said = EffectStatus['state'] | 'nothing'

@@ -4,7 +4,7 @@ import { type RunKey, runKeyOf } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import { visibilityText } from '../contract/visibility.ts'
 import { type Verify, verifierOf } from '../identity/host-key.ts'
-import { auditedRun, isOpenedSince, runKeysOf, runKeysSince } from '../ledger/audited.ts'
+import { auditedRun, isRunIn, runKeysIn, runKeysOf, type WhichRuns } from '../ledger/audited.ts'
 import { bulkCodec } from '../ledger/bulk-codec.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { findKey } from '../ledger/keys.ts'
@@ -26,8 +26,8 @@ export interface Swept {
   readonly differing: readonly Reconciled[]
 }
 
-/** Runs that are compared at once; each holds what its histories say, and no other does. */
-const AT_ONCE = 4
+/** Runs that are read at once; each holds what its histories say, and no other does. */
+export const AT_ONCE = 4
 
 /** The published keys of hosts, each looked up once. */
 export function publishedKeys(db: LedgerDatabase): Verifiers {
@@ -73,7 +73,7 @@ export async function sweep(sides: Sides, taskQueue: string, since: Date | null)
   const keys = publishedKeys(sides.db)
   let compared = 0
   const differing = await pMap(
-    runKeysOfBoth(sides, taskQueue, since),
+    runKeysOfBoth(sides, taskQueue, { since, until: null, playbook: null }),
     async (runKey) => {
       compared += 1
       const reconciled = await reconcileRun(sides, runKey, keys)
@@ -84,19 +84,35 @@ export async function sweep(sides: Sides, taskQueue: string, since: Date | null)
   return { compared, differing }
 }
 
-/** The runs that the ledger has, and then those that only Temporal has. */
-async function* runKeysOfBoth({ client, db }: Sides, taskQueue: string, since: Date | null): AsyncGenerator<RunKey> {
-  yield* runKeysSince(db, since)
-  const queue = visibilityText(taskQueue)
-  if (queue === undefined) throw fail('request_invalid', `\`${taskQueue}\` cannot be searched for`)
-  const query = `TaskQueue = ${queue}${since === null ? '' : ` AND StartTime >= '${since.toISOString()}'`}`
+/** The runs that the ledger has, and then those that only Temporal has on a task queue. */
+export async function* runKeysOfBoth(
+  { client, db }: Sides,
+  taskQueue: string,
+  which: WhichRuns,
+): AsyncGenerator<RunKey> {
+  yield* runKeysIn(db, which)
   const told = new Set<RunKey>()
-  for await (const { workflowId, runId } of client.workflow.list({ query, pageSize: 200 })) {
+  for await (const { workflowId, runId } of client.workflow.list({ query: queryOf(taskQueue, which), pageSize: 200 })) {
     // Visibility does not tell to which run an execution belongs; most are the first of theirs.
-    if (await isOpenedSince(db, runKeyOf(workflowId, runId), since)) continue
+    if (await isRunIn(db, runKeyOf(workflowId, runId), which)) continue
     const runKey = (await historyOf({ client, codec: bulkCodec(db) }, workflowId, runId))?.runKey
-    if (runKey === undefined || told.has(runKey) || (await isOpenedSince(db, runKey, since))) continue
+    if (runKey === undefined || told.has(runKey) || (await isRunIn(db, runKey, which))) continue
     told.add(runKey)
     yield runKey
   }
+}
+
+/** The executions of some runs, as a visibility query. */
+const queryOf = (taskQueue: string, { since, until, playbook }: WhichRuns): string =>
+  [
+    `TaskQueue = ${searchable(taskQueue)}`,
+    ...(since === null ? [] : [`StartTime >= '${since.toISOString()}'`]),
+    ...(until === null ? [] : [`StartTime < '${until.toISOString()}'`]),
+    ...(playbook === null ? [] : [`WorkflowType = ${searchable(playbook)}`]),
+  ].join(' AND ')
+
+function searchable(value: string): string {
+  const text = visibilityText(value)
+  if (text === undefined) throw fail('request_invalid', `\`${value}\` cannot be searched for`)
+  return text
 }

@@ -4,10 +4,11 @@ import type { Digest } from '../contract/digest.ts'
 import { type RunKey, runKeyOf } from '../contract/evidence.ts'
 import type { Json, JsonObject } from '../contract/json.ts'
 import { WIRE } from '../contract/wire.ts'
-import { argumentOf, failureOf, millisecondsOf } from './command.ts'
+import { failureOf, millisecondsOf } from './command.ts'
+import { type DecidedAction, decidedIn } from './decided.ts'
+import { fieldsOf, saidIn, textIn } from './fields.ts'
 
 type Event = temporal.api.history.v1.IHistoryEvent
-type Payloads = temporal.api.common.v1.IPayloads
 
 /** What a history says of one step. */
 export interface ToldStep {
@@ -52,20 +53,8 @@ export interface Told {
   readonly result: JsonObject
   /** In the order of the history. */
   readonly steps: readonly ToldStep[]
-}
-
-/** The object that something is, or an empty one. */
-export const fieldsOf = (json: unknown): JsonObject =>
-  typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as JsonObject) : {}
-export const textIn = (json: unknown): string => (typeof json === 'string' ? json : '')
-
-/** Whoever completes an activity may write bytes that are no JSON: they say nothing. */
-function saidIn(payloads: Payloads | null | undefined): Json {
-  try {
-    return argumentOf(payloads?.payloads)
-  } catch {
-    return null
-  }
+  /** The actions that the policy of the run decided on, each once, in the order in which the history first tells of them. */
+  readonly decided: readonly DecidedAction[]
 }
 
 const idOf = (eventId: unknown): number => Number(String(eventId))
@@ -84,6 +73,10 @@ export function toldBy({ events }: temporal.api.history.v1.IHistory): Told {
   ]
   const runId = reset?.workflowTaskFailedEventAttributes?.newRunId ?? started.originalExecutionRunId ?? ''
   const locals = (events ?? []).flatMap((event) => localActivityIn(event) ?? [])
+  const end = endIn(events?.at(-1))
+  const steps = [...activitiesIn(events ?? []), ...locals.flatMap(stepsOfLocal)].toSorted(
+    (a, b) => a.eventId - b.eventId,
+  )
   return {
     runKey: runKeyOf(workflowId, started.firstExecutionRunId ?? ''),
     workflowId,
@@ -91,9 +84,10 @@ export function toldBy({ events }: temporal.api.history.v1.IHistory): Told {
     workflowType: started.workflowType?.name ?? '',
     beganAtMs: millisecondsOf((reset ?? first)?.eventTime),
     comesFrom: comesFrom.filter((id): id is string => Boolean(id) && id !== runId),
-    ...endIn(events?.at(-1)),
+    ...end,
     opened: fieldsOf(locals.findLast(({ type }) => type === WIRE.activities.openRun)?.answer),
-    steps: [...activitiesIn(events ?? []), ...locals.flatMap(stepsOfLocal)].toSorted((a, b) => a.eventId - b.eventId),
+    steps,
+    decided: decidedIn(events ?? [], { steps, result: end.result }),
   }
 }
 

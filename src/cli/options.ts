@@ -57,6 +57,9 @@ const deploymentName = (name: string): string => {
 export const withProject = (command: Command): Command =>
   command.option('--config <file>', 'the project file (default: countersign.config.ts, .js or .mjs, else the sample)')
 
+/** The parser of an option that may be repeated. */
+export const collected = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
+
 /** The parser of a whole number from `least` to `most`. */
 export const wholeNumber =
   (least: number, most: number) =>

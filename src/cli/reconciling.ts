@@ -1,6 +1,3 @@
-import type { temporal } from '@temporalio/proto'
-import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js'
-import { readFile } from 'node:fs/promises'
 import { inFull } from '../audit/in-full.ts'
 import { type Reconciled, reconcile } from '../audit/reconcile.ts'
 import { publishedKeys, reconcileId, sweep } from '../audit/sweep.ts'
@@ -11,6 +8,7 @@ import type { LedgerDatabase } from '../ledger/database.ts'
 import type { ReconcileOptions } from './commands/reconcile.ts'
 import { connectDatabase } from './connect.ts'
 import { UsageError } from './errors.ts'
+import { historyIn } from './history-file.ts'
 import { assertLedger } from './ledger-schema.ts'
 import { withSession } from './session.ts'
 import { findDatabase } from './where.ts'
@@ -82,18 +80,4 @@ async function compareFiles(
   }
   const runs = [await reconcile(runKey, told, await auditedRun(db, runKey), publishedKeys(db))]
   return { compared: 1, runs }
-}
-
-async function historyIn(file: string): Promise<temporal.api.history.v1.IHistory> {
-  try {
-    const history: temporal.api.history.v1.IHistory = historyFromJSON(
-      JSON.parse(await readFile(file, 'utf8')) as unknown,
-    )
-    toldBy(history) // throws on what is none
-    return history
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    const help = 'Export it with `temporal workflow show --workflow-id <id> --output json`.'
-    throw new UsageError(`\`${file}\` cannot be read as a history: ${reason}`, help)
-  }
 }

@@ -53,17 +53,29 @@ export async function runKeysOf(db: LedgerDatabase, workflowId: string): Promise
   return rows.map(({ run_key }) => run_key as RunKey)
 }
 
-/** Every run that was opened since then, a page at a time. */
-export async function* runKeysSince(db: LedgerDatabase, since: Date | null, page = 500): AsyncGenerator<RunKey> {
+/** Some of the runs; `null`: whatever it is. */
+export interface WhichRuns {
+  /** Opened then or later. */
+  readonly since: Date | null
+  /** Opened before then. */
+  readonly until: Date | null
+  /** The workflow type. */
+  readonly playbook: string | null
+}
+
+/** The rows of some runs. */
+const rowsOf = (db: LedgerDatabase, { since, until, playbook }: WhichRuns) =>
+  db
+    .selectFrom('countersign.runs')
+    .select('run_key')
+    .$if(since !== null, (query) => query.where('opened_at', '>=', since as Date))
+    .$if(until !== null, (query) => query.where('opened_at', '<', until as Date))
+    .$if(playbook !== null, (query) => query.where('workflow_type', '=', playbook as string))
+
+/** Each of these runs, a page at a time. */
+export async function* runKeysIn(db: LedgerDatabase, which: WhichRuns, page = 500): AsyncGenerator<RunKey> {
   for (let last = ''; ;) {
-    const rows = await db
-      .selectFrom('countersign.runs')
-      .select('run_key')
-      .where('run_key', '>', last)
-      .$if(since !== null, (query) => query.where('opened_at', '>=', since as Date))
-      .orderBy('run_key')
-      .limit(page)
-      .execute()
+    const rows = await rowsOf(db, which).where('run_key', '>', last).orderBy('run_key').limit(page).execute()
     for (const { run_key } of rows) yield run_key as RunKey
     const end = rows.at(-1)
     if (end === undefined || rows.length < page) return
@@ -71,13 +83,7 @@ export async function* runKeysSince(db: LedgerDatabase, since: Date | null, page
   }
 }
 
-/** Whether `runKeysSince` tells a run. */
-export async function isOpenedSince(db: LedgerDatabase, runKey: RunKey, since: Date | null): Promise<boolean> {
-  const row = await db
-    .selectFrom('countersign.runs')
-    .select('run_key')
-    .where('run_key', '=', runKey)
-    .$if(since !== null, (query) => query.where('opened_at', '>=', since as Date))
-    .executeTakeFirst()
-  return row !== undefined
+/** Whether `runKeysIn` tells a run. */
+export async function isRunIn(db: LedgerDatabase, runKey: RunKey, which: WhichRuns): Promise<boolean> {
+  return (await rowsOf(db, which).where('run_key', '=', runKey).executeTakeFirst()) !== undefined
 }

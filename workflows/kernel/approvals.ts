@@ -4,6 +4,7 @@ import type { Carried, Decided, Waiting } from '../../src/contract/carried.ts'
 import type { FailureCode } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
 import type { Answer, PendingApproval, Question } from '../../src/contract/run.ts'
+import { questionSummary } from '../../src/contract/question.ts'
 import { samePerson } from '../../src/contract/principal.ts'
 import { raiseDigestOf } from '../../src/contract/raise.ts'
 import { type Board, now } from './board.ts'
@@ -97,7 +98,7 @@ export class Approvals {
     log.info('waiting for approval', { step, digest: actionDigest, deadline })
     try {
       const leftMs = Math.max(Date.parse(deadline) - Date.now(), 1)
-      await condition(() => ask.approval !== null, leftMs, { summary: `approval of ${step}, until its deadline` })
+      await condition(() => ask.approval !== null, leftMs, { summary: questionSummary(step) })
     } finally {
       ask.open = false
       this.#board.pending.splice(this.#board.pending.indexOf(ask.pending), 1)

@@ -1,33 +1,43 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { EXIT } from '../exit.ts'
 import { type JsonOption, type ProjectOption, withJson, withProject } from '../options.ts'
 import { tableOf } from '../table.ts'
 import { out, outJson, say } from '../terminal.ts'
+import { define as defineBacktest } from './policy-backtest.ts'
+import { define as defineTest } from './policy-test.ts'
 
-type Options = JsonOption & ProjectOption
+interface Options extends JsonOption, ProjectOption {
+  readonly sarif?: true
+}
 
-/** `countersign policy check` */
+/** `countersign policy check`, `test` and `backtest` */
 export function define(command: Command): void {
   const check = command.command('check').description('check the policies of the project, or the given files')
   withProject(withJson(check))
+    .addOption(new Option('--sarif', 'print SARIF 2.1.0 to stdout, as code scanning reads it').conflicts('json'))
     .argument('[file...]', 'policy files; default: what the worker reads')
     .option('--verbose', 'show where an error comes from')
     .action(run)
+  defineTest(command)
+  defineBacktest(command)
 }
 
 async function run(files: readonly string[], options: Options): Promise<void> {
   const { loadProject } = await import('../project.ts')
   const { checkPolicies } = await import('../policy-check.ts')
+  const { sarifOf } = await import('../policy-sarif.ts')
   const { formatProblem } = await import('../../policy/load/index.ts')
   const { project } = await loadProject(options.config)
   const checked = await checkPolicies(project, files)
+  const problems = checked.flatMap((one) => one.problems)
   if (options.json) outJson({ files: checked })
+  else if (options.sarif) outJson(sarifOf(problems))
   else {
     const good = checked.filter(({ ok }) => ok)
     for (const line of tableOf(good.map(({ file, workflow, digest }) => ['ok', file, workflow ?? '', digest ?? '']))) {
       out(line)
     }
   }
-  for (const { problems } of checked) for (const problem of problems) say(formatProblem(problem))
+  for (const problem of problems) say(formatProblem(problem))
   if (checked.some(({ ok }) => !ok)) process.exitCode = EXIT.no
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { EXIT } from '../exit.ts'
 import {
+  collected,
   type CommonOptions,
   duration,
   type JsonOption,
@@ -29,8 +30,6 @@ export function define(command: Command): void {
     )
     .action(run)
 }
-
-const collected = (file: string, before: readonly string[] = []): readonly string[] => [...before, file]
 
 async function run(workflowId: string | undefined, options: ReconcileOptions): Promise<void> {
   // Here and not above: the help has no need of the database.

@@ -25,32 +25,49 @@ function utf8(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** What a file is to be, and what is said when it is not there. */
+interface Wanted {
+  readonly what: 'policy' | 'decision table'
+  readonly code: PolicyProblem['code']
+  readonly maxBytes: number
+  readonly notThere: PolicyProblem
+}
+
+/** The text of a file, or why there is none. */
+export async function readTextFile(
+  file: string,
+  { what, code, maxBytes, notThere }: Wanted,
+): Promise<string | PolicyProblem> {
+  const problem = (message: string, help: string): PolicyProblem => fileProblem(file, message, help, code)
+  let bytes: Uint8Array
+  try {
+    const found = await stat(file) // first, so that neither a pipe nor a huge file is waited for
+    if (!found.isFile()) return problem('is not a file.', `put the ${what} there.`)
+    if (found.size > maxBytes) {
+      return problem(`is longer than ${maxBytes} bytes.`, `keep all but the ${what} elsewhere.`)
+    }
+    bytes = await readFile(file)
+  } catch (error) {
+    const reason = codeOf(error)
+    return reason === 'ENOENT' ? notThere : problem(`cannot be read: ${reason}.`, 'check its permissions.')
+  }
+  return utf8(bytes) ?? problem('is not UTF-8.', 'save it as UTF-8 without a byte order mark.')
+}
+
 /** Reads one policy file as `parsePolicy` reads its text. A file that cannot be read is a problem like any other. */
 export async function loadPolicy(
   file: string,
   contracts: readonly PlaybookContract[],
   owner?: PlaybookContract,
 ): Promise<ParsedPolicy> {
-  let bytes: Uint8Array
-  try {
-    const found = await stat(file) // first, so that neither a pipe nor a huge file is waited for
-    if (!found.isFile()) return refused(fileProblem(file, 'is not a file.', 'put the policy there.'))
-    if (found.size > MAX_BYTES) {
-      return refused(fileProblem(file, `is longer than ${MAX_BYTES} bytes.`, 'keep all but the policy elsewhere.'))
-    }
-    bytes = await readFile(file)
-  } catch (error) {
-    const code = codeOf(error)
-    if (code !== 'ENOENT') return refused(fileProblem(file, `cannot be read: ${code}.`, 'check its permissions.'))
-    const help = owner === undefined ? 'add it.' : `add it, with \`workflow: ${owner.name}\` in it.`
-    return refused(fileProblem(file, 'does not exist.', help, 'policy_not_found'))
-  }
-  const text = utf8(bytes)
-  if (text !== undefined) return parsePolicy(text, file, contracts, owner)
-  return refused(fileProblem(file, 'is not UTF-8.', 'save it as UTF-8 without a byte order mark.'))
+  const help = owner === undefined ? 'add it.' : `add it, with \`workflow: ${owner.name}\` in it.`
+  const notThere = fileProblem(file, 'does not exist.', help, 'policy_not_found')
+  const text = await readTextFile(file, { what: 'policy', code: 'policy_invalid', maxBytes: MAX_BYTES, notThere })
+  return typeof text === 'string' ? parsePolicy(text, file, contracts, owner) : refused(text)
 }
 
-const namesIn = async (dir: string): Promise<readonly string[]> => {
+/** The names of the policy files of a folder, sorted; none when there is no such folder. */
+export const policyFilesIn = async (dir: string): Promise<readonly string[]> => {
   try {
     return (await readdir(dir)).filter((name) => POLICY_FILE.test(name)).toSorted()
   } catch {
@@ -72,7 +89,7 @@ export async function loadPolicies(dir: string, contracts: readonly PlaybookCont
     else problems.push(...parsed.problems)
   }
   const expected = new Set(contracts.map(({ name }) => `${slugOf(name)}.yaml`))
-  for (const name of await namesIn(dir)) {
+  for (const name of await policyFilesIn(dir)) {
     if (expected.has(name)) continue
     const parsed = await loadPolicy(join(dir, name), contracts)
     if (!parsed.ok && parsed.workflow === null) problems.push(...parsed.problems)

@@ -62,6 +62,9 @@ function readerOf(declaration: FactDeclaration, operator: Operator): Reader<Oper
   }
 }
 
+/** Reads a value of a fact, typed and in its unit. */
+export const readFactValue = (declaration: FactDeclaration): Reader<Operand> => readerOf(declaration, 'eq')
+
 /** Operands are the same when no fact could tell them apart. */
 const sameness = (operand: Operand, { type }: FactDeclaration): string =>
   typeof operand === 'object'

@@ -1,8 +1,10 @@
 import { LineCounter } from 'yaml'
 
-/** Something that keeps a policy from being used. */
+/** Something that keeps a policy, or the decision table beside it, from being used. */
 export interface PolicyProblem {
-  readonly code: 'policy_invalid' | 'policy_not_found'
+  readonly code: 'policy_invalid' | 'policy_not_found' | 'cases_invalid'
+  /** Absent: an error. A warning keeps nothing from being used. */
+  readonly level?: 'error' | 'warning'
   /** As the caller named it, such as `policies/refund-request.yaml`. */
   readonly file: string
   /** From 1; 0 when the problem is the file as a whole. */
@@ -16,9 +18,9 @@ export interface PolicyProblem {
 }
 
 /** `policies/refund-request.yaml:5:2 unknown fact …` and, on the next line, what to do about it. */
-export function formatProblem({ file, line, column, message, help }: PolicyProblem): string {
+export function formatProblem({ file, line, column, level, message, help }: PolicyProblem): string {
   const place = line === 0 ? file : `${file}:${line}:${column}`
-  return `${place} ${message}\n  ${help}`
+  return `${place} ${level === 'warning' ? 'warning: ' : ''}${message}\n  ${help}`
 }
 
 /** A problem of a file that could not be read as a policy text at all. */
@@ -29,23 +31,30 @@ export const fileProblem = (
   code: PolicyProblem['code'] = 'policy_invalid',
 ): PolicyProblem => ({ code, file, line: 0, column: 0, message, help })
 
-/** Collects the problems of one policy text, by offset. */
+/** Collects the problems of one text, by offset. */
 export class Report {
   readonly #file: string
+  readonly #code: PolicyProblem['code']
   readonly #lines = new LineCounter()
   readonly #found: { readonly offset: number; readonly problem: PolicyProblem }[] = []
 
-  constructor(file: string, text: string) {
+  constructor(file: string, text: string, code: PolicyProblem['code'] = 'policy_invalid') {
     this.#file = file
+    this.#code = code
     this.#lines.addNewLine(0)
     for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.#lines.addNewLine(at + 1)
   }
 
   /** Adds a problem with what stands at this offset of the text. Returns what a reader returns then. */
   at(offset: number, message: string, help: string): undefined {
-    const { line, col: column } = this.#lines.linePos(offset)
-    this.#found.push({ offset, problem: { code: 'policy_invalid', file: this.#file, line, column, message, help } })
+    this.#found.push({ offset, problem: { code: this.#code, file: this.#file, ...this.place(offset), message, help } })
     return undefined
+  }
+
+  /** Where an offset of the text is, as problems tell it. */
+  place(offset: number): Pick<PolicyProblem, 'line' | 'column'> {
+    const { line, col: column } = this.#lines.linePos(offset)
+    return { line, column }
   }
 
   /** All problems so far, in the order of the text. */

@@ -1,11 +1,34 @@
-import { CST, isMap, isScalar, Lexer, parseDocument, Parser, type YAMLMap } from 'yaml'
+import { CST, isMap, isScalar, isSeq, Lexer, type Node, parseDocument, Parser, type YAMLMap, type YAMLSeq } from 'yaml'
 import { printable, quoted } from '../decide/words.ts'
 import { describe } from './found.ts'
 import type { Report } from './problem.ts'
 
 /** The longest policy text, in bytes of UTF-8. */
 export const MAX_BYTES = 64 * 1024
+/** The longest decision table, in bytes of UTF-8. */
+export const MAX_TABLE_BYTES = 1024 * 1024
 const MAX_DEPTH = 16
+
+/** What people are told about texts of one kind. */
+interface Form {
+  readonly what: 'policy' | 'decision table'
+  readonly maxBytes: number
+  readonly tooLong: string
+  readonly tooDeep: string
+}
+
+const POLICY: Form = {
+  what: 'policy',
+  maxBytes: MAX_BYTES,
+  tooLong: 'a policy is a page of text; keep everything else elsewhere.',
+  tooDeep: 'a policy needs three.',
+}
+const TABLE: Form = {
+  what: 'decision table',
+  maxBytes: MAX_TABLE_BYTES,
+  tooLong: 'keep the cases that tell something.',
+  tooDeep: 'a decision table needs three.',
+}
 
 const FORBIDDEN_TOKENS: Readonly<Record<string, string>> = {
   anchor: 'write the value out wherever it is used.',
@@ -24,14 +47,8 @@ const HALF_CHARACTER = /\p{Surrogate}/gu
 const codePoint = (character: string): string =>
   `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`
 
-function checkCharacters(text: string, report: Report): void {
-  if (Buffer.byteLength(text) > MAX_BYTES) {
-    report.at(
-      0,
-      `the file is longer than ${MAX_BYTES} bytes.`,
-      'a policy is a page of text; keep everything else elsewhere.',
-    )
-  }
+function checkCharacters(text: string, report: Report, { maxBytes, tooLong }: Form): void {
+  if (Buffer.byteLength(text) > maxBytes) report.at(0, `the file is longer than ${maxBytes} bytes.`, tooLong)
   if (text.startsWith('\uFEFF'))
     report.at(0, 'the file starts with a byte order mark.', 'save it as UTF-8 without one.')
   for (const { 0: character, index } of text.matchAll(UNREADABLE)) {
@@ -43,14 +60,14 @@ function checkCharacters(text: string, report: Report): void {
 }
 
 /** Depth and tokens are checked before the tree is built: the builder is recursive and overflows its stack. */
-function checkTokens(text: string, report: Report): void {
+function checkTokens(text: string, report: Report, { tooDeep }: Form): void {
   const parser = new Parser()
   let offset = 0
   let isContent = false
   for (const lexeme of new Lexer().lex(text)) {
     for (const _ of parser.next(lexeme)) continue // only its stack is of interest
     if (parser.stack.filter((token) => 'items' in token).length > MAX_DEPTH) {
-      report.at(offset, `the file nests deeper than ${MAX_DEPTH} levels.`, 'a policy needs three.')
+      report.at(offset, `the file nests deeper than ${MAX_DEPTH} levels.`, tooDeep)
       return
     }
     const type = isContent ? null : CST.tokenType(lexeme)
@@ -67,14 +84,11 @@ const LONGEST_MESSAGE = 160
 
 const sentence = (message: string): string => `${printable(message, LONGEST_MESSAGE).replace(/[.:]?\s*$/, '')}.`
 
-/**
- * Reads a policy text as plain YAML 1.2 with a map at its top. `undefined` when it is not; why is in the report.
- * Neither throws nor hangs, whatever the text.
- */
-export function readSource(text: string, report: Report): YAMLMap | undefined {
-  checkCharacters(text, report)
+/** Reads a text as plain YAML 1.2; `undefined` when it is not. Neither throws nor hangs, whatever the text. */
+function readPlain(text: string, report: Report, form: Form): Node | undefined {
+  checkCharacters(text, report, form)
   if (!report.isEmpty) return undefined
-  checkTokens(text, report)
+  checkTokens(text, report, form)
   if (!report.isEmpty) return undefined
 
   const document = parseDocument(text, {
@@ -86,16 +100,37 @@ export function readSource(text: string, report: Report): YAMLMap | undefined {
   })
   for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
     if (code === 'MULTIPLE_DOCS')
-      report.at(pos[0], 'a second document.', 'a policy file holds one; take out the `---`.')
-    else report.at(pos[0], `not YAML: ${sentence(message)}`, 'see docs/writing-a-policy.md for the form of a policy.')
+      report.at(pos[0], 'a second document.', `a ${form.what} file holds one; take out the \`---\`.`)
+    else {
+      const help = `see docs/writing-a-policy.md for the form of a ${form.what}.`
+      report.at(pos[0], `not YAML: ${sentence(message)}`, help)
+    }
   }
-  if (!report.isEmpty) return undefined
+  return report.isEmpty ? (document.contents ?? undefined) : undefined
+}
 
-  const { contents } = document
+const isEmpty = (node: Node | undefined): boolean =>
+  node === undefined || (isScalar(node) && node.value === null && node.source === '')
+
+/** Reads a policy text as plain YAML 1.2 with a map at its top. `undefined` when it is not; why is in the report. */
+export function readSource(text: string, report: Report): YAMLMap | undefined {
+  const contents = readPlain(text, report, POLICY)
+  if (!report.isEmpty) return undefined
   if (isMap(contents)) return contents
-  const isEmpty = contents === null || (isScalar(contents) && contents.value === null && contents.source === '')
-  if (isEmpty) report.at(0, 'the file is empty.', 'start it with the `workflow` that it is the policy of.')
-  else
-    report.at(contents.range[0], `a policy is a map of keys, not ${describe(contents)}.`, 'start it with `workflow:`.')
-  return undefined
+  if (isEmpty(contents)) {
+    return report.at(0, 'the file is empty.', 'start it with the `workflow` that it is the policy of.')
+  }
+  const message = `a policy is a map of keys, not ${describe(contents ?? null)}.`
+  return report.at(contents?.range?.[0] ?? 0, message, 'start it with `workflow:`.')
+}
+
+/** Reads a decision table as plain YAML 1.2 with a list at its top. `undefined` when it is not; why is in the report. */
+export function readTableSource(text: string, report: Report): YAMLSeq | undefined {
+  const contents = readPlain(text, report, TABLE)
+  if (!report.isEmpty) return undefined
+  if (isSeq(contents) && contents.items.length > 0) return contents
+  const help = 'start each case with `- name:`.'
+  if (isEmpty(contents) || isSeq(contents)) return report.at(0, 'the decision table is empty.', help)
+  const message = `a decision table is a list of cases, not ${describe(contents ?? null)}.`
+  return report.at(contents?.range?.[0] ?? 0, message, help)
 }

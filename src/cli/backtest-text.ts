@@ -1,0 +1,88 @@
+import { type Group, isChanged, type Place } from '../audit/backtest.ts'
+import { formatMoney } from '../contract/money.ts'
+import { matchText } from '../contract/text.ts'
+import type { Candidate, Tried } from './backtesting.ts'
+import { plain } from './terminal.ts'
+import { moment } from './time.ts'
+
+const MOST_SHOWN = 20
+
+const workflowIdOf = ({ runKey }: Place): string => runKey.slice(0, runKey.lastIndexOf('/'))
+
+/** A backtest as JSON, with every action. */
+export const backtestJson = ({ file, digest, policy, playbook }: Candidate, tried: Tried) => ({
+  policy: { file, workflow: policy.workflow, digest },
+  playbook,
+  since: tried.since?.toISOString() ?? null,
+  until: tried.until?.toISOString() ?? null,
+  runs: tried.runs,
+  withoutHistory: tried.withoutHistory,
+  decided: tried.decided,
+  changed: tried.changed,
+  groups: tried.groups.map(({ tool, before, after, money, actions }) => ({
+    tool,
+    before,
+    after,
+    count: actions.length,
+    money,
+    actions: actions.map((action) => ({
+      workflowId: workflowIdOf(action),
+      runKey: action.runKey,
+      step: action.step,
+      people: action.people,
+      matches: action.decision.matches,
+    })),
+  })),
+  undecided: tried.undecided.map(({ tool, why, actions }) => ({
+    tool,
+    why,
+    count: actions.length,
+    actions: actions.map((action) => ({ workflowId: workflowIdOf(action), ...action })),
+  })),
+})
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
+/** A backtest as a person reads it: what changes, action by action, then what does not, then what nobody can tell. */
+export function backtestLines({ file, digest, playbook }: Candidate, tried: Tried): readonly string[] {
+  const { runs, withoutHistory, decided, changed, groups, undecided, since, until } = tried
+  const period = [since === null ? '' : ` since ${dateOf(since)}`, until === null ? '' : ` until ${dateOf(until)}`]
+  const lost = withoutHistory === 0 ? '' : `; of ${withoutHistory} more Temporal has no history any more`
+  return [
+    `${file}  ${digest}`,
+    `${counted(runs, 'run')} of ${playbook}${period.join('')}${lost}`,
+    ...groups.flatMap(groupLines),
+    ...undecided.flatMap(({ tool, why, actions }) => [
+      `${plain(tool)}  cannot be decided again  ${counted(actions.length, 'action')}  ${plain(why)}`,
+      ...shown(actions, (action) => placeOf(action)),
+    ]),
+    `${counted(decided, 'action')} decided again, ${changed} of them otherwise`,
+  ]
+}
+
+const dateOf = (date: Date): string => moment(date.toISOString())
+
+function groupLines(group: Group): readonly string[] {
+  const { tool, before, after, money, actions } = group
+  const what = isChanged(group) ? `${before} → ${after}` : `${after} as before`
+  const sums = Object.entries(money).map(([fact, sum]) => `${fact} ${formatMoney(sum)}`)
+  const head = [plain(tool), what, counted(actions.length, 'action'), ...(sums.length > 0 ? [sums.join(', ')] : [])]
+  if (!isChanged(group)) return [head.join('  ')]
+  const lines = shown(actions, (action) => {
+    const people = action.people === null ? [] : [`people ${action.people} it`]
+    const why = action.decision.matches.map(matchText).join('; ') || 'no rule'
+    return [placeOf(action), ...people, plain(why)].join('  ')
+  })
+  return [head.join('  '), ...lines]
+}
+
+const placeOf = (place: Place): string => `${plain(workflowIdOf(place))}  ${plain(place.step)}`
+
+/** The first of them, and how many more there are. */
+function shown<T extends Place>(actions: readonly T[], textOf: (action: T) => string): readonly string[] {
+  const more = actions.length - MOST_SHOWN
+  return [
+    ...actions.slice(0, MOST_SHOWN).map((action) => `  ${textOf(action)}`),
+    ...(more > 0 ? [`  and ${more} more: --json lists all`] : []),
+  ]
+}
