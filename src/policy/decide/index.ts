@@ -7,7 +7,7 @@ import { judge } from './trigger.ts'
 import { distrust } from './trust.ts'
 
 /** The strongest first: the first of them that some match has is the decision. */
-const EFFECTS_BY_FORCE: readonly Effect[] = ['deny', 'escalate', 'require_approval', 'allow']
+export const EFFECTS_BY_FORCE: readonly Effect[] = ['deny', 'escalate', 'require_approval', 'allow']
 
 const NO_TRIGGERS: Match = {
   rule: 'no_triggers',
