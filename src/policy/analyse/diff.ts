@@ -1,6 +1,6 @@
 import type { Effect } from '../../contract/action.ts'
 import type { Facts } from '../../contract/fact.ts'
-import { decide } from '../decide/index.ts'
+import { decide, EFFECTS_BY_FORCE } from '../decide/index.ts'
 import type { Policy } from '../types.ts'
 import type { AnalysedTool } from './entries.ts'
 import { type Box, boxesOf, type Part, partsOf } from './regions.ts'
@@ -54,8 +54,12 @@ function compared(before: Policy, after: Policy, tool: AnalysedTool): ComparedTo
       return { tool: tool.name, from, to, where: partsOf(space, box), witness }
     }),
   )
-  return { space, regions }
+  return { space, regions: regions.toSorted((one, other) => loosening(other) - loosening(one)) }
 }
+
+/** More than 0: what is let through that was not. Those come first. */
+const loosening = ({ from, to }: Region): number =>
+  Math.sign(EFFECTS_BY_FORCE.indexOf(to) - EFFECTS_BY_FORCE.indexOf(from))
 
 /** The point of a box that people are shown: with facts that are known, where there is one. */
 const shownPoint = (box: Box): Point => box.map((places) => places.find((at) => at > 0) ?? places[0] ?? 0)

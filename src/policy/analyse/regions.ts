@@ -124,13 +124,13 @@ function rangeText({ from, to, fromIncluded, toIncluded }: Range, declaration: F
 const RELATIONS = { contains: 'containing', starts_with: 'starting with', is: 'being' } as const
 
 function patternText({ are, areNot }: TextPattern, predicates: readonly TextPredicate[]): string {
-  const of = (places: readonly number[]): readonly string[] =>
-    places.flatMap((at) => {
-      const predicate = predicates[at]
-      if (predicate === undefined) return []
-      return [`${RELATIONS[predicate.relation]} ${either(predicate.words.map((word) => quoted(word)))}`]
-    })
-  return [...of(are), ...of(areNot).map((words) => `not ${words}`)].join(' and ')
+  const at = (places: readonly number[]) => places.flatMap((place) => predicates[place] ?? [])
+  const words = ({ relation, words: all }: Pick<TextPredicate, 'relation' | 'words'>): string =>
+    `${RELATIONS[relation]} ${either(all.map((word) => quoted(word)))}`
+  // What is not so is told together: neither one nor the other.
+  const alike = Map.groupBy(at(areNot), ({ relation }) => relation)
+  const none = [...alike].map(([relation, group]) => words({ relation, words: group.flatMap((each) => each.words) }))
+  return [...at(are).map(words), ...none.map((each) => `not ${each}`)].join(' and ')
 }
 
 /** A part in words: `refund_amount_usd $50.00 to $99.99`, `customer_tier standard or plus`, `reason not known`. */

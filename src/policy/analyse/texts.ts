@@ -102,7 +102,10 @@ export function textKinds(predicates: readonly TextPredicate[]): { kinds: readon
   const count = predicates.length
   const total = predicates.reduce((sum, { needles }) => sum + needles.length, 0)
   const each = Math.max(1, Math.floor(MOST_COMPARISONS / (total + 1) / (count + 1)))
-  let isAll = count <= MOST_EXACT
+  const places = Array.from({ length: count }, (_, at) => at)
+  // Of the predicates that ask for a whole text, each word is a kind of its own.
+  const free = places.filter((at) => predicates[at]?.relation !== 'is')
+  let isAll = free.length <= MOST_EXACT
   const contains = predicates.map((predicate) => (predicate.relation === 'contains' ? predicate : undefined))
   const candidates = predicates.map(({ relation, needles }) => {
     if (needles.length > each) isAll = false
@@ -119,9 +122,6 @@ export function textKinds(predicates: readonly TextPredicate[]): { kinds: readon
   const witnessOf = (mask: Mask): string | undefined => {
     const of = (relation: TextRelation): readonly (readonly Candidate[])[] =>
       candidates.filter((_, at) => predicates[at]?.relation === relation && isIn(mask, at))
-    const [is] = of('is')
-    if (is !== undefined) return is.find(({ whole }) => whole === mask)?.needle
-
     const starts = of('starts_with').flat()
     const longest = starts.toSorted((a, b) => b.needle.length - a.needle.length).at(0)
     const begin = longest?.needle ?? ''
@@ -137,18 +137,27 @@ export function textKinds(predicates: readonly TextPredicate[]): { kinds: readon
     const certain = `${begin}${separator}${parts.slice(longest === undefined ? 0 : 1).join(separator)}${separator}`
     return [...readable, certain].find((text) => maskOf(predicates, text) === mask)
   }
-  const kinds = masksOf(count, isAll).flatMap((mask) => {
+  const kinds = new Map<Mask, string>()
+  for (const mask of masksOf(free, isAll)) {
     const witness = witnessOf(mask)
-    return witness === undefined ? [] : [{ mask, witness }]
-  })
-  return { kinds, exact: isAll }
+    if (witness !== undefined) kinds.set(mask, witness)
+  }
+  for (const { needle, whole } of candidates.filter((_, at) => predicates[at]?.relation === 'is').flat()) {
+    if (!kinds.has(whole)) kinds.set(whole, needle)
+  }
+  return { kinds: [...kinds].map(([mask, witness]) => ({ mask, witness })), exact: isAll }
 }
 
-function masksOf(count: number, isAll: boolean): readonly Mask[] {
-  if (isAll) return Array.from({ length: 2 ** count }, (_, mask) => BigInt(mask))
-  const places = Array.from({ length: Math.min(count, 100) }, (_, at) => at)
-  const pairs = places.flatMap((one) => places.slice(one).map((other) => bit(one) | bit(other)))
-  return [...new Set([0n, ...pairs, bit(count) - 1n])]
+function masksOf(free: readonly number[], isAll: boolean): readonly Mask[] {
+  const all = (places: readonly number[]): Mask => places.reduce((mask, at) => mask | bit(at), 0n)
+  if (isAll) {
+    return Array.from({ length: 2 ** free.length }, (_, subset) =>
+      all(free.filter((_each, at) => (subset >> at) % 2 === 1)),
+    )
+  }
+  const few = free.slice(0, 100)
+  const pairs = few.flatMap((one, at) => few.slice(at).map((other) => bit(one) | bit(other)))
+  return [...new Set([0n, ...pairs, all(free)])]
 }
 
 /** Predicates that must and must not be true; the others do not matter. */
