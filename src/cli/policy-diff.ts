@@ -44,11 +44,11 @@ const asksText = ({ space }: ComparedTool): boolean => space.dimensions.some(({ 
 /** What a reader has to know of how it was compared. */
 function notesOf({ tools }: PolicyDiff): readonly string[] {
   const texts = 'texts: every word that is looked for counts as found or not found, independently of the others.'
-  const inexact = tools.flatMap(({ space: { exact, tool, size, points } }) =>
+  const inexact = tools.flatMap(({ space: { exact, tool, size, looked } }) =>
     exact
       ? []
       : [
-          `${tool.name}: inexact: ${points.length} of ${size} combinations were looked at, with the facts together that ` +
+          `${tool.name}: inexact: ${looked} of ${size} combinations were looked at, with the facts together that ` +
             'rules combine. Each line is so of its example; more may differ.',
         ],
   )

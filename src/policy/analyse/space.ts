@@ -6,8 +6,8 @@ import { type AnalysedTool, entriesOf, type Entry } from './entries.ts'
 
 /** Combinations of cells of one tool that are looked at, at most. */
 const MOST_POINTS = 200_000
-/** And comparisons with operands, so that a policy with long lists takes no longer. */
-const MOST_COMPARISONS = 10_000_000
+/** And comparisons with operands, so that a policy with long lists takes seconds and not minutes. */
+const MOST_COMPARISONS = 2_000_000
 
 /** A combination: of each dimension the place of a cell. */
 export type Point = readonly number[]
@@ -20,7 +20,10 @@ export interface Space {
   readonly dimensions: readonly Dimension[]
   /** How many combinations of cells there are. */
   readonly size: number
-  readonly points: readonly Point[]
+  /** Those that are looked at; may be gone through more than once. */
+  readonly points: Iterable<Point>
+  /** How many these are. */
+  readonly looked: number
   /** Whether every action that can be is in one of the points. */
   readonly exact: boolean
 }
@@ -36,8 +39,11 @@ export function factsAt({ dimensions }: Pick<Space, 'dimensions'>, point: Point)
   return facts
 }
 
-/** Cuts what the policies ask of a tool into cells. Facts of which none of them speaks are left out: they change nothing. */
-export function spaceOf(policies: readonly Policy[], tool: AnalysedTool): Space {
+/**
+ * Cuts what the policies ask of a tool into cells. Facts of which none of them speaks are left out: they change nothing.
+ * At most `mostPoints` combinations are looked at.
+ */
+export function spaceOf(policies: readonly Policy[], tool: AnalysedTool, mostPoints = MOST_POINTS): Space {
   const entries = policies.flatMap((policy) => entriesOf(policy).filter((entry) => entry.speaksOf(tool)))
   const spoken = new Set(entries.flatMap(({ facts }) => facts))
   const tests = entries.flatMap((entry) => entry.tests)
@@ -54,21 +60,25 @@ export function spaceOf(policies: readonly Policy[], tool: AnalysedTool): Space 
   )
   const size = dimensions.reduce((product, { cells }) => product * cells.length, 1)
   const weight = entries.length + tests.reduce((sum, { operands }) => sum + operands.length, 0)
-  const most = Math.max(1_000, Math.min(MOST_POINTS, Math.floor(MOST_COMPARISONS / (weight + 1))))
+  const most = Math.max(1_000, Math.min(mostPoints, Math.floor(MOST_COMPARISONS / (weight + 1))))
   const isWhole = size <= most
-  const points = isWhole
-    ? productOf(dimensions.map(({ cells }) => indexes(cells)))
-    : samplesOf({ tool, entries, dimensions, policies }, most)
-  return { tool, entries, dimensions, size, points, exact: isWhole && dimensions.every(({ exact }) => exact) }
+  const sketch = { tool, entries, dimensions, size }
+  if (!isWhole) {
+    const points = samplesOf({ ...sketch, policies }, most)
+    return { ...sketch, points, looked: points.length, exact: false }
+  }
+  const choices = dimensions.map(({ cells }) => indexes(cells))
+  const points = { [Symbol.iterator]: () => productOf(choices) }
+  return { ...sketch, points, looked: size, exact: dimensions.every(({ exact }) => exact) }
 }
 
 const indexes = (cells: readonly Cell[]): readonly number[] => cells.map((_, at) => at)
 
-/** Every combination of one of each. */
-function productOf(choices: readonly (readonly number[])[]): readonly Point[] {
-  let points: readonly Point[] = [[]]
-  for (const choice of choices) points = points.flatMap((point) => choice.map((at) => [...point, at]))
-  return points
+/** Every combination of one of each, the last of them changing first. */
+function* productOf(choices: readonly (readonly number[])[]): Generator<Point, undefined> {
+  const [first, ...rest] = choices
+  if (first === undefined) yield []
+  else for (const at of first) for (const point of productOf(rest)) yield [at, ...point]
 }
 
 interface Sampling extends Pick<Space, 'tool' | 'entries' | 'dimensions'> {

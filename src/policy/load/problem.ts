@@ -1,8 +1,10 @@
 import { LineCounter } from 'yaml'
 
-/** Something that keeps a policy from being used. */
+/** Something that keeps a policy from being used, or that its owner will not have meant. */
 export interface PolicyProblem {
-  readonly code: 'policy_invalid' | 'policy_not_found'
+  readonly code: 'policy_invalid' | 'policy_not_found' | 'policy_doubtful'
+  /** Absent: an error. A warning keeps nothing from being used. */
+  readonly level?: 'error' | 'warning'
   /** As the caller named it, such as `policies/refund-request.yaml`. */
   readonly file: string
   /** From 1; 0 when the problem is the file as a whole. */
@@ -16,9 +18,9 @@ export interface PolicyProblem {
 }
 
 /** `policies/refund-request.yaml:5:2 unknown fact …` and, on the next line, what to do about it. */
-export function formatProblem({ file, line, column, message, help }: PolicyProblem): string {
+export function formatProblem({ file, line, column, level, message, help }: PolicyProblem): string {
   const place = line === 0 ? file : `${file}:${line}:${column}`
-  return `${place} ${message}\n  ${help}`
+  return `${place} ${level === 'warning' ? 'warning: ' : ''}${message}\n  ${help}`
 }
 
 /** A problem of a file that could not be read as a policy text at all. */
