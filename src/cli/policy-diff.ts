@@ -61,7 +61,8 @@ export function diffLines(diff: PolicyDiff): readonly string[] {
     ...diff.tools.flatMap(regionLines),
     ...diff.settings.map(({ setting, from, to }) => `${setting}: ${from} → ${to}`),
   ]
-  return [...(isSame(diff) ? ['no difference of meaning'] : lines), ...notesOf(diff)].map(lineOf)
+  const none = isSame(diff) ? 'no difference of meaning' : 'no difference was found'
+  return [...(lines.length === 0 ? [none] : lines), ...notesOf(diff)].map(lineOf)
 }
 
 /** Indented as it was; whatever stands in a policy cannot move the cursor. */

@@ -5,7 +5,7 @@ import { out, outJson } from '../terminal.ts'
 
 type Options = JsonOption & ProjectOption
 
-/** `countersign policy diff`: exit code 3 where the policies do not mean the same. */
+/** `countersign policy diff`: exit code 3 unless the policies are known to mean the same. */
 export function define(policy: Command): void {
   const diff = policy.command('diff').description('tell what two policies of one playbook decide otherwise')
   withProject(withJson(diff))

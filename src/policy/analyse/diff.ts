@@ -1,4 +1,5 @@
 import type { Effect } from '../../contract/action.ts'
+import { canonicalJson } from '../../contract/digest.ts'
 import type { Facts } from '../../contract/fact.ts'
 import { decide, EFFECTS_BY_FORCE } from '../decide/index.ts'
 import type { Policy } from '../types.ts'
@@ -30,9 +31,12 @@ export interface PolicyDiff {
   readonly settings: readonly SettingChange[]
 }
 
-/** Compares what two policies of one playbook say of every action that they can tell apart. */
+/**
+ * Compares what two policies of one playbook say of every action that they can tell apart. Of two that say the same,
+ * nothing is compared.
+ */
 export const diffPolicies = (before: Policy, after: Policy, tools: readonly AnalysedTool[]): PolicyDiff => ({
-  tools: tools.map((tool) => compared(before, after, tool)),
+  tools: canonicalJson(before) === canonicalJson(after) ? [] : tools.map((tool) => compared(before, after, tool)),
   settings: settingChanges(before, after),
 })
 
@@ -64,6 +68,6 @@ const loosening = ({ from, to }: Region): number =>
 /** The point of a box that people are shown: with facts that are known, where there is one. */
 const shownPoint = (box: Box): Point => box.map((places) => places.find((at) => at > 0) ?? places[0] ?? 0)
 
-/** Whether two policies mean the same. */
+/** Whether two policies mean the same: for certain, and not as far as was looked. */
 export const isSame = ({ tools, settings }: PolicyDiff): boolean =>
-  settings.length === 0 && tools.every(({ regions }) => regions.length === 0)
+  settings.length === 0 && tools.every(({ regions, space }) => regions.length === 0 && space.exact)

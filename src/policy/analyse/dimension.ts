@@ -22,13 +22,13 @@ export interface Dimension {
   readonly exact: boolean
 }
 
-/** What all tests of a fact say of a value, by the code that decides. */
-const signature = (tests: readonly Trigger[], declaration: FactDeclaration, value: FactValue): string =>
+/** What tests of one fact say of a value, by the code that decides. */
+export const saidOf = (tests: readonly Trigger[], declaration: FactDeclaration, value: FactValue | undefined): string =>
   tests.map((test) => judge(test, 'allow', declaration, value)?.effect ?? '-').join(' ')
 
 /** Cuts the values of a fact into cells, by all tests that are asked of it. */
 export function dimensionOf(fact: string, declaration: FactDeclaration, tests: readonly Trigger[]): Dimension {
-  const saying = (value: FactValue): string => signature(tests, declaration, value)
+  const saying = (value: FactValue): string => saidOf(tests, declaration, value)
   const unknown: Cell = { kind: 'unknown' }
   switch (declaration.type) {
     case 'money':

@@ -1,7 +1,7 @@
 import type { Facts, FactValue } from '../../contract/fact.ts'
 import { decide, EFFECTS_BY_FORCE } from '../decide/index.ts'
-import type { Policy } from '../types.ts'
-import { type Cell, type Dimension, dimensionOf, witnessOf } from './dimension.ts'
+import type { Policy, Trigger } from '../types.ts'
+import { type Cell, type Dimension, dimensionOf, saidOf, witnessOf } from './dimension.ts'
 import { type AnalysedTool, entriesOf, type Entry } from './entries.ts'
 
 /** Combinations of cells of one tool that are looked at, at most. */
@@ -86,38 +86,36 @@ interface Sampling extends Pick<Space, 'tool' | 'entries' | 'dimensions'> {
 }
 
 /**
- * Where there are too many combinations: facts that one rule combines are varied together, all others stand at the
- * value of which the policies say least. Facts that are too many even so are varied two at a time.
+ * Where there are too many combinations: the facts that one entry combines are varied together, all others stand at the
+ * value of which the policies say least. First those of entries that are not in every policy; until so many are found.
  */
 function samplesOf(sampling: Sampling, most: number): readonly Point[] {
-  const { dimensions } = sampling
+  const { dimensions, entries, policies } = sampling
   const quiet = quietest(sampling)
-  const points = new Map<string, Point>()
-  const vary = (places: readonly number[]): void => {
-    const choices = dimensions.map(({ cells }, at) => (places.includes(at) ? indexes(cells) : [quiet[at] ?? 0]))
-    if (choices.reduce((product, { length }) => product * length, 1) > most) {
-      if (places.length > 2) for (const pair of pairsOf(places)) vary(pair)
-      return
-    }
+  const points = new Map<string, Point>([[quiet.join(' '), quiet]])
+  const named = [...Map.groupBy(entries, ({ id }) => id).values()]
+  const isChanged = (group: readonly Entry[]): boolean =>
+    group.length < policies.length || new Set(group.map(({ effect, when }) => JSON.stringify([effect, when]))).size > 1
+  for (const group of [...named.filter(isChanged), ...named.filter((each) => !isChanged(each))]) {
+    const tests = group.flatMap((entry) => entry.tests)
+    const choices = dimensions.map((dimension, at) =>
+      group.some(({ facts }) => facts.includes(dimension.fact)) ? toldApart(dimension, tests) : [quiet[at] ?? 0],
+    )
     for (const point of productOf(choices)) {
-      if (points.size >= most) return
+      if (points.size >= most) return [...points.values()]
       points.set(point.join(' '), point)
     }
   }
-  for (const places of combined(sampling)) vary(places)
   return [...points.values()]
 }
 
-const pairsOf = (places: readonly number[]): readonly (readonly number[])[] =>
-  places.flatMap((one, at) => places.slice(at + 1).map((other) => [one, other]))
-
-/** The facts that each entry combines, without those that another one combines as well. */
-function combined({ entries, dimensions }: Sampling): readonly (readonly number[])[] {
-  const groups = entries.map(({ facts }) => dimensions.flatMap(({ fact }, at) => (facts.includes(fact) ? [at] : [])))
-  const unlike = [...new Map(groups.map((group) => [group.join(' '), group])).values()]
-  return unlike.filter(
-    (group) => !unlike.some((other) => other.length > group.length && group.every((at) => other.includes(at))),
-  )
+/** One cell of all that these tests do not tell apart; on the line one of each stretch of them. */
+function toldApart(dimension: Dimension, tests: readonly Trigger[]): readonly number[] {
+  const own = tests.filter(({ fact }) => fact === dimension.fact)
+  const says = dimension.cells.map((cell) => saidOf(own, dimension.declaration, witnessOf(dimension, cell)))
+  const isNew = (at: number): boolean =>
+    dimension.cells[at]?.kind === 'range' ? says[at] !== says[at - 1] : says.indexOf(says[at] ?? '') === at
+  return indexes(dimension.cells).filter((at) => at <= 1 || isNew(at))
 }
 
 function quietest({ policies, tool, dimensions }: Sampling): Point {
