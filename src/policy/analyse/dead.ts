@@ -60,12 +60,15 @@ function deadWhole(policy: Policy, when: Condition, tools: readonly AnalysedTool
         return undefined
       }
       const hold = tests.filter((test) => isTrue(test, tool, facts))
-      if (best !== undefined && hold.length <= best.hold.length) continue
+      if (best !== undefined && nearness(hold, facts) <= nearness(best.hold, best.nearest)) continue
       best = { tool, nearest: facts, hold, failing: tests.filter((test) => !hold.includes(test)) }
     }
   }
   return best
 }
+
+/** More tests that hold are nearer; of as many, more facts that are known. */
+const nearness = (hold: readonly Trigger[], facts: Facts): number => 100 * hold.length + Object.keys(facts).length
 
 function isTrue(test: Trigger, { declares }: AnalysedTool, facts: Facts): boolean {
   const declaration = declares[test.fact]

@@ -91,11 +91,14 @@ const keyOf = ({ fact, operator }: Trigger): string => `${fact}_${operator}`
 function deadDoubt(id: string, { part, tool, nearest, hold, failing }: Dead): Doubt {
   const what =
     part === null ? `${quoted(id)} can never match` : `part ${part} of the \`any\` of ${quoted(id)} can never hold`
-  const held = hold.length === 0 ? '' : `${listed(hold.map(keyOf))} ${hold.length === 1 ? 'holds' : 'hold'} and `
-  const not = `${listed(failing.map(keyOf))} ${failing.length === 1 ? 'does' : 'do'} not`
+  const of = (tests: readonly Trigger[], one: string, several: string): string =>
+    tests.length === 0 ? '' : `${listed(tests.map(keyOf))} ${tests.length === 1 ? one : several}`
+  const parts = [of(hold, 'holds', 'hold'), of(failing, 'does not', 'do not')].filter((words) => words !== '')
+  // Where all hold, one of them was not to.
+  const how = failing.length === 0 ? [...parts, 'it does not match'] : parts
   return {
     about: [id],
-    message: `${what}: with ${factsText(nearest, tool.declares)}, ${held}${not}.`,
+    message: `${what}: with ${factsText(nearest, tool.declares)}, ${how.join(' and ')}.`,
     help: 'mend what it is compared with, or take it out.',
   }
 }

@@ -37,7 +37,8 @@ export function gapsIn(
     if ((type !== 'money' && type !== 'number') || dimension.cells.length < 4) return []
     const found = new Map<string, Gap>()
     for (const point of space.points) {
-      if (point[place] !== 1) continue
+      // Where another fact is not known, that denies.
+      if (point[place] !== 1 || point.includes(0)) continue
       for (const gap of gapsAlong(space, dimension, point, place, decided, factsOf)) {
         const key = `${gap.range.from} ${gap.range.to}`
         if (!found.has(key)) found.set(key, gap)

@@ -18,17 +18,17 @@ interface Seen {
   readonly tool: AnalysedTool
   readonly facts: Facts
   readonly effect: Effect
-  /** Those that match with the effect that is decided. */
-  readonly deciding: readonly string[]
 }
+
+const force = (effect: Effect): number => EFFECTS_BY_FORCE.length - EFFECTS_BY_FORCE.indexOf(effect)
 
 const knownIn = ({ facts }: Seen): number => Object.keys(facts).length
 
 /** Gathers decisions, and tells what in the policy none of them turned on. */
 export class Overruling {
   readonly #entries: ReadonlyMap<string, Entry>
-  /** Of each entry: where it matched, one example for each set of those that decided. */
-  readonly #matched = new Map<string, Map<string, Seen>>()
+  /** Of each entry: wherever it matched, the others that said at least as much; of an `allow`, those that decided. */
+  readonly #matched = new Map<string, Map<string, readonly string[]>>()
   /** Of each: an example in which it is true, and not only cannot be decided. */
   readonly #true = new Map<string, Seen>()
   readonly #allowed = new Set<string>()
@@ -40,13 +40,13 @@ export class Overruling {
   add(tool: AnalysedTool, facts: Facts, { matches }: Decision): void {
     const own = matches.filter(({ rule }) => this.#entries.has(rule))
     const effect = EFFECTS_BY_FORCE.find((each) => own.some((match) => match.effect === each)) ?? 'allow'
-    const deciding = own.filter((match) => match.effect === effect).map(({ rule }) => rule)
-    const seen: Seen = { tool, facts, effect, deciding }
-    const key = deciding.join(' ')
+    const seen: Seen = { tool, facts, effect }
     for (const match of own) {
-      const before = this.#matched.get(match.rule)
-      if (before === undefined) this.#matched.set(match.rule, new Map([[key, seen]]))
-      else if (!before.has(key)) before.set(key, seen)
+      const least = match.effect === 'allow' ? force(effect) : force(match.effect)
+      const others = own.filter(({ rule, effect: other }) => rule !== match.rule && force(other) >= least)
+      const ids = others.map(({ rule }) => rule)
+      const before = this.#matched.get(match.rule) ?? new Map<string, readonly string[]>()
+      this.#matched.set(match.rule, before.set(ids.join(' '), ids))
       if (!this.#isTrue(match)) continue
       const example = this.#true.get(match.rule)
       if (example === undefined || knownIn(example) < knownIn(seen)) this.#true.set(match.rule, seen)
@@ -66,6 +66,10 @@ export class Overruling {
     )
   }
 
+  #othersOf(id: string): readonly (readonly string[])[] {
+    return [...(this.#matched.get(id)?.values() ?? [])]
+  }
+
   /**
    * The entries that could all go without any decision becoming another one, the weakest and last first. `allow` rules
    * are not among them: they are there for the record.
@@ -79,9 +83,7 @@ export class Overruling {
     for (const entry of weakestLast.toReversed()) {
       const example = this.#true.get(entry.id)
       if (entry.effect === 'allow' || example === undefined) continue
-      const others = [...(this.#matched.get(entry.id)?.values() ?? [])].map(({ deciding }) =>
-        deciding.filter((id) => id !== entry.id && !gone.has(id)),
-      )
+      const others = this.#othersOf(entry.id).map((ids) => ids.filter((id) => !gone.has(id)))
       if (others.some(({ length }) => length === 0)) continue
       gone.add(entry.id)
       const { tool, facts, effect } = example
@@ -95,9 +97,7 @@ export class Overruling {
     return [...this.#true].flatMap(([id, { tool, facts, effect }]) => {
       const entry = this.#entries.get(id)
       if (entry?.effect !== 'allow' || this.#allowed.has(id)) return []
-      const others = [...(this.#matched.get(id)?.values() ?? [])].map(({ deciding }) =>
-        deciding.filter((by) => by !== id),
-      )
+      const others = this.#othersOf(id)
       return [{ entry, by: coverOf(others.filter(({ length }) => length > 0)), tool, facts, effect }]
     })
   }

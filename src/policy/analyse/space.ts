@@ -109,12 +109,14 @@ function samplesOf(sampling: Sampling, most: number): readonly Point[] {
   return [...points.values()]
 }
 
-/** One cell of all that these tests do not tell apart; on the line one of each stretch of them. */
+/** One cell of all that these tests do not tell apart; on the line the first and last of each stretch of them. */
 function toldApart(dimension: Dimension, tests: readonly Trigger[]): readonly number[] {
   const own = tests.filter(({ fact }) => fact === dimension.fact)
   const says = dimension.cells.map((cell) => saidOf(own, dimension.declaration, witnessOf(dimension, cell)))
   const isNew = (at: number): boolean =>
-    dimension.cells[at]?.kind === 'range' ? says[at] !== says[at - 1] : says.indexOf(says[at] ?? '') === at
+    dimension.cells[at]?.kind === 'range'
+      ? says[at] !== says[at - 1] || says[at] !== says[at + 1]
+      : says.indexOf(says[at] ?? '') === at
   return indexes(dimension.cells).filter((at) => at <= 1 || isNew(at))
 }
 

@@ -133,7 +133,9 @@ export function textKinds(predicates: readonly TextPredicate[]): { kinds: readon
       if (choice === undefined) return undefined
       parts.push(choice.needle)
     }
-    const readable = parts.length === 0 ? ['something else', 'other'] : [parts.join(' '), parts.join(', ')]
+    const short = parts.filter((part, at) => !parts.some((other, place) => place > at && other.startsWith(part)))
+    const readable =
+      parts.length === 0 ? ['something else', 'other'] : [short.join(' '), parts.join(' '), parts.join(', ')]
     const certain = `${begin}${separator}${parts.slice(longest === undefined ? 0 : 1).join(separator)}${separator}`
     return [...readable, certain].find((text) => maskOf(predicates, text) === mask)
   }
