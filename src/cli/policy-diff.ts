@@ -88,7 +88,7 @@ export const diffJson = (diff: PolicyDiff) => ({
           fact,
           notKnown: unknown,
           anyKnown,
-          ranges: ranges.map(({ at: _, ...range }) => range),
+          ranges: ranges.map(({ from, to, fromIncluded, toIncluded }) => ({ from, to, fromIncluded, toIncluded })),
           values,
           texts: texts.map(({ are, areNot }) => ({ are: of(are), areNot: of(areNot) })),
         }

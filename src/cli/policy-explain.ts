@@ -100,16 +100,17 @@ const lineOf = (line: string): string => {
   return `${indent}${plain(line)}`
 }
 
+const toldJson = <T extends OneFactAway>({ value, ...rest }: T) => ({ ...rest, value: value ?? null })
+
 /** What was explained, as JSON. Money is in cents; a `value` of `null`: if the fact were not known. */
 export function explainedJson(explained: Explained) {
   if (explained.about === 'tools') return { tools: explained.tools }
   const { tool, facts, is } = explained
-  const told = <T extends OneFactAway>({ value, ...rest }: T) => ({ ...rest, value: value ?? null })
   return {
     tool: tool.name,
     facts,
     decision: is.decision,
-    nearly: is.nearly.map(told),
-    changes: is.changes.map(told),
+    nearly: is.nearly.map(toldJson),
+    changes: is.changes.map(toldJson),
   }
 }

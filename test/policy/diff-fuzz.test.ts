@@ -50,7 +50,7 @@ function isInPart(part: Part, value: FactValue | undefined): boolean {
   return part.texts.some(({ are, areNot }) => are.every(isTrue) && !areNot.some(isTrue))
 }
 
-const names = [...Object.keys(pay.declares)]
+const names = Object.keys(pay.declares)
 const pairs = fc
   .subarray(names, { minLength: 1, maxLength: 2 })
   .chain((facts) => fc.record({ facts: fc.constant(facts), before: policyAbout(facts), after: policyAbout(facts) }))
@@ -65,7 +65,7 @@ test('what diff reports are the points that decide says otherwise of, and no oth
       const words = compared?.space.dimensions.flatMap(({ predicates }) => predicates) ?? []
       const asked = words.filter(({ relation }) => relation !== 'is').length
       // Only where one text is asked for very many words.
-      if (asked <= 10) expect(compared?.space.exact).toBe(true)
+      expect(compared?.space.exact === true || asked > 10).toBe(true)
       for (const at of compared?.space.exact === true ? grid(facts) : []) {
         const [from, to] = [decide(before, pay, at).effect, decide(after, pay, at).effect]
         const reported = regions.filter(({ where }) => where.every((part) => isInPart(part, at[part.fact])))

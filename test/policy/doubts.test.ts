@@ -104,7 +104,7 @@ test.each([
   ],
   [
     'a threshold under a demand of trust that asks of every amount',
-    `requires_approval_if:\n  reason_contains: late\ntrust:\n  at_least: { reason: record }\n${'rules:\n'}${rule('old', 'require_approval', '{ order_age_days_gt: 3 }')}`,
+    `requires_approval_if:\n  reason_contains: late\ntrust:\n  at_least: { reason: record }\nrules:\n${rule('old', 'require_approval', '{ order_age_days_gt: 3 }')}`,
     'p.yaml:3:3 warning: `requires_approval_if.reason_contains` never tips the scale: wherever it matches, ' +
       '`trust.at_least.reason` decides at least as much, such as require_approval with order_age_days 3 days, reason ' +
       '`late`.',

@@ -87,7 +87,7 @@ export function isInCell({ predicates }: Dimension, cell: Cell, value: FactValue
     case 'values':
       return cell.values.some((each) => each === value)
     case 'text':
-      return maskOf(predicates, String(value)) === cell.mask
+      return typeof value === 'string' && maskOf(predicates, value) === cell.mask
   }
 }
 
@@ -99,12 +99,12 @@ export function nearestOf(dimension: Dimension, cell: Cell, value: FactValue | u
   if (cell.kind === 'range' && (declaration.type === 'money' || declaration.type === 'number')) {
     return valueAt(nearestIn(cell.range, pointOf(value)), declaration)
   }
-  if (cell.kind !== 'text') return witness
-  const own = maskOf(predicates, String(value))
+  if (cell.kind !== 'text' || typeof value !== 'string') return witness
+  const own = maskOf(predicates, value)
   const added = predicates.filter(
     ({ relation }, at) => relation === 'contains' && ((cell.mask & ~own) >> BigInt(at)) % 2n === 1n,
   )
-  const longer = [String(value), ...added.map(({ words }) => words[0] ?? '')].join(' ')
+  const longer = [value, ...added.map(({ words }) => words[0] ?? '')].join(' ')
   return maskOf(predicates, longer) === cell.mask ? longer : witness
 }
 

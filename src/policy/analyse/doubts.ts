@@ -53,11 +53,7 @@ export function doubtsAbout(
     doubts.push(...gapsIn(space, decided, (point) => factsAt(space, point)).map(gapDoubt))
   }
   const isLooked = ({ entry }: Overruled): boolean => !unseen.has(entry.id)
-  // Without its only trigger or rule a policy asks for every approval.
-  const { denyIf, requiresApprovalIf, rules = [] } = policy
-  if (denyIf.length + requiresApprovalIf.length + rules.length > 1) {
-    doubts.push(...overruling.shadowed.filter(isLooked).map(shadowDoubt))
-  }
+  doubts.push(...overruling.shadowed.filter(isLooked).map(shadowDoubt))
   doubts.push(...overruling.contradicted.filter(isLooked).map(contradictionDoubt))
 
   const places = placesOf(text)
@@ -88,12 +84,15 @@ function factsText(facts: Facts, declares: FactDeclarations): string {
 /** `refund_amount_usd_gte`, as it stands in the file. */
 const keyOf = ({ fact, operator }: Trigger): string => `${fact}_${operator}`
 
+const testsText = (tests: readonly Trigger[], one: string, several: string): string =>
+  tests.length === 0 ? '' : `${listed(tests.map(keyOf))} ${tests.length === 1 ? one : several}`
+
 function deadDoubt(id: string, { part, tool, nearest, hold, failing }: Dead): Doubt {
   const what =
     part === null ? `${quoted(id)} can never match` : `part ${part} of the \`any\` of ${quoted(id)} can never hold`
-  const of = (tests: readonly Trigger[], one: string, several: string): string =>
-    tests.length === 0 ? '' : `${listed(tests.map(keyOf))} ${tests.length === 1 ? one : several}`
-  const parts = [of(hold, 'holds', 'hold'), of(failing, 'does not', 'do not')].filter((words) => words !== '')
+  const parts = [testsText(hold, 'holds', 'hold'), testsText(failing, 'does not', 'do not')].filter(
+    (words) => words !== '',
+  )
   // Where all hold, one of them was not to.
   const how = failing.length === 0 ? [...parts, 'it does not match'] : parts
   return {
@@ -104,22 +103,22 @@ function deadDoubt(id: string, { part, tool, nearest, hold, failing }: Dead): Do
 }
 
 function shadowDoubt({ entry, by, tool, facts, effect }: Overruled): Doubt {
-  const decide_ = by.length === 1 ? 'decides' : 'decide'
+  const decides = by.length === 1 ? 'decides' : 'decide'
   return {
     about: [entry.id],
     message:
-      `${quoted(entry.id)} never tips the scale: wherever it matches, ${listed(by)} ${decide_} at least as much, ` +
+      `${quoted(entry.id)} never tips the scale: wherever it matches, ${listed(by)} ${decides} at least as much, ` +
       `such as ${effect} with ${factsText(facts, tool.declares)}.`,
     help: 'take it out, or mend the one that is wider than was meant.',
   }
 }
 
 function contradictionDoubt({ entry, by, tool, facts, effect }: Overruled): Doubt {
-  const decide_ = by.length === 1 ? 'decides' : 'decide'
+  const decides = by.length === 1 ? 'decides' : 'decide'
   return {
     about: [entry.id],
     message:
-      `${quoted(entry.id)} says \`allow\` and nothing that it matches is allowed: ${listed(by)} ${decide_} otherwise, ` +
+      `${quoted(entry.id)} says \`allow\` and nothing that it matches is allowed: ${listed(by)} ${decides} otherwise, ` +
       `such as ${effect} with ${factsText(facts, tool.declares)}.`,
     help: '`allow` overrules nothing: narrow what decides otherwise, or take it out.',
   }

@@ -54,7 +54,7 @@ export function readGivenFacts(given: Readonly<Record<string, unknown>>, declare
       const message = `${quoted(name)} must be ${WANTED[declaration.type]}, got ${quoted(JSON.stringify(value))}`
       const help =
         declaration.type === 'enum'
-          ? suggestion(String(value), declaration.values, 'its values are')
+          ? suggestion(typeof value === 'string' ? value : '', declaration.values, 'its values are')
           : 'Write it as a policy would; leave it out where it is not known.'
       return { ok: false, message, help }
     }

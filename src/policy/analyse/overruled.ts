@@ -76,6 +76,8 @@ export class Overruling {
    */
   get shadowed(): readonly Overruled[] {
     const gone = new Set<string>()
+    // Without any trigger or rule a policy asks for every approval: the last one stays.
+    let speaking = [...this.#entries.values()].filter(({ when }) => when !== null).length
     const found: Overruled[] = []
     const weakestLast = [...this.#entries.values()].toSorted(
       (a, b) => EFFECTS_BY_FORCE.indexOf(a.effect) - EFFECTS_BY_FORCE.indexOf(b.effect),
@@ -84,8 +86,9 @@ export class Overruling {
       const example = this.#true.get(entry.id)
       if (entry.effect === 'allow' || example === undefined) continue
       const others = this.#othersOf(entry.id).map((ids) => ids.filter((id) => !gone.has(id)))
-      if (others.some(({ length }) => length === 0)) continue
+      if (others.some(({ length }) => length === 0) || (entry.when !== null && speaking === 1)) continue
       gone.add(entry.id)
+      if (entry.when !== null) speaking--
       const { tool, facts, effect } = example
       found.push({ entry, by: coverOf(others), tool, facts, effect })
     }

@@ -62,18 +62,19 @@ export const partsOf = ({ dimensions }: Pick<Space, 'dimensions'>, box: Box): re
     return places.length === dimension.cells.length ? [] : [partOf(dimension, places)]
   })
 
+const masksOf = (cells: readonly Cell[]) => cells.flatMap((cell) => (cell.kind === 'text' ? [cell.mask] : []))
+
 function partOf({ fact, cells, predicates }: Dimension, places: readonly number[]): Part {
   const chosen = places.flatMap((at) => cells[at] ?? [])
   const known = chosen.filter((cell) => cell.kind !== 'unknown')
   const unknown = known.length < chosen.length
   const none = { fact, unknown, anyKnown: false, ranges: [], values: [], texts: [], predicates }
   if (known.length === cells.length - 1) return { ...none, anyKnown: true }
-  const masks = (all: readonly Cell[]) => all.flatMap((cell) => (cell.kind === 'text' ? [cell.mask] : []))
   return {
     ...none,
     ranges: rangesAt(cells, places),
     values: known.flatMap((cell) => (cell.kind === 'values' ? cell.values : [])),
-    texts: patternsOf(masks(known), masks(cells), predicates.length),
+    texts: patternsOf(masksOf(known), masksOf(cells), predicates.length),
   }
 }
 
@@ -123,14 +124,17 @@ function rangeText({ from, to, fromIncluded, toIncluded }: Range, declaration: F
 
 const RELATIONS = { contains: 'containing', starts_with: 'starting with', is: 'being' } as const
 
+const wordsText = ({ relation, words }: Pick<TextPredicate, 'relation' | 'words'>): string =>
+  `${RELATIONS[relation]} ${either(words.map((word) => quoted(word)))}`
+
 function patternText({ are, areNot }: TextPattern, predicates: readonly TextPredicate[]): string {
   const at = (places: readonly number[]) => places.flatMap((place) => predicates[place] ?? [])
-  const words = ({ relation, words: all }: Pick<TextPredicate, 'relation' | 'words'>): string =>
-    `${RELATIONS[relation]} ${either(all.map((word) => quoted(word)))}`
   // What is not so is told together: neither one nor the other.
   const alike = Map.groupBy(at(areNot), ({ relation }) => relation)
-  const none = [...alike].map(([relation, group]) => words({ relation, words: group.flatMap((each) => each.words) }))
-  return [...at(are).map(words), ...none.map((each) => `not ${each}`)].join(' and ')
+  const none = [...alike].map(([relation, group]) =>
+    wordsText({ relation, words: group.flatMap((each) => each.words) }),
+  )
+  return [...at(are).map(wordsText), ...none.map((each) => `not ${each}`)].join(' and ')
 }
 
 /** A part in words: `refund_amount_usd $50.00 to $99.99`, `customer_tier standard or plus`, `reason not known`. */

@@ -23,7 +23,7 @@ function* settingsIn(name: string, value: unknown): Generator<readonly [string, 
       yield* settingsIn(name === '' ? snake(key) : `${name}.${snake(key)}`, inner)
   } else if (name.endsWith('_micro_usd')) {
     yield [name.replace(/_micro_usd$/, '_usd'), `$${Number(value) / MICRO_USD_PER_USD}`]
-  } else yield [name, String(value)]
+  } else yield [name, typeof value === 'string' ? value : JSON.stringify(value)]
 }
 
 /** What a policy says beside its decisions. A rule is named by its id, an entry of `budget.by_value` by its value. */

@@ -40,10 +40,10 @@ export function predicatesOf(tests: readonly Trigger[]): readonly TextPredicate[
     const relation = relationOf(operator)
     if (relation === undefined) continue
     for (const operand of operands) {
-      const needle = normaliseText(String(operand))
+      if (typeof operand !== 'string') continue
+      const needle = normaliseText(operand)
       const known = words.get(`${relation} ${needle}`)
-      if (known === undefined)
-        words.set(`${relation} ${needle}`, { relation, word: String(operand), needle, tests: [at] })
+      if (known === undefined) words.set(`${relation} ${needle}`, { relation, word: operand, needle, tests: [at] })
       else known.tests.push(at)
     }
   }
@@ -58,7 +58,7 @@ export function predicatesOf(tests: readonly Trigger[]): readonly TextPredicate[
 }
 
 const bit = (at: number): Mask => 1n << BigInt(at)
-export const isIn = (mask: Mask, at: number): boolean => (mask & bit(at)) !== 0n
+const isIn = (mask: Mask, at: number): boolean => (mask & bit(at)) !== 0n
 const isWithin = (mask: Mask, other: Mask): boolean => (mask & ~other) === 0n
 
 const holds = (relation: TextRelation, text: string, needle: string): boolean => {
@@ -79,7 +79,7 @@ export function maskOf(predicates: readonly TextPredicate[], text: string): Mask
 /** Stands between words, so that no needle is found across them. */
 function separatorFor(predicates: readonly TextPredicate[]): string {
   const used = predicates.flatMap(({ needles }) => needles).join('')
-  const free = [...'|~#*+_/%&'].find((character) => !used.includes(character))
+  const free = '|~#*+_/%&'.split('').find((character) => !used.includes(character))
   if (free !== undefined) return free
   let code = 0xe000 // private use: letters of nobody
   while (used.includes(String.fromCharCode(code))) code++
@@ -150,16 +150,17 @@ export function textKinds(predicates: readonly TextPredicate[]): { kinds: readon
   return { kinds: [...kinds].map(([mask, witness]) => ({ mask, witness })), exact: isAll }
 }
 
+const allOf = (places: readonly number[]): Mask => places.reduce((mask, at) => mask | bit(at), 0n)
+
 function masksOf(free: readonly number[], isAll: boolean): readonly Mask[] {
-  const all = (places: readonly number[]): Mask => places.reduce((mask, at) => mask | bit(at), 0n)
   if (isAll) {
     return Array.from({ length: 2 ** free.length }, (_, subset) =>
-      all(free.filter((_each, at) => (subset >> at) % 2 === 1)),
+      allOf(free.filter((_each, at) => (subset >> at) % 2 === 1)),
     )
   }
   const few = free.slice(0, 100)
   const pairs = few.flatMap((one, at) => few.slice(at).map((other) => bit(one) | bit(other)))
-  return [...new Set([0n, ...pairs, all(free)])]
+  return [...new Set([0n, ...pairs, allOf(free)])]
 }
 
 /** Predicates that must and must not be true; the others do not matter. */
