@@ -1,5 +1,6 @@
 import { join, relative } from 'node:path'
 import { type PlaybookContract, slugOf } from '../contract/playbook.ts'
+import { doubtsAbout } from '../policy/analyse/doubts.ts'
 import { loadPolicies, loadPolicy, type ParsedPolicy, type PolicyProblem } from '../policy/load/index.ts'
 import { readPlaybooks } from '../worker/registry.ts'
 import type { Project } from '../worker/project.ts'
@@ -10,19 +11,23 @@ export interface CheckedPolicy {
   readonly ok: boolean
   readonly workflow: string | null
   readonly digest: string | null
+  /** Of a policy that is in order: warnings, which keep nothing from being used. */
   readonly problems: readonly PolicyProblem[]
 }
 
-const checkedOf = (file: string, parsed: ParsedPolicy): CheckedPolicy =>
-  parsed.ok
-    ? { file, ok: true, workflow: parsed.workflow, digest: parsed.digest, problems: [] }
-    : { file, ok: false, workflow: parsed.workflow, digest: null, problems: parsed.problems }
+function checkedOf(file: string, parsed: ParsedPolicy, contracts: readonly PlaybookContract[]): CheckedPolicy {
+  const { workflow } = parsed
+  if (!parsed.ok) return { file, ok: false, workflow, digest: null, problems: parsed.problems }
+  const contract = contracts.find(({ name }) => name === workflow)
+  const writes = contract?.tools.filter((tool) => tool.kind === 'write') ?? []
+  return { file, ok: true, workflow, digest: parsed.digest, problems: doubtsAbout(parsed, file, writes) }
+}
 
 /** Checks the given files, or all that a worker would read, against the contracts of the project's playbooks. */
 export async function checkPolicies(project: Project, files: readonly string[]): Promise<readonly CheckedPolicy[]> {
   const contracts = [...(await readPlaybooks(project.workflows)).values()]
   if (files.length === 0) return await checkFolder(project.policies, contracts)
-  return await Promise.all(files.map(async (file) => checkedOf(file, await loadPolicy(file, contracts))))
+  return await Promise.all(files.map(async (file) => checkedOf(file, await loadPolicy(file, contracts), contracts)))
 }
 
 async function checkFolder(folder: string, contracts: readonly PlaybookContract[]): Promise<readonly CheckedPolicy[]> {
@@ -31,7 +36,7 @@ async function checkFolder(folder: string, contracts: readonly PlaybookContract[
   const checked: CheckedPolicy[] = []
   for (const contract of contracts) {
     const file = join(dir, `${slugOf(contract.name)}.yaml`)
-    checked.push(checkedOf(file, await loadPolicy(file, contracts, contract)))
+    checked.push(checkedOf(file, await loadPolicy(file, contracts, contract), contracts))
   }
   // What lies there beside them: a file that no playbook reads.
   const known = new Set(checked.map(({ file }) => file))

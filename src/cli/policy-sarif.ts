@@ -7,6 +7,7 @@ import type { PolicyProblem } from '../policy/load/index.ts'
 const RULES: Readonly<Record<PolicyProblem['code'], string>> = {
   policy_invalid: 'A policy has to be of the form of docs/writing-a-policy.md, and to name what its playbook has.',
   policy_not_found: 'Every playbook has a policy.',
+  policy_doubtful: 'A policy should say what its owner means: no rule that never matches or never counts, no gap.',
   cases_invalid: 'A decision table has to name the tools, facts and rules that there are.',
 }
 

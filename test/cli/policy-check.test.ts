@@ -106,3 +106,18 @@ test('--json lists each file with its digest or its problems', async () => {
   })
   expect(code).toBe(3)
 })
+
+test('a warning is told with its place, and keeps nothing from being used: exit code 0', async () => {
+  await writeFile(
+    join(folder(), 'doubtful.yaml'),
+    'workflow: refund_request\nrequires_approval_if:\n  refund_amount_usd_lt: 50\ndeny_if:\n  refund_amount_usd_gt: 50\n',
+  )
+  const { code, stdout, stderr } = await check(['doubtful.yaml'])
+  expect(stderr).toBe(
+    'doubtful.yaml:5:3 warning: `requires_approval_if.refund_amount_usd_lt` and `deny_if.refund_amount_usd_gt` leave a ' +
+      'gap: refund_amount_usd $50.00 is decided allow, $49.99 require_approval and $50.01 deny.\n' +
+      '  let one of the thresholds take it in: `_lte` for `_lt`, or `_gte` for `_gt`.\n',
+  )
+  expect(stdout).toMatch(/^ok {2}doubtful\.yaml {2}refund_request {2}sha256:/)
+  expect(code).toBe(0)
+})

@@ -4,13 +4,15 @@ import { type JsonOption, type ProjectOption, withJson, withProject } from '../o
 import { tableOf } from '../table.ts'
 import { out, outJson, say } from '../terminal.ts'
 import { define as defineBacktest } from './policy-backtest.ts'
+import { define as defineDiff } from './policy-diff.ts'
+import { define as defineExplain } from './policy-explain.ts'
 import { define as defineTest } from './policy-test.ts'
 
 interface Options extends JsonOption, ProjectOption {
   readonly sarif?: true
 }
 
-/** `countersign policy check`, `test` and `backtest` */
+/** `countersign policy check`, `test`, `explain`, `diff` and `backtest` */
 export function define(command: Command): void {
   const check = command.command('check').description('check the policies of the project, or the given files')
   withProject(withJson(check))
@@ -19,6 +21,8 @@ export function define(command: Command): void {
     .option('--verbose', 'show where an error comes from')
     .action(run)
   defineTest(command)
+  defineExplain(command)
+  defineDiff(command)
   defineBacktest(command)
 }
 

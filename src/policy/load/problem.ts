@@ -1,8 +1,8 @@
 import { LineCounter } from 'yaml'
 
-/** Something that keeps a policy, or the decision table beside it, from being used. */
+/** Something that keeps a policy, or the decision table beside it, from being used, or that its owner will not have meant. */
 export interface PolicyProblem {
-  readonly code: 'policy_invalid' | 'policy_not_found' | 'cases_invalid'
+  readonly code: 'policy_invalid' | 'policy_not_found' | 'policy_doubtful' | 'cases_invalid'
   /** Absent: an error. A warning keeps nothing from being used. */
   readonly level?: 'error' | 'warning'
   /** As the caller named it, such as `policies/refund-request.yaml`. */

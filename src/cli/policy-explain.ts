@@ -1,0 +1,116 @@
+import type { Facts } from '../contract/fact.ts'
+import { matchText } from '../contract/text.ts'
+import type { WriteTool } from '../contract/tool.ts'
+import { explainAction, type Explanation, type OneFactAway, type Spoken, spokenOf } from '../policy/analyse/explain.ts'
+import { readGivenFacts } from '../policy/analyse/given-facts.ts'
+import { valueText } from '../policy/analyse/regions.ts'
+import { suggestion } from '../policy/load/nearest.ts'
+import { UsageError } from './errors.ts'
+import { factsText } from './policy-diff.ts'
+import type { GivenPolicy } from './policy-files.ts'
+import { plain } from './terminal.ts'
+
+/** What speaks of tools, or what is said of one action. */
+export type Explained =
+  | { readonly about: 'tools'; readonly tools: readonly Spoken[] }
+  | { readonly about: 'action'; readonly tool: WriteTool; readonly facts: Facts; readonly is: Explanation }
+
+/** Without facts, what in the policy speaks of which tools; with them, what it says of the action. */
+export function explainPolicy(
+  { policy, contract, writes }: GivenPolicy,
+  { action, facts }: { readonly action?: string; readonly facts?: string },
+): Explained {
+  const tool = action === undefined ? undefined : writes.find(({ name }) => name === action)
+  if (action !== undefined && tool === undefined) {
+    const names = writes.map(({ name }) => name)
+    const help = suggestion(action, names, `the tools that write in \`${contract.name}\` are`)
+    throw new UsageError(`unknown tool \`${action}\``, help)
+  }
+  if (facts === undefined) {
+    return { about: 'tools', tools: (tool === undefined ? writes : [tool]).map((each) => spokenOf(policy, each)) }
+  }
+  if (tool === undefined) {
+    throw new UsageError('--facts are facts of an action', 'Name its tool with --action.')
+  }
+  const read = readGivenFacts(parsed(facts), tool.declares)
+  if (!read.ok) throw new UsageError(read.message, read.help)
+  return { about: 'action', tool, facts: read.facts, is: explainAction(policy, tool, read.facts) }
+}
+
+function parsed(json: string): Readonly<Record<string, unknown>> {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new UsageError(`--facts is not JSON: ${reason}`, 'Quote it for your shell.')
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new UsageError('--facts is not a JSON object', 'Write it such as \'{"refund_amount_usd": 120}\'.')
+}
+
+/** What was explained, as people read it. */
+export function explainedLines(explained: Explained): readonly string[] {
+  if (explained.about === 'tools') return explained.tools.flatMap(spokenLines).map(lineOf)
+  const { tool, facts, is } = explained
+  const { decision, nearly, changes } = is
+  const away = ({ fact, value }: OneFactAway): string => {
+    const declaration = tool.declares[fact]
+    return `${fact} ${declaration === undefined ? '' : valueText(value, declaration)}`
+  }
+  const spoken = Object.fromEntries(Object.entries(facts).filter(([name]) => Object.hasOwn(tool.declares, name)))
+  return [
+    `${tool.name}: ${factsText(spoken, tool.declares)}: ${decision.effect}`,
+    ...section(
+      'matched',
+      decision.matches.map((match) => `${match.effect}: ${matchText(match)}`),
+      'nothing',
+    ),
+    ...section(
+      'nearly',
+      nearly.map((near) => `${near.effect}: ${near.rule}, with ${away(near)}`),
+      'nothing',
+    ),
+    ...section(
+      'otherwise',
+      changes.map((change) => `${change.effect} with ${away(change)}`),
+      'no change of one fact changes the answer',
+    ),
+  ].map(lineOf)
+}
+
+const spokenLines = ({ tool, entries }: Spoken): readonly string[] => [
+  tool,
+  ...section(
+    '',
+    entries.map(({ id, effect, facts }) => `${effect}: ${id} (${facts.join(', ')})`),
+    'nothing speaks of it',
+  ),
+]
+
+/** Lines under a label; what is said where there is none. */
+const section = (label: string, lines: readonly string[], none: string): readonly string[] =>
+  (lines.length === 0 ? [none] : lines).map(
+    (line, at) => `  ${label === '' ? '' : (at === 0 ? label : '').padEnd(11)}${plain(line)}`,
+  )
+
+/** Whatever stands in a policy cannot move the cursor. */
+const lineOf = (line: string): string => {
+  const indent = /^ */.exec(line)?.[0] ?? ''
+  return `${indent}${plain(line)}`
+}
+
+const toldJson = <T extends OneFactAway>({ value, ...rest }: T) => ({ ...rest, value: value ?? null })
+
+/** What was explained, as JSON. Money is in cents; a `value` of `null`: if the fact were not known. */
+export function explainedJson(explained: Explained) {
+  if (explained.about === 'tools') return { tools: explained.tools }
+  const { tool, facts, is } = explained
+  return {
+    tool: tool.name,
+    facts,
+    decision: is.decision,
+    nearly: is.nearly.map(toldJson),
+    changes: is.changes.map(toldJson),
+  }
+}

@@ -1,0 +1,73 @@
+import type { Effect } from '../../contract/action.ts'
+import { canonicalJson } from '../../contract/digest.ts'
+import type { Facts } from '../../contract/fact.ts'
+import { decide, EFFECTS_BY_FORCE } from '../decide/index.ts'
+import type { Policy } from '../types.ts'
+import type { AnalysedTool } from './entries.ts'
+import { type Box, boxesOf, type Part, partsOf } from './regions.ts'
+import { type SettingChange, settingChanges } from './settings.ts'
+import { factsAt, type Point, type Space, spaceOf } from './space.ts'
+
+/** Actions of one tool of which two policies say otherwise. */
+export interface Region {
+  readonly tool: string
+  readonly from: Effect
+  readonly to: Effect
+  /** What the facts have in common; empty: all actions of the tool. */
+  readonly where: readonly Part[]
+  /** Facts of one of them: what `decide` says of these is `from` and `to`. */
+  readonly witness: Facts
+}
+
+/** What was compared of one tool. */
+export interface ComparedTool {
+  readonly space: Space
+  readonly regions: readonly Region[]
+}
+
+/** How two policies of one playbook differ in what they mean. */
+export interface PolicyDiff {
+  readonly tools: readonly ComparedTool[]
+  readonly settings: readonly SettingChange[]
+}
+
+/**
+ * Compares what two policies of one playbook say of every action that they can tell apart. Of two that say the same,
+ * nothing is compared.
+ */
+export const diffPolicies = (before: Policy, after: Policy, tools: readonly AnalysedTool[]): PolicyDiff => ({
+  tools: canonicalJson(before) === canonicalJson(after) ? [] : tools.map((tool) => compared(before, after, tool)),
+  settings: settingChanges(before, after),
+})
+
+function compared(before: Policy, after: Policy, tool: AnalysedTool): ComparedTool {
+  const space = spaceOf([before, after], tool)
+  const changed = new Map<string, { from: Effect; to: Effect; points: Point[] }>()
+  for (const point of space.points) {
+    const facts = factsAt(space, point)
+    const from = decide(before, tool, facts).effect
+    const to = decide(after, tool, facts).effect
+    if (from === to) continue
+    const same = changed.get(`${from} ${to}`)
+    if (same === undefined) changed.set(`${from} ${to}`, { from, to, points: [point] })
+    else same.points.push(point)
+  }
+  const regions = [...changed.values()].flatMap(({ from, to, points }) =>
+    boxesOf(points).map((box): Region => {
+      const witness = factsAt(space, shownPoint(box))
+      return { tool: tool.name, from, to, where: partsOf(space, box), witness }
+    }),
+  )
+  return { space, regions: regions.toSorted((one, other) => loosening(other) - loosening(one)) }
+}
+
+/** More than 0: what is let through that was not. Those come first. */
+const loosening = ({ from, to }: Region): number =>
+  Math.sign(EFFECTS_BY_FORCE.indexOf(to) - EFFECTS_BY_FORCE.indexOf(from))
+
+/** The point of a box that people are shown: with facts that are known, where there is one. */
+const shownPoint = (box: Box): Point => box.map((places) => places.find((at) => at > 0) ?? places[0] ?? 0)
+
+/** Whether two policies mean the same: for certain, and not as far as was looked. */
+export const isSame = ({ tools, settings }: PolicyDiff): boolean =>
+  settings.length === 0 && tools.every(({ regions, space }) => regions.length === 0 && space.exact)

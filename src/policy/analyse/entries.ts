@@ -1,0 +1,52 @@
+import type { Effect } from '../../contract/action.ts'
+import { isTrustedLess } from '../../contract/fact.ts'
+import type { WriteTool } from '../../contract/tool.ts'
+import { testsOf } from '../decide/rule.ts'
+import type { Condition, Policy, Trigger } from '../types.ts'
+
+/** What policies are analysed for: a write, by its name and the facts that it declares. */
+export type AnalysedTool = Pick<WriteTool, 'name' | 'declares'>
+
+/** Something in a policy that can match: a trigger, a named rule or a demand of trust. */
+export interface Entry {
+  /** As on the record: `deny_if.reason_contains`, `rules.large_and_old`, `trust.at_least.reason`. */
+  readonly id: string
+  readonly effect: Effect
+  /** What it asks; `null`: a demand of trust, which only asks whether its fact is known. */
+  readonly when: Condition | null
+  readonly tests: readonly Trigger[]
+  /** Each fact once. */
+  readonly facts: readonly string[]
+  readonly speaksOf: (tool: AnalysedTool) => boolean
+}
+
+const ruleEntry = (id: string, effect: Effect, when: Condition): Entry => {
+  const tests = testsOf(when)
+  const facts = [...new Set(tests.map(({ fact }) => fact))]
+  return {
+    id,
+    effect,
+    when,
+    tests,
+    facts,
+    speaksOf: ({ declares }) => facts.every((fact) => Object.hasOwn(declares, fact)),
+  }
+}
+
+/** All that can match in a policy: triggers, rules and demands of trust, each in the order of the file. */
+export const entriesOf = ({ denyIf, requiresApprovalIf, rules = [], trust }: Policy): readonly Entry[] => [
+  ...denyIf.map((test) => ruleEntry(test.id, 'deny', { test })),
+  ...requiresApprovalIf.map((test) => ruleEntry(test.id, 'require_approval', { test })),
+  ...rules.map(({ id, effect, when }) => ruleEntry(id, effect, when)),
+  ...trust.atLeast.map(({ id, fact, trust: demanded }): Entry => ({
+    id,
+    effect: trust.onLess,
+    when: null,
+    tests: [],
+    facts: [fact],
+    speaksOf: ({ declares }) => {
+      const declaration = Object.hasOwn(declares, fact) ? declares[fact] : undefined
+      return declaration !== undefined && isTrustedLess(declaration.trust, demanded)
+    },
+  })),
+]

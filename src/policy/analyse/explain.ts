@@ -1,0 +1,90 @@
+import type { Decision, Effect } from '../../contract/action.ts'
+import type { Facts, FactValue } from '../../contract/fact.ts'
+import { decide } from '../decide/index.ts'
+import type { Policy } from '../types.ts'
+import { type Cell, type Dimension, distanceOf, isInCell, nearestOf } from './dimension.ts'
+import { type AnalysedTool, entriesOf, type Entry } from './entries.ts'
+import { spaceOf } from './space.ts'
+
+/** What of a policy speaks of a tool, in the order of the file. */
+export interface Spoken {
+  readonly tool: string
+  readonly entries: readonly Pick<Entry, 'id' | 'effect' | 'facts'>[]
+}
+
+/** Another value of one fact, the nearest to the one it has, and what follows. */
+export interface OneFactAway {
+  readonly fact: string
+  /** `undefined`: if it were not known. */
+  readonly value: FactValue | undefined
+}
+
+export interface Explanation {
+  readonly tool: string
+  readonly decision: Decision
+  /** What does not match and would, if one fact were another. */
+  readonly nearly: readonly (OneFactAway & { readonly rule: string; readonly effect: Effect })[]
+  /** What would make the answer another one. */
+  readonly changes: readonly (OneFactAway & { readonly effect: Effect })[]
+}
+
+/** Which triggers, rules and demands speak of a tool. */
+export const spokenOf = (policy: Policy, tool: AnalysedTool): Spoken => ({
+  tool: tool.name,
+  entries: entriesOf(policy)
+    .filter((entry) => entry.speaksOf(tool))
+    .map(({ id, effect, facts }) => ({ id, effect, facts })),
+})
+
+/**
+ * What a policy says of an action, and how near it is to another answer. Facts that become not known are looked at only
+ * where a test asks for that: everything else denies then.
+ */
+export function explainAction(policy: Policy, tool: AnalysedTool, facts: Facts): Explanation {
+  const decision = decide(policy, tool, facts)
+  const { dimensions, entries } = spaceOf([policy], tool)
+  const matching = new Set(decision.matches.map(({ rule }) => rule))
+  const nearly: Explanation['nearly'][number][] = []
+  const changes: Explanation['changes'][number][] = []
+  for (const dimension of dimensions) {
+    for (const other of others(dimension, entries, facts[dimension.fact])) {
+      const { effect, matches } = decide(policy, tool, withFact(facts, dimension.fact, other))
+      const away = { fact: dimension.fact, value: other }
+      if (effect !== decision.effect) nearer(changes, { ...away, effect }, (each) => each.effect === effect, facts)
+      for (const { rule, effect: would } of matches) {
+        const declared = entries.find(({ id }) => id === rule)
+        // A rule that only cannot be decided, since its fact is not known, does not nearly match.
+        if (declared === undefined || declared.effect !== would || matching.has(rule)) continue
+        nearer(nearly, { ...away, rule, effect: would }, (each) => each.rule === rule, facts)
+      }
+    }
+  }
+  return { tool: tool.name, decision, nearly, changes }
+}
+
+/** Of each cell in which a fact is not, the value nearest to it. */
+function others(
+  dimension: Dimension,
+  entries: readonly Entry[],
+  value: FactValue | undefined,
+): readonly (FactValue | undefined)[] {
+  const asksWhetherKnown = entries.some(({ tests }) =>
+    tests.some(({ fact, operator }) => fact === dimension.fact && operator === 'exists'),
+  )
+  const isOther = (cell: Cell): boolean =>
+    (cell.kind !== 'unknown' || asksWhetherKnown) && !isInCell(dimension, cell, value)
+  return dimension.cells.filter(isOther).map((cell) => nearestOf(dimension, cell, value))
+}
+
+function withFact(facts: Facts, fact: string, value: FactValue | undefined): Facts {
+  const { [fact]: _, ...rest } = facts
+  return value === undefined ? rest : { ...rest, [fact]: value }
+}
+
+/** Adds what was found, unless the same follows from a nearer value of the same fact. */
+function nearer<T extends OneFactAway>(found: T[], next: T, isSame: (each: T) => boolean, facts: Facts): void {
+  const at = found.findIndex((each) => each.fact === next.fact && isSame(each))
+  const before = found[at]
+  if (before === undefined) found.push(next)
+  else if (distanceOf(next.value, facts[next.fact]) < distanceOf(before.value, facts[next.fact])) found[at] = next
+}

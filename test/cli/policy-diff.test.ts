@@ -1,0 +1,166 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { countersign, useFolder } from './cli.ts'
+
+const folder = useFolder()
+const shipped = join(import.meta.dirname, '..', '..', 'policies', 'refund-request.yaml')
+const TEXTS = 'texts: every word that is looked for counts as found or not found, independently of the others.\n'
+
+/** Compares the shipped policy with what becomes of it. */
+async function diffTo(name: string, change: (text: string) => string, ...more: readonly string[]) {
+  await writeFile(join(folder(), `${name}.yaml`), change(await readFile(shipped, 'utf8')))
+  return await countersign(['policy', 'diff', shipped, `${name}.yaml`, ...more], { cwd: folder() })
+}
+
+test('a raised threshold is told as the region that is let through, with an example, exit code 3', async () => {
+  const { code, stdout, stderr } = await diffTo('raised', (text) => text.replace('_gte: 50', '_gte: 100'))
+  expect(stderr).toBe('')
+  expect(stdout).toBe(
+    'billing.refund: refund_amount_usd $50.00 to $99.99, customer_tier standard or plus, reason not containing ' +
+      '`chargeback retaliation` or `fraud`: require_approval → allow\n' +
+      `  such as refund_amount_usd $50.00, customer_tier standard, reason \`something else\`\n${TEXTS}`,
+  )
+  expect(code).toBe(3)
+})
+
+test('what is let through comes first, then what no longer is, then the settings', async () => {
+  const { code, stdout } = await diffTo('mixed', (text) =>
+    text
+      .replace('["chargeback retaliation", "fraud"]', '["fraud"]')
+      .replace('customer_tier_in: ["enterprise"]', 'customer_tier_in: ["plus", "enterprise"]')
+      .replace('0.20', '0.35')
+      .replace('max_tool_calls: 5\n', 'approvals: { on_timeout: refuse }\ntrust: { at_least: { reason: request } }\n')
+      .replace('window_minutes: 30', 'window_minutes: 45')
+      .replace('log_level: "evidence"', 'log_level: standard'),
+  )
+  const lines = stdout.split('\n')
+  expect(lines.filter((line) => line.includes('→')).map((line) => line.replace(/^billing\.refund: .*: /, ''))).toEqual([
+    'deny → require_approval',
+    'allow → require_approval',
+    'model_budget_usd: $0.2 → $0.35',
+    'max_tool_calls: 5 → none',
+    'approvals.on_timeout: escalate → refuse',
+    'audit.log_level: evidence → standard',
+    'rollback.window_minutes: 30 → 45',
+    'trust.on_less: none → require_approval',
+    'trust.at_least.reason: none → request',
+  ])
+  expect(lines[0]).toBe(
+    'billing.refund: refund_amount_usd known, customer_tier known, reason containing `chargeback retaliation` and not ' +
+      'containing `fraud`: deny → require_approval',
+  )
+  expect(code).toBe(3)
+})
+
+test('other words, order and comments are no difference of meaning, exit code 0', async () => {
+  const { code, stdout, stderr } = await diffTo(
+    'reworded',
+    (text) =>
+      `# Looked at in spring.\n${text.replace('["chargeback retaliation", "fraud"]', '["FRAUD", "Chargeback  Retaliation"]')}`,
+  )
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `no difference of meaning\n${TEXTS}`, stderr: '' })
+})
+
+test('a policy does not differ from itself', async () => {
+  const { code, stdout } = await countersign(['policy', 'diff', shipped, shipped], { cwd: folder() })
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'no difference of meaning\n' })
+})
+
+test('of a policy that is too large to be looked at whole, that is said, and what changed is still found', async () => {
+  const rules = (cents: string): string =>
+    Array.from(
+      { length: 14 },
+      (_, at) =>
+        `  - { id: r${at}, effect: deny, when: { refund_amount_usd_gte: ${at}${at === 9 ? cents : ''}, refunded_total_usd_lt: ` +
+        `${at + 20}, customer_tier_eq: plus, reason_contains: "word${at % 9}." } }\n`,
+    ).join('')
+  const before = `workflow: support_request\nrules:\n${rules('')}`
+  await writeFile(join(folder(), 'large.yaml'), before)
+  await writeFile(join(folder(), 'larger.yaml'), before.replace(rules(''), rules('.50')))
+  const { code, stdout } = await countersign(['policy', 'diff', 'large.yaml', 'larger.yaml'], { cwd: folder() })
+  expect(stdout).toContain('refund_amount_usd $9.00 to $9.49')
+  expect(stdout).toMatch(
+    /\nbilling\.refund: inexact: \d+ of \d+ combinations were looked at, with the facts together that rules combine\. Each line is so of its example; more may differ\.\n$/,
+  )
+  expect(code).toBe(3)
+})
+
+test('--json gives regions with their ranges and witnesses, and the settings', async () => {
+  const { code, stdout } = await diffTo(
+    'as-json',
+    (text) => text.replace('_gte: 50', '_gt: 50').replace('enabled: true', 'enabled: false'),
+    '--json',
+  )
+  const words = ['chargeback retaliation', 'fraud']
+  expect(JSON.parse(stdout)).toEqual({
+    same: false,
+    exact: true,
+    regions: [
+      {
+        tool: 'billing.refund',
+        from: 'require_approval',
+        to: 'allow',
+        where:
+          'refund_amount_usd $50.00, customer_tier standard or plus, reason not containing `chargeback retaliation` or `fraud`',
+        facts: [
+          {
+            fact: 'refund_amount_usd',
+            notKnown: false,
+            anyKnown: false,
+            ranges: [{ from: 5_000, to: 5_000, fromIncluded: true, toIncluded: true }],
+            values: [],
+            texts: [],
+          },
+          {
+            fact: 'customer_tier',
+            notKnown: false,
+            anyKnown: false,
+            ranges: [],
+            values: ['standard', 'plus'],
+            texts: [],
+          },
+          {
+            fact: 'reason',
+            notKnown: false,
+            anyKnown: false,
+            ranges: [],
+            values: [],
+            texts: [{ are: [], areNot: [{ relation: 'contains', anyOf: words }] }],
+          },
+        ],
+        witness: {
+          refund_amount_usd: { currency: 'USD', cents: 5_000 },
+          customer_tier: 'standard',
+          reason: 'something else',
+        },
+      },
+    ],
+    settings: [
+      { setting: 'rollback.enabled', from: 'true', to: 'false' },
+      { setting: 'rollback.window_minutes', from: '30', to: '0' },
+    ],
+    notes: [TEXTS.trim()],
+  })
+  expect(code).toBe(3)
+})
+
+test('policies of two playbooks cannot be compared: exit code 2', async () => {
+  const other = join(shipped, '..', 'support-request.yaml')
+  const { code, stdout, stderr } = await countersign(['policy', 'diff', shipped, other], { cwd: folder() })
+  expect(stderr).toBe(
+    'error: the policies are of two playbooks, `refund_request` and `support_request`\n' +
+      '  help  Compare policies with the same `workflow`.\n  code  usage\n',
+  )
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+})
+
+test('a policy that is not in order is not compared: its problems, exit code 1', async () => {
+  const { code, stdout, stderr } = await diffTo('broken', (text) =>
+    text.replace('max_tool_calls: 5', 'max_tool_calls: x'),
+  )
+  expect(stderr).toBe(
+    'broken.yaml:3:17 `max_tool_calls` must be a number, got `x`.\n  write it in digits, such as `50` or `49.99`.\n',
+  )
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+})

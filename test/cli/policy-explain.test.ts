@@ -1,0 +1,134 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { countersign, useFolder } from './cli.ts'
+
+const folder = useFolder()
+const policies = join(import.meta.dirname, '..', '..', 'policies')
+const explain = (slug: string, ...args: readonly string[]) =>
+  countersign(['policy', 'explain', join(policies, `${slug}.yaml`), ...args], { cwd: folder() })
+
+const facts = (given: object): readonly string[] => ['--action', 'billing.refund', '--facts', JSON.stringify(given)]
+
+test('without facts it tells what in the policy speaks of which tools', async () => {
+  const { code, stdout, stderr } = await explain('support-request')
+  expect(stderr).toBe('')
+  expect(stdout).toBe(`billing.refund
+  deny: deny_if.reason_contains (reason)
+  require_approval: requires_approval_if.refund_amount_usd_gte (refund_amount_usd)
+  require_approval: requires_approval_if.refunded_total_usd_gte (refunded_total_usd)
+  require_approval: requires_approval_if.customer_tier_in (customer_tier)
+helpdesk.reply
+  require_approval: requires_approval_if.reply_unbacked_claim_eq (reply_unbacked_claim)
+`)
+  expect(code).toBe(0)
+})
+
+test('of one tool of which nothing speaks it says so', async () => {
+  const { stdout } = await explain('refund-request', '--action', 'helpdesk.reply')
+  expect(stdout).toBe('helpdesk.reply\n  nothing speaks of it\n')
+})
+
+test('a waiting refund: what matched, what nearly did, and the nearest value of each fact that changes the answer', async () => {
+  const given = { refund_amount_usd: 120, customer_tier: 'standard', reason: 'arrived broken' }
+  const { code, stdout } = await explain('refund-request', ...facts(given))
+  expect(stdout)
+    .toBe(`billing.refund: refund_amount_usd $120.00, customer_tier standard, reason \`arrived broken\`: require_approval
+  matched    require_approval: refund_amount_usd is $120.00 (a model's word), at least $50.00 (requires_approval_if.refund_amount_usd_gte)
+  nearly     require_approval: requires_approval_if.customer_tier_in, with customer_tier enterprise
+             deny: deny_if.reason_contains, with reason \`arrived broken chargeback retaliation\`
+  otherwise  allow with refund_amount_usd $49.99
+             deny with reason \`arrived broken chargeback retaliation\`
+`)
+  expect(code).toBe(0)
+})
+
+test('where two triggers ask, no change of one fact lets the refund through', async () => {
+  const given = { refund_amount_usd: '50.00', customer_tier: 'enterprise', reason: 'late' }
+  const { stdout } = await explain('refund-request', ...facts(given))
+  expect(stdout).toContain('  otherwise  deny with reason `late chargeback retaliation`\n')
+  expect(stdout).not.toContain('allow')
+})
+
+test('what is not known denies, and a value is told that would change that', async () => {
+  const { stdout } = await explain('refund-request', ...facts({ refund_amount_usd: 49.99, reason: 'late' }))
+  expect(stdout).toBe(`billing.refund: refund_amount_usd $49.99, reason \`late\`: deny
+  matched    deny: customer_tier is not known (requires_approval_if.customer_tier_in)
+  nearly     require_approval: requires_approval_if.refund_amount_usd_gte, with refund_amount_usd $50.00
+             deny: deny_if.reason_contains, with reason \`late chargeback retaliation\`
+  otherwise  allow with customer_tier standard
+             require_approval with customer_tier enterprise
+`)
+})
+
+test('with nothing known it takes more than one fact', async () => {
+  const { stdout } = await explain('refund-request', ...facts({}))
+  expect(stdout).toMatch(/^billing\.refund: no fact known: deny\n/)
+  expect(stdout).toMatch(/\n {2}otherwise {2}no change of one fact changes the answer\n$/)
+})
+
+test('--json gives the decision as it stands on the record, and what is one fact away', async () => {
+  const given = { refund_amount_usd: 20, customer_tier: 'plus', reason: 'late' }
+  const { stdout } = await explain('refund-request', ...facts(given), '--json')
+  const usd = (cents: number) => ({ currency: 'USD', cents })
+  const retaliation = 'late chargeback retaliation'
+  expect(JSON.parse(stdout)).toEqual({
+    tool: 'billing.refund',
+    facts: { refund_amount_usd: usd(2_000), customer_tier: 'plus', reason: 'late' },
+    decision: { effect: 'allow', matches: [] },
+    nearly: [
+      {
+        fact: 'refund_amount_usd',
+        value: usd(5_000),
+        rule: 'requires_approval_if.refund_amount_usd_gte',
+        effect: 'require_approval',
+      },
+      {
+        fact: 'customer_tier',
+        value: 'enterprise',
+        rule: 'requires_approval_if.customer_tier_in',
+        effect: 'require_approval',
+      },
+      { fact: 'reason', value: retaliation, rule: 'deny_if.reason_contains', effect: 'deny' },
+    ],
+    changes: [
+      { fact: 'refund_amount_usd', value: usd(5_000), effect: 'require_approval' },
+      { fact: 'customer_tier', value: 'enterprise', effect: 'require_approval' },
+      { fact: 'reason', value: retaliation, effect: 'deny' },
+    ],
+  })
+})
+
+/** What is wrong, the arguments, and what stands on stderr. */
+const MISUSED: readonly (readonly [string, readonly string[], string])[] = [
+  [
+    'an unknown tool',
+    ['--action', 'billing.refnd'],
+    'error: unknown tool `billing.refnd`\n  help  did you mean `billing.refund`?\n',
+  ],
+  ['a tool that only reads', ['--action', 'billing.getOrder'], 'error: unknown tool `billing.getOrder`\n'],
+  [
+    'facts of no action',
+    ['--facts', '{}'],
+    'error: --facts are facts of an action\n  help  Name its tool with --action.\n',
+  ],
+  ['no JSON', ['--action', 'billing.refund', '--facts', '{'], 'error: --facts is not JSON: '],
+  ['no object', ['--action', 'billing.refund', '--facts', '[]'], 'error: --facts is not a JSON object\n'],
+  ['an unknown fact', facts({ refund_amount: 5 }), 'error: unknown fact `refund_amount`\n'],
+  [
+    'half a cent',
+    facts({ refund_amount_usd: 0.005 }),
+    'error: `refund_amount_usd` must be an amount with at most two decimals, such as 49.99, got `0.005`\n',
+  ],
+  [
+    'an unknown value',
+    facts({ customer_tier: 'enterprize' }),
+    'error: `customer_tier` must be one of its values, got `"enterprize"`\n  help  did you mean `enterprise`?\n',
+  ],
+  ['a number for a text', facts({ reason: 5 }), 'error: `reason` must be a text, got `5`\n'],
+]
+
+test.concurrent.each(MISUSED)('%s is a usage error: exit code 2', async (_what, args, said) => {
+  const { code, stdout, stderr } = await explain('refund-request', ...args)
+  expect(stderr).toContain(said)
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+})
