@@ -71,6 +71,10 @@ export function renderDetails(status: RunStatus): string {
   if (status.auditExport !== null) {
     lines.push(`Audit export to ${plain(status.auditExport)} is asked for by the policy: **not exported yet**.`, '')
   }
+  const trials = status.timeline.filter(({ kind }) => kind === 'trial')
+  if (trials.length > 0) {
+    lines.push('### Without effect', '', ...trials.slice(0, MAX_TRIALS).map(({ text }) => `- ${plain(text)}`), '')
+  }
   lines.push(
     `Model spend ${formatMicroUsd(status.spend.modelMicroUsd)}, ${status.spend.toolCalls} tool calls`,
     '',
@@ -82,5 +86,6 @@ export function renderDetails(status: RunStatus): string {
 }
 
 const MAX_CHARACTERS = 18_000
+const MAX_TRIALS = 10
 
 const cut = (text: string): string => (text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}\n…` : text)
