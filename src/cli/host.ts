@@ -21,6 +21,7 @@ import type { Project } from '../worker/project.ts'
 import { createWorker, type WorkerSettings } from '../worker/worker.ts'
 import { unreachable } from './connect.ts'
 import { CliError } from './errors.ts'
+import { policyLines } from './policy-lines.ts'
 import { plain, say } from './terminal.ts'
 import type { TemporalPlace } from './where.ts'
 
@@ -53,13 +54,18 @@ export interface HostParts {
   >
 }
 
-/** Says an entry of Temporal's own log on one line; of ours, the problems that it lists below it. */
+interface OwnFields {
+  readonly problems?: readonly string[]
+  readonly policies?: PolicyStanding['inForce']
+}
+
+/** Says an entry of Temporal's own log on one line; of ours, what it lists below it. */
 function sayEntry({ level, message, meta }: LogEntry): void {
   const own = ownFields(meta)
   if (own !== undefined) {
-    const { problems = [] } = own as { readonly problems?: readonly string[] }
+    const { problems = [], policies = [] } = own as OwnFields
     say(`${level.toLowerCase()}: ${message}`)
-    for (const problem of problems) say(`  ${plain(problem)}`)
+    for (const each of [...problems, ...policyLines(policies)]) say(`  ${plain(each)}`)
     return
   }
   const { workflowId, activityType, error } = (meta ?? {}) as Readonly<Record<string, unknown>>

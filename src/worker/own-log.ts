@@ -10,7 +10,7 @@ const OWN = Symbol('countersign')
  * of a run.
  */
 export function logOwn(level: 'INFO' | 'ERROR', message: string, fields: Fields): void {
-  const meta: LogMetadata & { [OWN]?: true } = { ...fields, [OWN]: true }
+  const meta: LogMetadata & { [OWN]?: true } = { from: 'countersign', ...fields, [OWN]: true }
   Runtime.instance().logger.log(level, message, meta)
 }
 

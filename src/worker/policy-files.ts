@@ -117,7 +117,9 @@ export class PolicyFiles {
     const before = this.#trouble
     this.#trouble = trouble
     if (trouble === null) {
-      if (before !== null) logOwn('INFO', 'the policies in force are those of the files again', {})
+      if (before !== null) {
+        logOwn('INFO', 'the policies in force are those of the files again', { policies: this.#listed })
+      }
     } else if (JSON.stringify(trouble) !== JSON.stringify(before)) {
       logOwn('ERROR', TROUBLE_WORDS[trouble.why], { problems: trouble.problems })
     }

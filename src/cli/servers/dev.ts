@@ -30,7 +30,7 @@ export async function dev(given: DevOptions): Promise<void> {
     const { session, host } = await startDevelopment(options, closing)
     if (session.place.uiUrl !== null) say(`UI        ${session.place.uiUrl}`)
     say(`temporal  export TEMPORAL_ADDRESS=${session.place.address}`)
-    for (const line of policyLines(host.policies())) say(`playbook  ${line}`)
+    for (const line of policyLines(host.policies().inForce)) say(`playbook  ${line}`)
     say(`ready     task queue ${taskQueue}, version ${host.version.buildId}`)
     await sayWhoWaits(session, host.version)
     if (file === null) for (const line of examples(session)) say(line)

@@ -100,7 +100,7 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     say(`ready  Temporal ${temporal.address}, namespace ${temporal.namespace}, task queue ${taskQueue}`)
     say(`       database ${withoutPassword(database.url)}, key ${key.keyId}`)
     if (health.address !== null) say(`       health and metrics at http://${health.address}`)
-    for (const line of policyLines(host.policies())) say(`       playbook ${line}`)
+    for (const line of policyLines(host.policies().inForce)) say(`       playbook ${line}`)
     for (const line of await standingOf(connection, temporal, host.version, taskQueue)) say(line)
     await Promise.race([stopping.asked, host.ended])
   } finally {
