@@ -10,6 +10,7 @@ import { actionDigestOf, type Warrant } from '../../src/contract/action.ts'
 import { digestOfText } from '../../src/contract/digest.ts'
 import { bundleForReplay } from '../../src/worker/bundle.ts'
 import { activitiesIn, eventsOf, reset, workflowTasksIn } from '../support/history.ts'
+import { newOrder } from '../support/orders.ts'
 import { approvalOf, pendingOf, shownResult, startRefund } from '../support/refunds.ts'
 import { query, SHIPPED_POLICIES, SHIPPED_WORKFLOWS, until, useWorld } from '../support/world.ts'
 
@@ -55,6 +56,12 @@ test('a stricter candidate keeps nothing from happening, and stands on the warra
   const { candidateDigest, policyDigest } = await run.status()
   expect(candidateDigest).toBe(digest)
   expect(policyDigest).toBe(warrant?.policyDigest)
+  const page = await world()
+    .temporal.workflow.getHandle(run.workflowId)
+    .query<{ readonly currentDetails: string }>('__temporal_workflow_metadata')
+  expect(page.currentDetails).toContain(
+    '### Without effect\n\n- \\`billing.refund-1\\`: the candidate policy would have',
+  )
   // Of the reply both say the same.
   expect(await warrantOf(run, 'helpdesk.reply')).not.toHaveProperty('candidate')
 })
@@ -122,12 +129,14 @@ test('the history has the text that decided beside, replays by it, and has nothi
   const { differences } = await replayHistory(await bundleForReplay(SHIPPED_WORKFLOWS), history)
   expect(differences).toEqual([])
 
+  const { orderId, ticketId } = await newOrder(world().databaseUrl)
   const ticket = await world().client.start(
     'support_request',
-    { ticketId: 'tkt_none', message: 'hello' },
-    { principal: { subject: 'ana', workspace: 'acme' }, workflowId: `support-${crypto.randomUUID()}` },
+    { orderId, ticketId, message: 'Where is my parcel?' },
+    { principal: { subject: 'ana', workspace: 'acme' }, workflowId: `support-${ticketId}` },
   )
-  await shownResult(ticket).catch(() => undefined)
+  await until('its opening', async () => ((await ticket.status()).policyDigest === null ? undefined : true))
+  expect((await ticket.status()).candidateDigest).toBe(null)
   expect(Object.keys(await opened(ticket))).not.toContain('candidate')
 })
 
