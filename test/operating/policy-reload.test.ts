@@ -42,20 +42,20 @@ test('at the start the shipped text is in force, loaded once, and looked at from
 })
 
 test('a changed threshold judges new runs without a restart, and a run that is open keeps its own to the end', async () => {
-  const open_ = await waitingRun(live.child())
+  const waiting = await waitingRun(live.child())
   await live.write(FILE, refundsFrom(100, 'deny_if'))
   await live.inForce(refundsFrom(100, 'deny_if'))
   expect(await decided(12_000)).toBe('denied_by_policy')
   expect(await decided(9_000)).toBe('completed')
 
-  const { step, actionDigest } = open_.pending
-  await open_.handle.decide({ step, actionDigest, decision: 'approve', by: 'ben@acme.example' })
-  const result = await resultOf(open_.handle)
+  const { step, actionDigest } = waiting.pending
+  await waiting.handle.decide({ step, actionDigest, decision: 'approve', by: 'ben@acme.example' })
+  const result = await resultOf(waiting.handle)
   expect(result).toMatchObject({
     state: 'completed',
     policyDigest: digestOfText(await readFile(join(SHIPPED_POLICIES, FILE), 'utf8')),
   })
-  expect(await refunded(live.child(), open_.order)).toBe(12_000)
+  expect(await refunded(live.child(), waiting.order)).toBe(12_000)
 })
 
 test('a broken file is told by line, metric and readiness, and the last good text stays in force until it is mended', async () => {
