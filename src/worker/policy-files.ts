@@ -109,20 +109,19 @@ export class PolicyFiles {
   #found(trouble: PolicyTrouble | null): void {
     const before = this.#trouble
     this.#stand(trouble)
-    if (trouble !== null || before !== null) this.#tell()
+    if (trouble === null && before === null) return
+    if (trouble === null) {
+      logOwn('INFO', 'the policies in force are those of the files again', { policies: this.#listed })
+    }
+    this.#tell()
   }
 
   /** Says it once, however often it is looked at. */
   #stand(trouble: PolicyTrouble | null): void {
     const before = this.#trouble
     this.#trouble = trouble
-    if (trouble === null) {
-      if (before !== null) {
-        logOwn('INFO', 'the policies in force are those of the files again', { policies: this.#listed })
-      }
-    } else if (JSON.stringify(trouble) !== JSON.stringify(before)) {
-      logOwn('ERROR', TROUBLE_WORDS[trouble.why], { problems: trouble.problems })
-    }
+    if (trouble === null || JSON.stringify(trouble) === JSON.stringify(before)) return
+    logOwn('ERROR', TROUBLE_WORDS[trouble.why], { problems: trouble.problems })
   }
 
   #tell(): void {

@@ -89,6 +89,7 @@ test('a broken file is told by line, metric and readiness, and the last good tex
   await live.inForce(refundsFrom(70))
   expect((await live.files((check) => check.warning === undefined)).what).toBe('in force, and looked at every 1 s')
   expect(await decided(6_000)).toBe('completed')
+  expect(live.lines().map(({ msg }) => msg)).not.toContain('the policies in force are those of the files again')
 })
 
 test('a removed file leaves the last good text in force, loudly, and putting it back ends that', async () => {
