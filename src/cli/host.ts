@@ -9,25 +9,27 @@ import {
 } from '@temporalio/worker'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Digest } from '../contract/digest.ts'
 import { type HostKey, hostKeyFile, hostKeyOf } from '../identity/host-key.ts'
 import type { WorkerVersion } from '../contract/version.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
-import { loadPolicies } from '../policy/load/index.ts'
 import { loadModels } from '../tools/models/load.ts'
 import { createThinker } from '../tools/models/thinker.ts'
 import { bundlePlaybooks, type PlaybookBundle } from '../worker/bundle.ts'
+import { observers, type PolicyStanding } from '../worker/observer.ts'
+import { ownFields } from '../worker/own-log.ts'
 import type { Project } from '../worker/project.ts'
 import { createWorker, type WorkerSettings } from '../worker/worker.ts'
 import { unreachable } from './connect.ts'
 import { CliError } from './errors.ts'
+import { policyLines } from './policy-lines.ts'
 import { plain, say } from './terminal.ts'
 import type { TemporalPlace } from './where.ts'
 
 /** A worker that polls. */
 export interface Host {
   readonly version: WorkerVersion
-  readonly policies: readonly { readonly workflow: string; readonly digest: Digest }[]
+  /** What is in force for new runs now. */
+  readonly policies: () => PolicyStanding
   /** Settles when the worker has ended; rejects when it died. */
   readonly ended: Promise<void>
   /** What it is doing now. */
@@ -45,20 +47,38 @@ export interface HostParts {
   readonly key: HostKey
   /** Made ahead of time; default: made here. */
   readonly bundle?: Promise<PlaybookBundle>
-  /** Grace, tuning and who is told; default: those of `createWorker`. */
-  readonly more?: Pick<WorkerSettings, 'shutdownGraceMs' | 'shutdownForceMs' | 'tuning' | 'observer'>
+  /** Grace, tuning, who is told, and how often policies are looked at; default: those of `createWorker`. */
+  readonly more?: Pick<
+    WorkerSettings,
+    'shutdownGraceMs' | 'shutdownForceMs' | 'tuning' | 'observer' | 'policyRefreshMs'
+  >
 }
 
-/** Says an entry of Temporal's own log on one line. */
+interface OwnFields {
+  readonly problems?: readonly string[]
+  readonly policies?: PolicyStanding['inForce']
+}
+
+/** Says an entry of Temporal's own log on one line; of ours, what it lists below it. */
 function sayEntry({ level, message, meta }: LogEntry): void {
+  const own = ownFields(meta)
+  if (own !== undefined) {
+    const { problems = [], policies = [] } = own as OwnFields
+    say(`${level.toLowerCase()}: ${message}`)
+    for (const each of [...problems, ...policyLines(policies)]) say(`  ${plain(each)}`)
+    return
+  }
   const { workflowId, activityType, error } = (meta ?? {}) as Readonly<Record<string, unknown>>
   const about = [workflowId, activityType, error instanceof Error ? error.message : undefined]
   const words = about.filter((word): word is string => typeof word === 'string')
   say(`temporal ${level.toLowerCase()}: ${plain([message, ...words].join('  '))}`)
 }
 
+const LEVELS: readonly LogLevel[] = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR']
+
 /**
- * Takes Temporal's own log from `level` on, one line an entry on stderr unless `log` takes it, and leaves signals to us.
+ * Takes Temporal's own log from `level` on, and all that we say in it, one line an entry on stderr unless `log` takes it, and
+ * leaves signals to us.
  * `metricsAddress` is where Temporal serves its own metrics; default: nowhere.
  */
 export function quietRuntime(
@@ -70,7 +90,9 @@ export function quietRuntime(
 ): void {
   const prometheus = { countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true }
   Runtime.install({
-    logger: new DefaultLogger(level, log),
+    logger: new DefaultLogger('INFO', (entry) => {
+      if (ownFields(entry.meta) !== undefined || LEVELS.indexOf(entry.level) >= LEVELS.indexOf(level)) log(entry)
+    }),
     shutdownSignals: [],
     telemetryOptions: {
       logging: { forward: {}, filter: 'WARN' },
@@ -130,16 +152,17 @@ export async function startHost({ temporal, db, project, key, bundle, more, ...w
   })
   try {
     const { tools, policies } = project
-    const parts = { connection, namespace, ...where, workflows, tools, thinker, policies, db, key, ...more }
+    let standing: PolicyStanding = { inForce: [], trouble: null, refreshMs: 0 }
+    const keep = { policies: (told: PolicyStanding) => void (standing = told) }
+    const observer = observers(keep, more?.observer ?? {})
+    const parts = { connection, namespace, ...where, workflows, tools, thinker, policies, db, key, ...more, observer }
     const worker = await createWorker(parts)
-    const loaded = await loadPolicies(policies, [...workflows.playbooks.values()])
-    const inForce = loaded.ok ? [...loaded.policies.values()] : []
     const ended = runToTheEnd(worker, connection)
     // Whoever waits for it hears of a failure; before that it must not end the process.
     ended.catch(() => undefined)
     return {
       version: { deployment: where.deployment, buildId: workflows.buildId },
-      policies: inForce.map(({ workflow, digest }) => ({ workflow, digest })),
+      policies: () => standing,
       ended,
       status: () => worker.getStatus(),
       stop: async () => {

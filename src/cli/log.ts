@@ -2,6 +2,7 @@ import type { LogEntry } from '@temporalio/worker'
 import { pino } from 'pino'
 import { codeOf } from '../contract/failures.ts'
 import type { Attempt, AttemptEnd, Observer } from '../worker/observer.ts'
+import { ownFields } from '../worker/own-log.ts'
 import type { LogLevel } from './worker-options.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -13,7 +14,7 @@ export interface JsonLog {
   readonly fatal: (message: string, fields?: Fields) => void
   /** A line for each attempt that ended: `debug` for a local activity, `warn` for a failure, else `info`. */
   readonly attempts: Observer
-  /** Takes what Temporal's SDK has to say. */
+  /** Takes what Temporal's SDK has to say, and what we say through it. */
   readonly temporal: (entry: LogEntry) => void
 }
 
@@ -35,6 +36,8 @@ export function jsonLog(level: LogLevel): JsonLog {
       },
     },
     temporal({ level: at, message, meta }) {
+      const own = ownFields(meta)
+      if (own !== undefined) return log[LEVELS[at]](own, message)
       // The words of tools and playbooks can hold anything: only where they were written is told.
       const { sdkComponent } = meta ?? {}
       const words = sdkComponent === 'activity' || sdkComponent === 'workflow' ? 'own words, not repeated' : message

@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path'
-import { type PlaybookContract, slugOf } from '../contract/playbook.ts'
+import type { PlaybookContract } from '../contract/playbook.ts'
 import { doubtsAbout } from '../policy/analyse/doubts.ts'
-import { loadPolicies, loadPolicy, type ParsedPolicy, type PolicyProblem } from '../policy/load/index.ts'
+import { loadPolicies, loadPolicy, type ParsedPolicy, policyFileOf, type PolicyProblem } from '../policy/load/index.ts'
 import { readPlaybooks } from '../worker/registry.ts'
 import type { Project } from '../worker/project.ts'
 
@@ -33,17 +33,20 @@ export async function checkPolicies(project: Project, files: readonly string[]):
 async function checkFolder(folder: string, contracts: readonly PlaybookContract[]): Promise<readonly CheckedPolicy[]> {
   const near = relative(process.cwd(), folder)
   const dir = near.startsWith('..') ? folder : near
+  const loaded = await loadPolicies(dir, contracts)
   const checked: CheckedPolicy[] = []
   for (const contract of contracts) {
-    const file = join(dir, `${slugOf(contract.name)}.yaml`)
+    const file = join(dir, policyFileOf(contract))
     checked.push(checkedOf(file, await loadPolicy(file, contracts, contract), contracts))
+    const candidate = loaded.candidates.get(contract.name)
+    if (candidate !== undefined) checked.push(checkedOf(candidate.file, { ok: true, ...candidate }, contracts))
   }
-  // What lies there beside them: a file that no playbook reads.
+  // What lies there beside them: candidates that are wrong, and a file that no playbook reads.
   const known = new Set(checked.map(({ file }) => file))
-  const loaded = await loadPolicies(dir, contracts)
-  const strays = loaded.ok ? [] : loaded.problems.filter(({ file }) => !known.has(file))
-  for (const file of new Set(strays.map((problem) => problem.file))) {
-    const problems = strays.filter((problem) => problem.file === file)
+  const wrong = [...(loaded.ok ? [] : loaded.problems), ...loaded.candidateProblems]
+  const others = wrong.filter(({ file }) => !known.has(file))
+  for (const file of new Set(others.map((problem) => problem.file))) {
+    const problems = others.filter((problem) => problem.file === file)
     checked.push({ file, ok: false, workflow: null, digest: null, problems })
   }
   return checked

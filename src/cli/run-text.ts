@@ -37,6 +37,13 @@ const caseLines = ({ code, message, rules, action }: Case): readonly string[] =>
   ...(action === null ? [] : actionLines(action, rules)),
 ]
 
+/** Where a candidate policy would have said otherwise. */
+const trialLines = ({ timeline }: RunStatus): readonly string[] =>
+  section(
+    'without effect',
+    timeline.filter(({ kind }) => kind === 'trial').map(({ text }) => plain(text)),
+  )
+
 const effectLines = (effects: readonly EffectStatus[]): readonly string[] => section('effects', effects.map(effectLine))
 
 /** What a run would have done. */
@@ -124,6 +131,7 @@ export function runPage(
     `request   ${plain(JSON.stringify(status.request))}`,
     `started   ${moment(summary.startedAt)}${summary.closedAt === null ? '' : `, closed ${moment(summary.closedAt)}`}`,
     `policy    ${status.policyDigest ?? 'none yet'}`,
+    ...(status.candidateDigest === null ? [] : [`candidate ${status.candidateDigest}, decides nothing`]),
     ...versionLines(summary, status),
     `spend     ${formatMicroUsd(spend.modelMicroUsd)} of model, ${tokens}`,
     ...(auditExport === null ? [] : [`audit export: ${plain(auditExport)}, not exported yet`]),
@@ -133,6 +141,7 @@ export function runPage(
     ...(status.result?.because ? section('why', caseLines(status.result.because)) : []),
     ...draftLines(status.result?.drafts),
     ...effectLines(status.effects),
+    ...trialLines(status),
     ...section('refused decisions', refusals),
     ...section('timeline (UTC)', status.timeline.map(timelineLine)),
   ]

@@ -13,6 +13,8 @@ export interface WorkerOptions extends CommonOptions, DeploymentOption, ProjectO
   readonly healthAddress: HealthAddress | null
   readonly logFormat?: LogFormat
   readonly logLevel: LogLevel
+  /** 0: only at the start. */
+  readonly policyRefreshSeconds: number
   /** Connections. */
   readonly databasePool: number
 }
@@ -23,6 +25,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 /** Where health and metrics are served unless told otherwise: nobody but this machine. */
 export const DEFAULT_HEALTH_ADDRESS = '127.0.0.1:9464'
 export const DEFAULT_GRACE_SECONDS = 10
+const DEFAULT_REFRESH_SECONDS = 5
 
 const option = (flags: string, variable: string, description: string): Option =>
   new Option(flags, description).env(`COUNTERSIGN_${variable}`)
@@ -44,6 +47,13 @@ const OPTIONS: readonly Option[] = [
   option('--log-level <level>', 'LOG_LEVEL', 'from which level on there is a line of JSON')
     .choices(['debug', 'info', 'warn', 'error'])
     .default('info'),
+  option(
+    '--policy-refresh-seconds <seconds>',
+    'POLICY_REFRESH_SECONDS',
+    'how often policy files are looked at; 0: once',
+  )
+    .default(DEFAULT_REFRESH_SECONDS)
+    .argParser(wholeNumber(0, 3600)),
   count('max-activities', 'MAX_ACTIVITIES', 'activities at once (Temporal: 100)', [1, 10_000]),
   count('max-local-activities', 'MAX_LOCAL_ACTIVITIES', 'local activities at once (Temporal: 100)', [1, 10_000]),
   count('max-workflow-tasks', 'MAX_WORKFLOW_TASKS', 'workflow tasks at once (Temporal: 40)', [2, 10_000]),

@@ -86,6 +86,15 @@ export interface Decision {
   readonly matches: readonly Match[]
 }
 
+/**
+ * What a candidate policy says of an action, where that is another effect than what the policy of the run says. It stands on
+ * the record, and nothing goes by it.
+ */
+export interface CandidateVerdict {
+  readonly policyDigest: Digest
+  readonly decision: Decision
+}
+
 /** What a person sends, by the update or the signal `decide`. */
 export const decideMessage = () => decide
 
@@ -142,6 +151,8 @@ export interface Warrant {
   readonly trust: FactTrust
   readonly evidence: readonly Evidence[]
   readonly decision: Decision
+  /** No part of the action digest, and no host looks at it. */
+  readonly candidate?: CandidateVerdict
   readonly approvals: readonly Approval[]
   readonly changes: readonly Change[]
   readonly expect: JsonObject

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Action, Decision, DecideMessage, Match } from './action.ts'
+import type { Action, CandidateVerdict, Decision, DecideMessage, Match } from './action.ts'
 import type { Digest } from './digest.ts'
 import type { RunKey } from './evidence.ts'
 import type { Facts } from './fact.ts'
@@ -36,6 +36,8 @@ export interface TimelineEntry {
     | 'incident'
     | 'end'
     | 'note'
+    /** What a candidate policy would have said otherwise. */
+    | 'trial'
   readonly text: string
   readonly step?: string
 }
@@ -77,6 +79,8 @@ export interface Case {
   readonly facts: Facts
   readonly action: Action | null
   readonly by: string | null
+  /** Where a candidate policy would have said otherwise. */
+  readonly candidate?: CandidateVerdict
 }
 
 /** What `outcome` and `result()` answer: one shape for every end. */
@@ -143,6 +147,8 @@ export interface RunStatus {
   readonly principal: Principal | null
   readonly request: Json
   readonly policyDigest: Digest | null
+  /** Of the policy that decides beside it, on the record and without effect; `null`: none. */
+  readonly candidateDigest: Digest | null
   /** Of the worker that opened this history of the run, with the build id of its bundle; `null` before that. */
   readonly kernelVersion: string | null
   readonly buildId: string | null

@@ -1,4 +1,4 @@
-import type { Action, Change, Citation, Match } from './action.ts'
+import type { Action, CandidateVerdict, Change, Citation, Effect, Match } from './action.ts'
 import { type FactValue, WHOSE_WORD } from './fact.ts'
 import { formatMoney, isMoney } from './money.ts'
 import { shortened } from './plain-text.ts'
@@ -12,6 +12,20 @@ export const citationText = (citation: Citation): string =>
 
 /** `refund_amount_usd is $120.00 (a model's word), at least $50.00 (requires_approval_if.refund_amount_usd_gte)` */
 export const matchText = ({ because, rule }: Match): string => `${because} (${rule})`
+
+const WOULD: Readonly<Record<Effect, string>> = {
+  deny: 'denied it',
+  escalate: 'handed it to a person',
+  suggest: 'drafted it and done nothing',
+  require_approval: 'asked for approval',
+  allow: 'let it run by itself',
+}
+
+/** `the candidate policy would have denied it: reason contains `fraud` (deny_if.reason_contains)` */
+export function candidateText({ decision: { effect, matches } }: CandidateVerdict): string {
+  const why = matches.length === 0 ? 'no rule of it matches' : matches.map(matchText).join('; ')
+  return `the candidate policy would have ${WOULD[effect]}: ${why}`
+}
 
 /** The facts of an action, one a line: `refund_amount_usd $120.00 (a model's word)`. */
 export const factTexts = ({ facts, trust }: Pick<Action, 'facts' | 'trust'>): readonly string[] =>

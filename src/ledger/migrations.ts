@@ -136,6 +136,11 @@ const migrations: Readonly<Record<string, Migration>> = {
           WHERE state = 'unknown' OR (state IN ('claimed', 'sent') AND lease_until IS NOT NULL)`.execute(db)
     },
   },
+  '0008_candidate_policies': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`ALTER TABLE countersign.runs ADD COLUMN candidate_digest text`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

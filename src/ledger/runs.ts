@@ -12,6 +12,8 @@ export interface RunRow {
   readonly workflowId: string
   readonly workflowType: string
   readonly policyDigest: Digest
+  /** Of the policy that decides beside it, without effect; `null`: none. */
+  readonly candidateDigest: Digest | null
   readonly principal: Principal
   readonly requestDigest: Digest
   /** Names the business case; `null`: the run is a case of its own. */
@@ -31,9 +33,9 @@ export async function insertRun(db: LedgerDatabase, run: RunRow): Promise<RunRow
   const standing = sql.join(STANDING.map((state) => sql.lit(state)))
   const { rows } = await sql`
     INSERT INTO countersign.runs (run_key, workflow_id, workflow_type, policy_digest, principal, request_digest,
-      business_key, kernel_version, build_id)
+      business_key, kernel_version, build_id, candidate_digest)
     SELECT ${run.runKey}, ${run.workflowId}, ${run.workflowType}, ${run.policyDigest}, ${JSON.stringify(run.principal)}::jsonb,
-      ${run.requestDigest}, ${businessKey}, ${run.kernelVersion}, ${run.buildId}
+      ${run.requestDigest}, ${businessKey}, ${run.kernelVersion}, ${run.buildId}, ${run.candidateDigest}
     WHERE NOT EXISTS (SELECT FROM countersign.effects
       WHERE business_key = ${businessKey} AND state IN (${standing}))
     ON CONFLICT DO NOTHING
@@ -55,6 +57,7 @@ export async function findRun(db: LedgerDatabase, runKey: RunKey): Promise<RunRo
     workflowId: row.workflow_id,
     workflowType: row.workflow_type,
     policyDigest: row.policy_digest as Digest,
+    candidateDigest: row.candidate_digest as Digest | null,
     principal: row.principal,
     requestDigest: row.request_digest as Digest,
     businessKey: row.business_key as Digest | null,

@@ -18,6 +18,8 @@ interface RunTable {
   workflow_id: string
   workflow_type: string
   policy_digest: string
+  /** Of the policy that decides beside it, without effect. Points at nothing: a run does not need it. */
+  candidate_digest: string | null
   principal: JSONColumnType<Principal>
   request_digest: string
   /** The digest that names the business case; `null`: the run is a case of its own. */

@@ -131,6 +131,8 @@ export interface OpenedRun {
   readonly policy: Policy
   readonly policyText: string
   readonly policyDigest: Digest
+  /** A policy that decides beside it, on the record and without effect; absent: none. */
+  readonly candidate?: { readonly policy: Policy; readonly policyText: string; readonly policyDigest: Digest }
   /** Of the start message: see `RunResult`. */
   readonly requestDigest: Digest
   /** The thoughts, by name, that plain code answered where the run was opened: asked for as local activities. */

@@ -41,6 +41,7 @@ import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } fr
 import { checked, checkedThink, undoWarrantOf, warrantOf } from './messages.ts'
 import { isRepeated, observed, observedMeter } from './observed.ts'
 import { type Observer, observers } from './observer.ts'
+import type { Pinned } from './policy-files.ts'
 import type { Registry } from './registry.ts'
 import { meterOf, type RunMeter, withSpent } from './spend.ts'
 import { parseStart } from './start.ts'
@@ -54,8 +55,8 @@ export interface HostOptions {
   readonly key: HostKey
   readonly registry: Registry
   readonly thinker: Thinker
-  /** The digest of the policy that a new run of a playbook is pinned to. */
-  readonly currentPolicy: (workflow: string) => Digest | undefined
+  /** The policies that a new run of a playbook is pinned to. */
+  readonly pinned: (workflow: string) => Pinned | undefined
   readonly buildId: string
   readonly observer?: Observer
 }
@@ -129,7 +130,7 @@ class Host {
     if (continued !== undefined) await verifySeal(continued, runKey, (keyId) => this.#verifierOf(keyId))
     const { principal, request, requestDigest, businessKey } = parseStart(start, at.contract)
     await this.#checkOpening(this.#subject(runKey, at, null, principal))
-    const current = this.#options.currentPolicy(at.type)
+    const current = this.#options.pinned(at.type)
     await failpoint('openRun.before')
     // Most runs are new: the insert itself tells when one is not.
     const run =
@@ -139,7 +140,7 @@ class Host {
             runKey,
             workflowId: at.workflowId,
             workflowType: at.type,
-            policyDigest: current,
+            ...current,
             principal,
             requestDigest,
             businessKey,
@@ -152,7 +153,7 @@ class Host {
     if (run.requestDigest !== requestDigest || run.workflowType !== at.type) {
       throw fail('request_invalid', `\`${runKey}\` was opened with another request`)
     }
-    const { policyDigest } = run
+    const { policyDigest, candidateDigest } = run
     const pinned = await this.#stored(policyDigest)
     if (pinned === undefined) throw fail('warrant_policy_unknown', `nobody stored the policy ${policyDigest}`)
     return {
@@ -163,6 +164,7 @@ class Host {
       policy: pinned.policy,
       policyText: pinned.text,
       policyDigest,
+      ...(candidateDigest === null ? {} : await this.#candidate(candidateDigest)),
       requestDigest,
       // Of this worker: a reset to its first task takes a run to the version that is current then.
       kernelVersion: KERNEL_VERSION,
@@ -379,6 +381,12 @@ class Host {
     const stored = { policy: parsed.policy, text }
     this.#policies.set(digest, stored)
     return stored
+  }
+
+  /** The policy that decides beside the run's own. What keeps it from being read keeps no run from being opened. */
+  async #candidate(policyDigest: Digest): Promise<Pick<OpenedRun, 'candidate'>> {
+    const stored = await this.#stored(policyDigest).catch(() => undefined)
+    return stored === undefined ? {} : { candidate: { policy: stored.policy, policyText: stored.text, policyDigest } }
   }
 
   async #verifierOf(keyId: string): Promise<Verify | undefined> {

@@ -35,6 +35,8 @@ export {
   type ModelCallEvent,
   type Observer,
   observers,
+  type PolicyStanding,
+  type PolicyTrouble,
 } from './observer.ts'
 export { BundleError, readBundle, writeBundle, type WrittenBundle } from './prebuilt.ts'
 export { defineProject, type Project } from './project.ts'

@@ -52,6 +52,8 @@ const warrant = z.strictObject({
   trust: z.record(z.string(), text),
   evidence: z.array(evidence),
   decision: z.strictObject({ effect: text, matches: z.array(z.looseObject({ rule: text })) }),
+  // Nothing goes by it.
+  candidate: z.unknown().optional(),
   approvals: z.array(approval),
   changes: z.array(z.looseObject({ record: z.string() })),
   expect: z.record(z.string(), json),

@@ -1,3 +1,4 @@
+import type { Digest } from '../contract/digest.ts'
 import type { FailureCode } from '../contract/failures.ts'
 
 /** How an attempt ended: `ok`, `cancelled` (by the run, or because the worker drains), or its failure code. */
@@ -35,6 +36,30 @@ export type ModelCallEvent =
       readonly outputTokens: number
     }
 
+/** What is in force for new runs, and whether the files say otherwise. */
+export interface PolicyStanding {
+  readonly inForce: readonly {
+    readonly workflow: string
+    readonly policyDigest: Digest
+    /** Of the policy that decides beside it, without effect; `null`: there is none. */
+    readonly candidateDigest: Digest | null
+  }[]
+  /** `null`: what is in the files is in force. */
+  readonly trouble: PolicyTrouble | null
+  /** How often the files are looked at, in milliseconds; 0: only at the start. */
+  readonly refreshMs: number
+}
+
+/**
+ * `invalid`: what is in the files cannot be in force; `not_stored`: it can, and the ledger did not take it, which is tried
+ * again; `candidate_invalid`: a candidate cannot decide, and all else is in force.
+ */
+export interface PolicyTrouble {
+  readonly why: 'invalid' | 'not_stored' | 'candidate_invalid'
+  /** Each with file, line, column and what to do. They quote the files. */
+  readonly problems: readonly string[]
+}
+
 /**
  * Is told what a host does, for metrics and logs: names, ids, codes and times; never an input, an output, or the words of
  * a failure. What it throws is dropped: no effect fails because somebody counts.
@@ -44,6 +69,8 @@ export interface Observer {
   ended?(attempt: Attempt, end: AttemptEnd, durationMs: number): void
   effect?(tool: string, change: EffectChange): void
   modelCall?(call: ModelCallEvent): void
+  /** Told at the start, at each change, and at each look at the files that finds trouble. */
+  policies?(standing: PolicyStanding): void
 }
 
 /** One observer that tells all of them. */
@@ -52,6 +79,7 @@ export const observers = (...all: readonly Observer[]): Observer => ({
   ended: (attempt, end, durationMs) => each(all, (one) => one.ended?.(attempt, end, durationMs)),
   effect: (tool, change) => each(all, (one) => one.effect?.(tool, change)),
   modelCall: (call) => each(all, (one) => one.modelCall?.(call)),
+  policies: (standing) => each(all, (one) => one.policies?.(standing)),
 })
 
 function each(all: readonly Observer[], tell: (one: Observer) => void): void {

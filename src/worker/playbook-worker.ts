@@ -64,6 +64,23 @@ class PlaybookThreads extends ThreadedVMWorkflowCreator {
 
 /** Temporal's worker, with workflow threads that cost less: `workflow-thread.ts`. */
 export class PlaybookWorker extends Worker {
+  #begin: () => () => void = () => () => {}
+
+  /** Has something go on from `run()` until the worker has stopped: begins it, and gives what ends it. */
+  beside(begin: () => () => void): this {
+    this.#begin = begin
+    return this
+  }
+
+  override async run(): Promise<void> {
+    const end = this.#begin()
+    try {
+      await super.run()
+    } finally {
+      end()
+    }
+  }
+
   protected static override async createWorkflowCreator(
     ...[workflowBundle, options, logger]: Parameters<(typeof Worker)['createWorkflowCreator']>
   ): ReturnType<(typeof Worker)['createWorkflowCreator']> {

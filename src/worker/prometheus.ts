@@ -67,6 +67,17 @@ function counting(registers: Registry[]): Observer {
   const calls = counter('countersign_model_calls_total', 'Calls of models, as budgets see them.', ['thought', 'state'])
   const spend = counter('countersign_model_spend_micro_usd_total', 'What settled calls cost, micro-USD.', ['thought'])
   const tokens = counter('countersign_model_tokens_total', 'Tokens of settled calls.', ['thought', 'direction'])
+  const failures = counter(
+    'countersign_policy_reload_failures_total',
+    'Looks at the policy files that found something that cannot be in force, by why.',
+    ['why'],
+  )
+  const inForce = new Gauge({
+    name: 'countersign_policy_info',
+    help: 'Always 1; the policies in force for new runs, and the candidates beside them.',
+    labelNames: ['playbook', 'digest', 'mode'],
+    registers,
+  })
   const seconds = new Histogram({
     name: 'countersign_step_duration_seconds',
     help: 'How long attempts took.',
@@ -96,6 +107,14 @@ function counting(registers: Registry[]): Observer {
       spend.inc({ thought }, call.microUsd)
       tokens.inc({ thought, direction: 'input' }, call.inputTokens)
       tokens.inc({ thought, direction: 'output' }, call.outputTokens)
+    },
+    policies(standing) {
+      inForce.reset()
+      for (const { workflow: playbook, policyDigest, candidateDigest } of standing.inForce) {
+        inForce.set({ playbook, digest: policyDigest, mode: 'live' }, 1)
+        if (candidateDigest !== null) inForce.set({ playbook, digest: candidateDigest, mode: 'candidate' }, 1)
+      }
+      if (standing.trouble !== null) failures.inc({ why: standing.trouble.why })
     },
   }
 }

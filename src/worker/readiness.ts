@@ -1,6 +1,8 @@
-/** What a check found. `what` is for a person and holds no secret; `todo` says what to do where it is not `ok`. */
+/** What a check found. `what` is for a person and holds no secret; `todo` says what to do where it is not `ok`, or a warning. */
 export interface Checked {
   readonly ok: boolean
+  /** It is `ok`, and somebody should look at it. */
+  readonly warning?: true
   readonly what: string
   readonly todo?: string
 }

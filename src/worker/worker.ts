@@ -1,25 +1,23 @@
 import type { NativeConnection, Worker } from '@temporalio/worker'
-import type { Digest } from '../contract/digest.ts'
-import { fail } from '../contract/failures.ts'
 import { deploymentOf, isDeploymentName } from '../contract/version.ts'
 import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import { bulkCodec } from '../ledger/bulk-codec.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { storeKey } from '../ledger/keys.ts'
-import { storePolicy } from '../ledger/policies.ts'
-import { formatProblem, loadPolicies } from '../policy/load/index.ts'
 import type { Thinker, ToolImplementation } from '../tools/implementation.ts'
 import { PAYLOAD_CONVERTER } from './bundle-files.ts'
 import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 import { activitiesOf } from './host.ts'
-import type { Observer } from './observer.ts'
+import { type Observer, observers } from './observer.ts'
 import { PlaybookWorker } from './playbook-worker.ts'
+import { DEFAULT_REFRESH_MS, PolicyFiles } from './policy-files.ts'
 import { registryOf } from './registry.ts'
 import { type Tuning, tuned } from './tuning.ts'
 
 /** How long running steps may take to finish where nothing else is said. */
 const DEFAULT_GRACE_MS = 10_000
+const HOUR_MS = 3_600_000
 
 /** What a worker is made of. */
 export interface WorkerSettings {
@@ -38,8 +36,13 @@ export interface WorkerSettings {
   readonly workflows: string | PlaybookBundle
   readonly tools: readonly ToolImplementation[]
   readonly thinker: Thinker
-  /** The folder with one `<slug>.yaml` a playbook. */
+  /** The folder with one `<slug>.yaml` a playbook, and maybe a `<slug>.candidate.yaml`. */
   readonly policies: string
+  /**
+   * How often the policies are looked at while the worker runs; a change is in force for new runs once two looks found it.
+   * At most an hour; 0: only at the start. Default: 5 seconds.
+   */
+  readonly policyRefreshMs?: number
   /** The ledger; migrated with `migrateLedger`. */
   readonly db: LedgerDatabase
   readonly key: HostKey
@@ -58,7 +61,8 @@ export interface WorkerSettings {
 
 /**
  * Makes a worker: checks contracts, implementations and policies, publishes policy texts and its public key,
- * then registers the playbooks and each tool behind its guard. Nothing is polled before `run()`.
+ * then registers the playbooks and each tool behind its guard. Nothing is polled, and no file looked at again, before
+ * `run()`, nor after it.
  * Fails with `contract_incomplete`, `policy_not_found` or `policy_invalid`, naming what and where.
  */
 export async function createWorker(settings: WorkerSettings): Promise<Worker> {
@@ -69,11 +73,22 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       `a deployment cannot be named \`${deployment}\`: 1 to 200 letters, digits, \`-\`, \`_\` and \`/\``,
     )
   }
+  const { policyRefreshMs = DEFAULT_REFRESH_MS } = settings
+  if (!Number.isInteger(policyRefreshMs) || policyRefreshMs < 0 || policyRefreshMs > HOUR_MS) {
+    throw new RangeError(`policyRefreshMs must be a whole number from 0 to ${HOUR_MS}, got ${policyRefreshMs}`)
+  }
   const built = typeof workflows === 'string' ? await bundlePlaybooks(workflows) : workflows
   const registry = registryOf(built.playbooks, tools)
-  const current = await publishPolicies(settings.policies, built, db)
+  const observer = observers(settings.observer ?? {})
+  const policies = await PolicyFiles.open({
+    folder: settings.policies,
+    contracts: [...built.playbooks.values()],
+    db,
+    refreshMs: policyRefreshMs,
+    observer,
+  })
   await storeKey(db, key.keyId, key.publicKey)
-  return await PlaybookWorker.create({
+  const worker = await PlaybookWorker.create({
     connection: settings.connection,
     namespace: settings.namespace ?? 'default',
     taskQueue,
@@ -89,31 +104,13 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       key,
       registry,
       thinker,
-      currentPolicy: (workflow) => current.get(workflow),
+      pinned: (workflow) => policies.pinned(workflow),
       buildId: built.buildId,
-      ...(settings.observer && { observer: settings.observer }),
+      observer,
     }),
     shutdownGraceTime: settings.shutdownGraceMs ?? DEFAULT_GRACE_MS,
     ...(settings.shutdownForceMs !== undefined && { shutdownForceTime: settings.shutdownForceMs }),
     ...tuned(settings.tuning ?? {}),
   })
-}
-
-async function publishPolicies(
-  folder: string,
-  { playbooks }: PlaybookBundle,
-  db: LedgerDatabase,
-): Promise<ReadonlyMap<string, Digest>> {
-  const loaded = await loadPolicies(folder, [...playbooks.values()])
-  if (!loaded.ok) {
-    const missing = loaded.problems.every(({ code }) => code === 'policy_not_found')
-    const text = loaded.problems.map(formatProblem).join('\n')
-    throw fail(missing ? 'policy_not_found' : 'policy_invalid', text)
-  }
-  const current = new Map<string, Digest>()
-  for (const { digest, workflow, text } of loaded.policies.values()) {
-    await storePolicy(db, { digest, workflow, text })
-    current.set(workflow, digest)
-  }
-  return current
+  return (worker as PlaybookWorker).beside(() => policies.watch())
 }

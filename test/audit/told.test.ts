@@ -120,6 +120,7 @@ const ledgerOf = ({ opened, runKey, steps, workflowType }: Told): AuditedRun => 
     workflowId: '',
     workflowType,
     policyDigest: opened['policyDigest'] as never,
+    candidateDigest: null,
     principal: opened['principal'] as never,
     requestDigest: opened['requestDigest'] as never,
     businessKey: null,

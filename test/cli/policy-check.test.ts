@@ -1,5 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { countersign, useFolder } from './cli.ts'
 
@@ -120,4 +120,34 @@ test('a warning is told with its place, and keeps nothing from being used: exit 
   )
   expect(stdout).toMatch(/^ok {2}doubtful\.yaml {2}refund_request {2}sha256:/)
   expect(code).toBe(0)
+})
+
+test('a candidate is checked as a policy is, and listed behind it; a wrong one is exit code 3', async () => {
+  const policies = join(folder(), 'policies')
+  await cp(dirname(shipped), policies, { recursive: true })
+  const candidate = join(policies, 'refund-request.candidate.yaml')
+  await cp(shipped, candidate)
+  const live = join(import.meta.dirname, '..', 'operating', 'fixtures', 'live', 'countersign.config.ts')
+  const run = () =>
+    countersign(['policy', 'check', '--config', live], { cwd: folder(), env: { LIVE_POLICIES: policies } })
+  const good = await run()
+  const names = good.stdout.split('\n').map((line) => line.split(/ +/)[1])
+  expect(names).toEqual([
+    'policies/refund-request.yaml',
+    'policies/refund-request.candidate.yaml',
+    'policies/support-request.yaml',
+    undefined,
+  ])
+  expect(good).toMatchObject({ code: 0, stderr: '' })
+
+  await writeFile(candidate, 'workflow: support_request\n')
+  await writeFile(join(policies, 'refunds.candidate.yaml'), 'workflow: refund_request\n')
+  const bad = await run()
+  expect(bad.stderr).toBe(
+    'policies/refund-request.candidate.yaml:1:11 `support_request` is another playbook: a file of this name is the policy' +
+      ' of `refund_request`.\n  rename it to `support-request.candidate.yaml`, or mend its `workflow`.\n' +
+      'policies/refunds.candidate.yaml is the candidate of no playbook.\n' +
+      '  name it as the policy, with `.candidate.yaml` at the end.\n',
+  )
+  expect(bad.code).toBe(3)
 })

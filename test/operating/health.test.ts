@@ -40,6 +40,7 @@ test('a worker that polls is alive, and ready with what it has found', async () 
     { name: 'temporal', ok: true, what: expect.stringMatching(/^127\.0\.0\.1:\d+ answers; version 0\S+ is current$/) },
     { name: 'database', ok: true, what: 'answers, and the ledger is up to date' },
     { name: 'policies', ok: true, what: '3 in force' },
+    { name: 'policy-files', ok: true, what: 'in force, and looked at every 5 s' },
   ])
 })
 

@@ -98,3 +98,25 @@ test('what is no text file is refused with the reason', async () => {
     'policy_invalid order-change.yaml is longer than 65536 bytes.\n  keep all but the policy elsewhere.',
   ])
 })
+
+test('a candidate is the policy of no playbook, and what is wrong with it keeps no policy from being used', async () => {
+  const files = { 'refund-request.yaml': REFUND, 'order-change.yaml': CHANGE }
+  const candidate = `${REFUND}max_tool_calls: 3\n`
+  expect(await load({ ...files, 'refund-request.candidate.yaml': candidate })).toEqual([
+    'refund_request',
+    'order_change',
+  ])
+  const loaded = await loadPolicies(dir, [refundRequest, orderChange])
+  expect([...loaded.candidates]).toMatchObject([['refund_request', { text: candidate, policy: { maxToolCalls: 3 } }]])
+  expect(loaded.ok && loaded.policies.get('refund_request')?.text).toBe(REFUND)
+
+  await load({ 'refund-request.candidate.yaml': CHANGE, 'payroll.candidate.yaml': REFUND })
+  const broken = await loadPolicies(dir, [refundRequest, orderChange])
+  expect(broken).toMatchObject({ ok: true, candidates: new Map() })
+  expect(broken.candidateProblems.map((problem) => formatProblem(problem).replaceAll(`${dir}/`, ''))).toEqual([
+    'payroll.candidate.yaml is the candidate of no playbook.\n' +
+      '  name it as the policy, with `.candidate.yaml` at the end.',
+    'refund-request.candidate.yaml:1:11 `order_change` is another playbook: a file of this name is the policy of' +
+      ' `refund_request`.\n  rename it to `order-change.candidate.yaml`, or mend its `workflow`.',
+  ])
+})

@@ -17,6 +17,7 @@ import { createThinker } from '../../src/tools/models/thinker.ts'
 import type { Thinker, ToolImplementation } from '../../src/tools/implementation.ts'
 import { bundlePlaybooks, type PlaybookBundle } from '../../src/worker/bundle.ts'
 import { makeCurrent } from '../../src/worker/deployment.ts'
+import type { Observer } from '../../src/worker/observer.ts'
 import { createWorker } from '../../src/worker/worker.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -29,6 +30,8 @@ export interface WorldOptions {
   readonly policies?: string
   readonly tools?: readonly ToolImplementation[]
   readonly thinker?: Thinker
+  readonly policyRefreshMs?: number
+  readonly observer?: Observer
   /** Address of a dev server of one's own. */
   readonly address?: () => string
   /** Default: the dev server of all tests. A time-skipping one is for waits of days. */
@@ -121,6 +124,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       db,
       key,
       shutdownGraceMs: 500,
+      ...(options.policyRefreshMs !== undefined && { policyRefreshMs: options.policyRefreshMs }),
+      ...(options.observer && { observer: options.observer }),
     })
     const running = runToTheEnd(worker, native)
     const stop = async () => {

@@ -23,6 +23,7 @@ export const runOf = (runKey: RunKey, businessKey: Digest | null = null): RunRow
   workflowId: runKey.slice(0, runKey.lastIndexOf('/')),
   workflowType: 'boxes',
   policyDigest: POLICY,
+  candidateDigest: null,
   principal: { subject: 'ana', kind: 'user', workspace: 'boxes', proof: 'unauthenticated' },
   requestDigest: POLICY,
   businessKey,

@@ -21,6 +21,7 @@ async function newRun(): Promise<RunKey> {
     workflowId,
     workflowType: 'boxes',
     policyDigest: digest,
+    candidateDigest: null,
     principal: { subject: 'ana', kind: 'user', workspace: 'boxes', proof: 'unauthenticated' },
     requestDigest: digest,
     businessKey: null,

@@ -113,6 +113,7 @@ export const ROW: RunRow = {
   workflowId: WORKFLOW_ID,
   workflowType: 'refund_request',
   policyDigest: DIGEST,
+  candidateDigest: null,
   principal: PRINCIPAL,
   requestDigest: digestOf({}),
   businessKey: null,

@@ -28,7 +28,7 @@ const activities = activitiesOf({
   key: hostKeyOf(newHostKey()),
   registry,
   thinker: createThinker({ deterministic: sampleThoughts, env: {} }),
-  currentPolicy: () => undefined,
+  pinned: () => undefined,
   buildId: 'test',
 })
 

@@ -47,6 +47,7 @@ export class Board {
   principal: Principal | null = null
   request: Json = null
   policyDigest: Digest | null = null
+  candidateDigest: Digest | null = null
   requestDigest: Digest | null = null
   kernelVersion: string | null = null
   buildId: string | null = null
@@ -182,6 +183,7 @@ export class Board {
       principal: this.principal,
       request: this.request,
       policyDigest: this.policyDigest,
+      candidateDigest: this.candidateDigest,
       kernelVersion: this.kernelVersion,
       buildId: this.buildId,
       auditExport: this.auditExport,

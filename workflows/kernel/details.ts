@@ -81,6 +81,10 @@ export function renderDetails(status: RunStatus): string {
   if (status.notActedOn.length > 0) {
     lines.push(`Asked for by the policy, and **not acted on yet**: ${plain(status.notActedOn.join('; '))}.`, '')
   }
+  const trials = status.timeline.filter(({ kind }) => kind === 'trial')
+  if (trials.length > 0) {
+    lines.push('### Without effect', '', ...trials.slice(0, MAX_TRIALS).map(({ text }) => `- ${plain(text)}`), '')
+  }
   lines.push(
     `Model spend ${formatMicroUsd(status.spend.modelMicroUsd)}, ${status.spend.toolCalls} tool calls`,
     '',
@@ -92,5 +96,6 @@ export function renderDetails(status: RunStatus): string {
 }
 
 const MAX_CHARACTERS = 18_000
+const MAX_TRIALS = 10
 
 const cut = (text: string): string => (text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}\n…` : text)

@@ -41,7 +41,7 @@ export const endWith = (
   state: End['state'],
   code: FailureCode,
   message: string,
-  why: Partial<Pick<Case, 'facts' | 'action' | 'rules' | 'by'>> = {},
+  why: Partial<Pick<Case, 'facts' | 'action' | 'rules' | 'by' | 'candidate'>> = {},
 ): End => ({ state, because: { ...bareCase(code, message), ...why } })
 
 /** The state that a policy's word for it leads to. */
@@ -53,7 +53,7 @@ export function approvalOrEnd(
   approval: Approval | null,
   describe: string,
   onTimeout: 'escalate' | 'refuse',
-  why: Partial<Pick<Case, 'facts' | 'action' | 'rules'>> = {},
+  why: Partial<Pick<Case, 'facts' | 'action' | 'rules' | 'candidate'>> = {},
 ): Approval | End {
   if (approval === null) {
     return endWith(endState(onTimeout), 'approval_timed_out', `nobody decided on \`${describe}\` in time`, why)

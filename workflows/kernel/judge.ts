@@ -1,4 +1,10 @@
-import { type Action, citationOf, type Decision, type Preview } from '../../src/contract/action.ts'
+import {
+  type Action,
+  type CandidateVerdict,
+  citationOf,
+  type Decision,
+  type Preview,
+} from '../../src/contract/action.ts'
 import { contradictions, factsOfAction, missingEvidence, trustOfFacts } from '../../src/contract/derive.ts'
 import type { Evidence, RunKey } from '../../src/contract/evidence.ts'
 import type { Facts } from '../../src/contract/fact.ts'
@@ -22,10 +28,21 @@ export interface Attempt {
 export interface Ruling {
   readonly decision: Decision
   readonly facts: Facts
+  readonly candidate?: CandidateVerdict
 }
 
 /** What evidence and policy say of one action: do it, ask first, draft it only, or end the run. */
 export type Verdict = ({ readonly kind: 'go' | 'ask' | 'draft' } & Ruling) | { readonly kind: 'end'; readonly end: End }
+
+type Beside = Pick<Ruling, 'candidate'>
+
+/** What a candidate policy says of an action, where it is something else. `decide` is total, and nothing goes by this. */
+function besideOf(candidate: OpenedRun['candidate'], tool: WriteTool, facts: Facts, { effect }: Decision): Beside {
+  if (candidate === undefined) return {}
+  const { policy, policyDigest } = candidate
+  const decision = decide(policy, tool, facts)
+  return decision.effect === effect ? {} : { candidate: { policyDigest, decision } }
+}
 
 export const isListed = (contract: PlaybookContract, tool: Tool): boolean =>
   contract.tools.some((listed) => listed.name === tool.name)
@@ -73,18 +90,19 @@ export function judge(contract: PlaybookContract, opened: OpenedRun, attempt: At
   const against = contradictions(tool, input, evidence)
   if (against.length > 0) return no(endWith('escalated', 'evidence_unsupported', against.join('; '), why))
   const decision = decide(policy, tool, facts)
+  const beside = besideOf(opened.candidate, tool, facts, decision)
   const rules = decision.matches
   const message = rules.map((match) => match.because).join('; ')
   switch (decision.effect) {
     case 'allow':
-      return { kind: 'go', decision, facts }
+      return { kind: 'go', decision, facts, ...beside }
     case 'require_approval':
-      return { kind: 'ask', decision, facts }
+      return { kind: 'ask', decision, facts, ...beside }
     case 'suggest':
-      return { kind: 'draft', decision, facts }
+      return { kind: 'draft', decision, facts, ...beside }
     case 'deny':
-      return no(endWith('refused', 'denied_by_policy', message, { ...why, rules }))
+      return no(endWith('refused', 'denied_by_policy', message, { ...why, rules, ...beside }))
     case 'escalate':
-      return no(endWith('escalated', 'escalated_by_policy', message, { ...why, rules }))
+      return no(endWith('escalated', 'escalated_by_policy', message, { ...why, rules, ...beside }))
   }
 }

@@ -219,7 +219,9 @@ class Execution {
       )
       const { policy, principal, request, requestDigest, policyDigest, kernelVersion, buildId } = opened
       const auditExport = policy.audit.export
-      const record = { principal, request, requestDigest, policyDigest, kernelVersion, buildId, auditExport }
+      const candidateDigest = opened.candidate?.policyDigest ?? null
+      const digests = { requestDigest, policyDigest, candidateDigest }
+      const record = { principal, request, ...digests, kernelVersion, buildId, auditExport }
       Object.assign(this.#board, record, { notActedOn: notActedOn(policy) })
       this.#board.enter('in_progress')
       if (call.continued !== undefined) this.#restore((carried as Sealed).carried)

@@ -1,4 +1,4 @@
-import { CancellationScope, CancelledFailure, condition } from '@temporalio/workflow'
+import { CancellationScope, CancelledFailure, condition, metricMeter } from '@temporalio/workflow'
 import type { z } from 'zod'
 import {
   actionDigestOf,
@@ -21,6 +21,7 @@ import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import type { ProposalThought } from '../../src/contract/proposal.ts'
 import { type Stopped, stoppedIn } from '../../src/contract/stop.ts'
 import type { ReadTool, Thought, Tool, WriteTool } from '../../src/contract/tool.ts'
+import { candidateText } from '../../src/contract/text.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import type { Approvals } from './approvals.ts'
@@ -73,6 +74,10 @@ const MAX_ROUNDS = 3
 
 /** Nothing was done: the world moved under what was approved, or the approval grew too old while the step was stopped. */
 const SHOWN_AGAIN: readonly FailureCode[] = ['world_moved', 'approval_invalid']
+
+/** What a candidate policy would have said otherwise, for the record. */
+const besideIn = ({ candidate }: Pick<Ruling, 'candidate'>): Pick<Ruling, 'candidate'> =>
+  candidate === undefined ? {} : { candidate }
 
 /** The `Run` of a playbook: the life of an action, step by step, as `docs/architecture.md` tells it. */
 export class KernelRun implements Run {
@@ -248,6 +253,7 @@ export class KernelRun implements Run {
     }
     for (let round = 1; ; round++) {
       const verdict = judge(this.#contract, this.#opened, attempt)
+      if (round === 1) this.#noteCandidate(attempt, verdict.kind === 'end' ? verdict.end.because : verdict)
       if (verdict.kind === 'end') {
         // After a reset the no may rest on what this very step did: the ledger is asked before anybody is told it.
         return await this.#knownOr(attempt.step, () => this.#ends(verdict.end))
@@ -267,11 +273,20 @@ export class KernelRun implements Run {
         if (round === MAX_ROUNDS) {
           const { facts, decision } = verdict
           const message = `shown to people ${MAX_ROUNDS} times: ${failure.message}`
-          const why = { facts, rules: decision.matches, action: actionOf(attempt, facts, this.#opened, shown.preview) }
+          const action = actionOf(attempt, facts, this.#opened, shown.preview)
+          const why = { facts, rules: decision.matches, action, ...besideIn(verdict) }
           throw this.#ends(endWith('escalated', failure.code, message, why))
         }
       }
     }
+  }
+
+  /** What a candidate policy would have said otherwise is for people to read, once a step, and for nobody to count on. */
+  #noteCandidate({ step, tool }: Attempt, { candidate }: Pick<Ruling, 'candidate'>): void {
+    if (candidate === undefined) return
+    this.#board.note('trial', `\`${step}\`: ${candidateText(candidate)}`, step)
+    const verdicts = metricMeter.createCounter('countersign_candidate_verdicts')
+    verdicts.add(1, { playbook: this.#contract.name, tool: tool.name, candidate: candidate.decision.effect })
   }
 
   /** What an action would change; a step that the ledger knows as done answers with what it did. */
@@ -312,11 +327,8 @@ export class KernelRun implements Run {
   }
 
   /** Preview, question, answer. */
-  async #approve(
-    attempt: Attempt,
-    { decision, facts }: Ruling,
-    round: number,
-  ): Promise<Shown | { readonly result: StepResult }> {
+  async #approve(attempt: Attempt, ruling: Ruling, round: number): Promise<Shown | { readonly result: StepResult }> {
+    const { decision, facts } = ruling
     const previewed = await this.#preview(attempt, round)
     if ('result' in previewed) return previewed
     const { preview } = previewed
@@ -325,14 +337,15 @@ export class KernelRun implements Run {
     const action = actionOf(attempt, facts, this.#opened, preview)
     const describe = tool.describe(input)
     const answer = await this.#approvals.ask({ about: 'action', action, decision }, describe, approvals.expiresMinutes)
-    const why = { facts, action, rules: decision.matches }
+    const why = { facts, action, rules: decision.matches, ...besideIn(ruling) }
     const approval = approvalOrEnd(answer, describe, approvals.onTimeout, why)
     if ('because' in approval) throw this.#ends(approval)
     return { preview, approvals: [approval] }
   }
 
   /** Registers the compensation, issues the warrant and schedules the write. */
-  async #execute(attempt: Attempt, { decision, facts }: Ruling, shown: Shown | undefined): Promise<StepResult> {
+  async #execute(attempt: Attempt, ruling: Ruling, shown: Shown | undefined): Promise<StepResult> {
+    const { decision, facts } = ruling
     const { step, tool, input, evidence } = attempt
     const describe = tool.describe(input)
     const action = actionOf(attempt, facts, this.#opened, shown?.preview)
@@ -352,6 +365,7 @@ export class KernelRun implements Run {
       trust: action.trust,
       evidence,
       decision,
+      ...besideIn(ruling),
       approvals: shown?.approvals ?? [],
       changes: action.changes,
       expect: action.expect,

@@ -3,6 +3,7 @@ import type { WorkerVersion } from '../../contract/version.ts'
 import { DEFAULT_TASK_QUEUE } from '../../contract/wire.ts'
 import { notCurrent, versionsOf } from '../deployment.ts'
 import { startDevelopment } from '../development.ts'
+import { policyLines } from '../policy-lines.ts'
 import { type CommonOptions, type DeploymentOption, namedDeployment, type ProjectOption } from '../options.ts'
 import { loadProject } from '../project.ts'
 import type { Session } from '../session.ts'
@@ -29,7 +30,7 @@ export async function dev(given: DevOptions): Promise<void> {
     const { session, host } = await startDevelopment(options, closing)
     if (session.place.uiUrl !== null) say(`UI        ${session.place.uiUrl}`)
     say(`temporal  export TEMPORAL_ADDRESS=${session.place.address}`)
-    for (const { workflow, digest } of host.policies) say(`playbook  ${workflow}, policy ${digest}`)
+    for (const line of policyLines(host.policies().inForce)) say(`playbook  ${line}`)
     say(`ready     task queue ${taskQueue}, version ${host.version.buildId}`)
     await sayWhoWaits(session, host.version)
     if (file === null) for (const line of examples(session)) say(line)

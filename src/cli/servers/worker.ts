@@ -17,6 +17,7 @@ import { namedDeployment } from '../options.ts'
 import { loadProject } from '../project.ts'
 import { RunningSteps } from '../running-steps.ts'
 import { missingAttributes } from '../search-attributes.ts'
+import { policyLines } from '../policy-lines.ts'
 import { Closing, listenForStop } from '../stopping.ts'
 import { say, sayTo } from '../terminal.ts'
 import { findDatabase, findTemporal, type TemporalPlace, withoutPassword } from '../where.ts'
@@ -80,7 +81,8 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     const running = new RunningSteps()
     const observer = observers(running.observer, metrics.observer, log?.attempts ?? {})
     const deployment = namedDeployment(options)
-    const more = { ...shutdown, tuning: options, observer }
+    const policyRefreshMs = options.policyRefreshSeconds * 1000
+    const more = { ...shutdown, tuning: options, observer, policyRefreshMs }
     const host = await startHost({
       temporal,
       db,
@@ -98,7 +100,7 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     say(`ready  Temporal ${temporal.address}, namespace ${temporal.namespace}, task queue ${taskQueue}`)
     say(`       database ${withoutPassword(database.url)}, key ${key.keyId}`)
     if (health.address !== null) say(`       health and metrics at http://${health.address}`)
-    for (const { workflow, digest } of host.policies) say(`       playbook ${workflow}, policy ${digest}`)
+    for (const line of policyLines(host.policies().inForce)) say(`       playbook ${line}`)
     for (const line of await standingOf(connection, temporal, host.version, taskQueue)) say(line)
     await Promise.race([stopping.asked, host.ended])
   } finally {

@@ -125,7 +125,10 @@ function quietest({ policies, tool, dimensions }: Sampling): Point {
   const noise = (point: Point): number => {
     const facts = factsAt({ dimensions }, point)
     const matches = policies.flatMap((policy) => decide(policy, tool, facts).matches)
-    return matches.reduce((sum, { effect }) => sum + 10 ** (3 - EFFECTS_BY_FORCE.indexOf(effect)), 0)
+    return matches.reduce(
+      (sum, { effect }) => sum + 10 ** (EFFECTS_BY_FORCE.length - 1 - EFFECTS_BY_FORCE.indexOf(effect)),
+      0,
+    )
   }
   for (const [at, { cells }] of dimensions.entries()) {
     const noises = indexes(cells).map((cell) => noise(quiet.with(at, cell)))

@@ -1,18 +1,32 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Digest, digestOf } from '../../contract/digest.ts'
 import { type PlaybookContract, slugOf } from '../../contract/playbook.ts'
 import { type LoadedPolicy, type ParsedPolicy, parsePolicy } from './parse.ts'
 import { fileProblem, type PolicyProblem } from './problem.ts'
 import { MAX_BYTES } from './source.ts'
 
-/** The policies of a folder by the wire name of their playbook, or everything that is wrong with the folder. */
-export type LoadedPolicies =
-  | { readonly ok: true; readonly policies: ReadonlyMap<string, LoadedPolicy & { readonly file: string }> }
+type PolicyByName = ReadonlyMap<string, LoadedPolicy & { readonly file: string }>
+
+/**
+ * The policies of a folder by the wire name of their playbook, or everything that is wrong with the folder; and the
+ * candidates that are in order. What is wrong with a candidate keeps no policy from being used.
+ */
+export type LoadedPolicies = {
+  readonly candidates: PolicyByName
+  readonly candidateProblems: readonly PolicyProblem[]
+} & (
+  | { readonly ok: true; readonly policies: PolicyByName }
   | { readonly ok: false; readonly problems: readonly PolicyProblem[] }
+)
 
 const POLICY_FILE = /^[^.].*(?<!\.cases)\.ya?ml$/
+const CANDIDATE_FILE = /\.candidate\.ya?ml$/
 
-const refused = (problem: PolicyProblem): ParsedPolicy => ({ ok: false, problems: [problem], workflow: null })
+/** `refund_request` → `refund-request.yaml` */
+export const policyFileOf = ({ name }: PlaybookContract): string => `${slugOf(name)}.yaml`
+/** `refund_request` → `refund-request.candidate.yaml` */
+const candidateFileOf = ({ name }: PlaybookContract): string => `${slugOf(name)}.candidate.yaml`
 
 const codeOf = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown error'
@@ -54,16 +68,30 @@ export async function readTextFile(
   return utf8(bytes) ?? problem('is not UTF-8.', 'save it as UTF-8 without a byte order mark.')
 }
 
+/** The text of a policy file, or why there is none. */
+function readText(file: string, owner?: PlaybookContract): Promise<string | PolicyProblem> {
+  const help = owner === undefined ? 'add it.' : `add it, with \`workflow: ${owner.name}\` in it.`
+  const notThere = fileProblem(file, 'does not exist.', help, 'policy_not_found')
+  return readTextFile(file, { what: 'policy', code: 'policy_invalid', maxBytes: MAX_BYTES, notThere })
+}
+
+const parseFound = (
+  file: string,
+  content: string | PolicyProblem,
+  contracts: readonly PlaybookContract[],
+  owner?: PlaybookContract,
+): ParsedPolicy =>
+  typeof content === 'string'
+    ? parsePolicy(content, file, contracts, owner)
+    : { ok: false, problems: [content], workflow: null }
+
 /** Reads one policy file as `parsePolicy` reads its text. A file that cannot be read is a problem like any other. */
 export async function loadPolicy(
   file: string,
   contracts: readonly PlaybookContract[],
   owner?: PlaybookContract,
 ): Promise<ParsedPolicy> {
-  const help = owner === undefined ? 'add it.' : `add it, with \`workflow: ${owner.name}\` in it.`
-  const notThere = fileProblem(file, 'does not exist.', help, 'policy_not_found')
-  const text = await readTextFile(file, { what: 'policy', code: 'policy_invalid', maxBytes: MAX_BYTES, notThere })
-  return typeof text === 'string' ? parsePolicy(text, file, contracts, owner) : refused(text)
+  return parseFound(file, await readText(file, owner), contracts, owner)
 }
 
 /** The names of the policy files of a folder, sorted; none when there is no such folder. */
@@ -75,24 +103,72 @@ export const policyFilesIn = async (dir: string): Promise<readonly string[]> => 
   }
 }
 
-/**
- * Reads `<slug>.yaml` of every playbook from a folder. A further YAML file there is a problem only when
- * it names no playbook that is known: a policy that nobody reads must not go unnoticed. `*.cases.yaml` is left alone.
- */
-export async function loadPolicies(dir: string, contracts: readonly PlaybookContract[]): Promise<LoadedPolicies> {
-  const policies = new Map<string, LoadedPolicy & { readonly file: string }>()
-  const problems: PolicyProblem[] = []
-  for (const contract of contracts) {
-    const file = join(dir, `${slugOf(contract.name)}.yaml`)
-    const parsed = await loadPolicy(file, contracts, contract)
-    if (parsed.ok) policies.set(contract.name, { ...parsed, file })
-    else problems.push(...parsed.problems)
-  }
-  const expected = new Set(contracts.map(({ name }) => `${slugOf(name)}.yaml`))
-  for (const name of await policyFilesIn(dir)) {
-    if (expected.has(name)) continue
-    const parsed = await loadPolicy(join(dir, name), contracts)
-    if (!parsed.ok && parsed.workflow === null) problems.push(...parsed.problems)
-  }
-  return problems.length === 0 ? { ok: true, policies } : { ok: false, problems }
+interface FoundFile {
+  readonly file: string
+  readonly kind: 'policy' | 'candidate' | 'further'
+  readonly content: string | PolicyProblem
+  /** The playbook that the name of the file calls for. */
+  readonly owner?: PlaybookContract
 }
+
+/** What stands in a folder of policies; not looked into yet. */
+export interface PolicyFolder {
+  readonly files: readonly FoundFile[]
+  /** The same as long as all names and contents are. */
+  readonly mark: Digest
+}
+
+const nobodys = (file: string): PolicyProblem =>
+  fileProblem(file, 'is the candidate of no playbook.', 'name it as the policy, with `.candidate.yaml` at the end.')
+
+/** Reads the files of a folder: `<slug>.yaml` of every playbook, `<slug>.candidate.yaml`, and what lies beside them. */
+export async function readPolicyFolder(dir: string, contracts: readonly PlaybookContract[]): Promise<PolicyFolder> {
+  const policies = contracts.map(async (owner): Promise<FoundFile> => {
+    const file = join(dir, policyFileOf(owner))
+    return { file, kind: 'policy', content: await readText(file, owner), owner }
+  })
+  const expected = new Set(contracts.map(policyFileOf))
+  const others = (await policyFilesIn(dir)).filter((name) => !expected.has(name))
+  const beside = others.map(async (name): Promise<FoundFile> => {
+    const file = join(dir, name)
+    if (!CANDIDATE_FILE.test(name)) return { file, kind: 'further', content: await readText(file) }
+    const owner = contracts.find((contract) => candidateFileOf(contract) === name)
+    if (owner === undefined) return { file, kind: 'candidate', content: nobodys(file) }
+    return { file, kind: 'candidate', content: await readText(file, owner), owner }
+  })
+  const files = await Promise.all([...policies, ...beside])
+  const mark = digestOf(files.map(({ file, content }) => ({ file, content })))
+  return { files, mark }
+}
+
+/**
+ * Reads the policies of a folder. A further YAML file there is a problem only when it names no playbook that is
+ * known: a policy that nobody reads must not go unnoticed. `*.cases.yaml` is left alone.
+ */
+export function parsePolicyFolder(
+  { files }: Pick<PolicyFolder, 'files'>,
+  contracts: readonly PlaybookContract[],
+): LoadedPolicies {
+  const policies = new Map<string, LoadedPolicy & { readonly file: string }>()
+  const candidates = new Map<string, LoadedPolicy & { readonly file: string }>()
+  const problems: PolicyProblem[] = []
+  const candidateProblems: PolicyProblem[] = []
+  for (const { file, kind, content, owner } of files) {
+    const parsed = parseFound(file, content, contracts, owner)
+    if (kind === 'further') {
+      if (!parsed.ok && parsed.workflow === null) problems.push(...parsed.problems)
+    } else if (parsed.ok) {
+      const kept = kind === 'candidate' ? candidates : policies
+      kept.set(parsed.workflow, { ...parsed, file })
+    } else {
+      const wrong = kind === 'candidate' ? candidateProblems : problems
+      wrong.push(...parsed.problems)
+    }
+  }
+  const beside = { candidates, candidateProblems }
+  return problems.length === 0 ? { ok: true, policies, ...beside } : { ok: false, problems, ...beside }
+}
+
+/** Reads the policies of a folder as they stand there now. */
+export const loadPolicies = async (dir: string, contracts: readonly PlaybookContract[]): Promise<LoadedPolicies> =>
+  parsePolicyFolder(await readPolicyFolder(dir, contracts), contracts)

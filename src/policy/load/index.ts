@@ -1,4 +1,11 @@
 /** The Node side of policies: from files and texts to a `Policy`, or to every problem that was found. */
-export { loadPolicies, loadPolicy } from './files.ts'
+export {
+  loadPolicies,
+  loadPolicy,
+  parsePolicyFolder,
+  policyFileOf,
+  type PolicyFolder,
+  readPolicyFolder,
+} from './files.ts'
 export { type ParsedPolicy, parsePolicy } from './parse.ts'
 export { formatProblem, type PolicyProblem } from './problem.ts'

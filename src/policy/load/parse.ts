@@ -68,7 +68,11 @@ const readRollback = readSection(ROLLBACK_KEYS, (section): Policy['rollback'] =>
 const rulesOf = (rules: Policy['rules']): Pick<Policy, 'rules'> => (rules === undefined ? {} : { rules })
 
 const readWorkflow =
-  (contracts: readonly PlaybookContract[], owner: PlaybookContract | undefined): Reader<PlaybookContract> =>
+  (
+    contracts: readonly PlaybookContract[],
+    owner: PlaybookContract | undefined,
+    file: string,
+  ): Reader<PlaybookContract> =>
   (found, report) => {
     const name = readText(found, report)
     if (name === undefined) return undefined
@@ -80,7 +84,8 @@ const readWorkflow =
     }
     if (owner !== undefined && contract !== owner) {
       const message = `${quoted(name)} is another playbook: a file of this name is the policy of ${quoted(owner.name)}.`
-      report.at(found.offset, message, `rename it to ${quoted(`${slugOf(name)}.yaml`)}, or mend its \`workflow\`.`)
+      const own = `${slugOf(name)}${file.endsWith('.candidate.yaml') ? '.candidate' : ''}.yaml`
+      report.at(found.offset, message, `rename it to ${quoted(own)}, or mend its \`workflow\`.`)
     }
     return contract
   }
@@ -102,7 +107,7 @@ export function parsePolicy(
   if (map === undefined) return { ok: false, problems: report.problems, workflow: null }
 
   const top = new Section(map, '', KEYS, report)
-  const contract = top.require('workflow', readWorkflow(contracts, owner), undefined)
+  const contract = top.require('workflow', readWorkflow(contracts, owner, file), undefined)
   const facts = contract ?? owner
   const known = facts === undefined ? undefined : factsOf(facts)
   const triggers = readTriggers(known)
