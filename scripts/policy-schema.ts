@@ -10,6 +10,7 @@ import { type FactType, OPERATOR_RULES } from '../src/policy/decide/operators.ts
 import { APPROVALS, APPROVALS_KEYS, MINUTES_A_YEAR, MOST_REMINDERS, ON_TIMEOUT } from '../src/policy/load/approvals.ts'
 import { AUDIT, AUDIT_KEYS, LOG_LEVELS, MOST_REDACTIONS, MOST_RETENTION_DAYS } from '../src/policy/load/audit.ts'
 import { BUDGET_KEYS, ENTRY_KEYS, MOST_ENTRIES, MOST_TOOL_CALLS, ON_EXCEEDED } from '../src/policy/load/budget.ts'
+import { LONGEST_CEL } from '../src/policy/load/cel.ts'
 import { MOST_USD_DIGITS } from '../src/policy/load/found.ts'
 import { MOST_OPERANDS } from '../src/policy/load/operands.ts'
 import { KEYS, ROLLBACK_KEYS } from '../src/policy/load/parse.ts'
@@ -89,13 +90,20 @@ const triggers = (described: string): Schema => ({
 
 const when = { $ref: '#/$defs/condition' } as const
 const conditions = list(when, MOST_PARTS)
+const cel: Schema = {
+  type: 'string',
+  minLength: 1,
+  maxLength: LONGEST_CEL,
+  description: 'An expression in CEL, such as `refund_amount_usd * 2 > refunded_total_usd`.',
+}
 const condition: Schema = {
   type: 'object',
   additionalProperties: false,
   minProperties: 1,
-  properties: { all: conditions, any: conditions, not: when },
+  properties: { all: conditions, any: conditions, not: when, cel },
   patternProperties: TRIGGERS,
-  description: 'Tests such as `refund_amount_usd_gte: 50`, and `all`, `any` and `not`. All keys of one map must hold.',
+  description:
+    'Tests such as `refund_amount_usd_gte: 50`, `all`, `any` and `not`, and an expression in `cel`. All keys of one map must hold.',
 }
 
 const onlyOne = { const: 1, description: 'How many people have to approve. More than 1 is not enforced yet.' } as const

@@ -41,17 +41,25 @@ const regionLines = ({ space, regions }: ComparedTool): readonly string[] =>
 /** Whether a text is looked at for words: then its predicates were taken as independent of one another. */
 const asksText = ({ space }: ComparedTool): boolean => space.dimensions.some(({ predicates }) => predicates.length > 0)
 
+/** `rules.near_the_total is CEL` */
+export const celText = (cel: readonly string[]): string => `${cel.join(', ')} ${cel.length === 1 ? 'is' : 'are'} CEL`
+
 /** What a reader has to know of how it was compared. */
 function notesOf({ tools }: PolicyDiff): readonly string[] {
   const texts = 'texts: every word that is looked for counts as found or not found, independently of the others.'
-  const inexact = tools.flatMap(({ space: { exact, tool, size, looked } }) =>
-    exact
+  const inexact = tools.flatMap(({ space: { cel, dimensions, tool, size, looked } }) => [
+    ...(looked === size && dimensions.every(({ exact }) => exact)
       ? []
       : [
           `${tool.name}: inexact: ${looked} of ${size} combinations were looked at, with the facts together that ` +
             'rules combine. Each line is so of its example; more may differ.',
-        ],
-  )
+        ]),
+    ...(cel.length === 0
+      ? []
+      : [
+          `${tool.name}: inexact: ${celText(cel)}: samples were looked at. Each line is so of its example; more may differ.`,
+        ]),
+  ])
   return [...(tools.some(asksText) ? [texts] : []), ...inexact]
 }
 

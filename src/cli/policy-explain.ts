@@ -6,7 +6,7 @@ import { readGivenFacts } from '../policy/analyse/given-facts.ts'
 import { valueText } from '../policy/analyse/regions.ts'
 import { suggestion } from '../policy/load/nearest.ts'
 import { UsageError } from './errors.ts'
-import { factsText } from './policy-diff.ts'
+import { celText, factsText } from './policy-diff.ts'
 import type { GivenPolicy } from './policy-files.ts'
 import { plain } from './terminal.ts'
 
@@ -53,7 +53,7 @@ function parsed(json: string): Readonly<Record<string, unknown>> {
 export function explainedLines(explained: Explained): readonly string[] {
   if (explained.about === 'tools') return explained.tools.flatMap(spokenLines).map(lineOf)
   const { tool, facts, is } = explained
-  const { decision, nearly, changes } = is
+  const { decision, nearly, changes, cel } = is
   const away = ({ fact, value }: OneFactAway): string => {
     const declaration = tool.declares[fact]
     return `${fact} ${declaration === undefined ? '' : valueText(value, declaration)}`
@@ -74,8 +74,11 @@ export function explainedLines(explained: Explained): readonly string[] {
     ...section(
       'otherwise',
       changes.map((change) => `${change.effect} with ${away(change)}`),
-      'no change of one fact changes the answer',
+      cel.length === 0
+        ? 'no change of one fact changes the answer'
+        : 'no change of one fact was found to change the answer',
     ),
+    ...(cel.length === 0 ? [] : section('inexact', [`${celText(cel)}: there may be nearer values, and others`], '')),
   ].map(lineOf)
 }
 
@@ -112,5 +115,6 @@ export function explainedJson(explained: Explained) {
     decision: is.decision,
     nearly: is.nearly.map(toldJson),
     changes: is.changes.map(toldJson),
+    cel: is.cel,
   }
 }

@@ -1,5 +1,5 @@
-import { testsOf } from './decide/rule.ts'
-import type { Policy, Trigger } from './types.ts'
+import { expressionsOf, factsIn, testsOf } from './decide/rule.ts'
+import type { Condition, Policy } from './types.ts'
 
 /** A trigger, a rule or a demand of trust of a policy. */
 export interface PolicyRule {
@@ -11,15 +11,15 @@ export interface PolicyRule {
   readonly valuesOf: readonly string[]
 }
 
-const ruleOf = (id: string, tests: readonly Trigger[]): PolicyRule => ({
-  id,
-  facts: [...new Set(tests.map(({ fact }) => fact))],
-  valuesOf: [...new Set(tests.flatMap(({ fact, operator }) => (operator === 'exists' ? [] : [fact])))],
-})
+const ruleOf = (id: string, when: Condition): PolicyRule => {
+  const tested = testsOf(when).flatMap(({ fact, operator }) => (operator === 'exists' ? [] : [fact]))
+  const computed = expressionsOf(when).flatMap((expression) => expression.facts)
+  return { id, facts: factsIn(when), valuesOf: [...new Set([...tested, ...computed])] }
+}
 
 /** Everything in a policy that can match, in the order of the record: triggers, rules, demands of trust. */
 export const rulesOf = ({ denyIf, requiresApprovalIf, rules = [], trust }: Policy): readonly PolicyRule[] => [
-  ...[...denyIf, ...requiresApprovalIf].map((trigger) => ruleOf(trigger.id, [trigger])),
-  ...rules.map(({ id, when }) => ruleOf(id, testsOf(when))),
+  ...[...denyIf, ...requiresApprovalIf].map((test) => ruleOf(test.id, { test })),
+  ...rules.map(({ id, when }) => ruleOf(id, when)),
   ...trust.atLeast.map(({ id, fact }) => ({ id, facts: [fact], valuesOf: [fact] })),
 ]

@@ -35,9 +35,55 @@ export interface Trigger {
   readonly operands: readonly Operand[]
 }
 
-/** What a rule asks of the facts of an action. `test` of a fact that is not known is neither true nor false. */
+/** What a CEL expression can ask; `?:` has three parts, `in` its list behind the value, `neg` and `!` one part. */
+export const CEL_OPERATORS = [
+  '!',
+  'neg',
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '==',
+  '!=',
+  '<',
+  '<=',
+  '>',
+  '>=',
+  'in',
+  '&&',
+  '||',
+  '?:',
+  'contains',
+  'startsWith',
+  'endsWith',
+  'size',
+] as const
+export type CelOperator = (typeof CEL_OPERATORS)[number]
+
+/** A part of a CEL expression, as it was read and typed. `int`: a whole number in decimal digits, of money its cents. */
+export type CelPart =
+  | { readonly fact: string }
+  | { readonly int: string }
+  | { readonly literal: number | string | boolean }
+  | { readonly op: CelOperator; readonly of: readonly CelPart[] }
+
+/** A CEL expression that is true or false. */
+export interface Expression {
+  /** `rules.large_and_old.cel`: where it stands in the file. */
+  readonly id: string
+  /** As it stands in the file. */
+  readonly text: string
+  /** The facts that it names, each once; at least one. */
+  readonly facts: readonly string[]
+  /** What is computed: plain JSON, so that deciding needs no parser and a new version of it changes no open run. */
+  readonly is: CelPart
+}
+
+/** What a rule asks of the facts of an action. `test` and `cel` of a fact that is not known are neither true nor false. */
 export type Condition =
   | { readonly test: Trigger }
+  | { readonly cel: Expression }
   | { readonly all: readonly Condition[] }
   | { readonly any: readonly Condition[] }
   | { readonly not: Condition }

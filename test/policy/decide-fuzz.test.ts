@@ -166,6 +166,7 @@ const truth = (condition: Condition, facts_: Raw): boolean | null => {
     if (value === undefined || !operands.every((operand) => isSound(fact, operand))) return null
     return isTrue(operator, value, operands)
   }
+  if ('cel' in condition) throw new TypeError('CEL has a fuzz of its own')
   const isAll = 'all' in condition
   const parts = (isAll ? condition.all : condition.any).map((part) => truth(part, facts_))
   if (parts.includes(!isAll)) return !isAll
@@ -174,6 +175,7 @@ const truth = (condition: Condition, facts_: Raw): boolean | null => {
 const factsIn = (condition: Condition): readonly string[] => {
   if ('test' in condition) return [condition.test.fact]
   if ('not' in condition) return factsIn(condition.not)
+  if ('cel' in condition) return condition.cel.facts
   return ('all' in condition ? condition.all : condition.any).flatMap(factsIn)
 }
 const ruled = ({ when, effect }: Rule, declared: object, facts_: Raw): Effect | undefined => {

@@ -33,7 +33,7 @@ export function deadIn(policy: Policy, entry: Entry, tools: readonly AnalysedToo
 
 /** The conditions of which one must hold, in the order of the file. */
 function partsOfAny(condition: Condition): readonly Condition[] {
-  if ('test' in condition) return []
+  if ('test' in condition || 'cel' in condition) return []
   if ('not' in condition) return partsOfAny(condition.not)
   if ('all' in condition) return condition.all.flatMap(partsOfAny)
   return condition.any.flatMap((part) => [part, ...partsOfAny(part)])

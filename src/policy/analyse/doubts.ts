@@ -39,7 +39,7 @@ export function doubtsAbout(
     const space = spaceOf([policy], tool)
     if (!space.exact) {
       for (const { id } of space.entries) unseen.add(id)
-      doubts.push(unseenDoubt(tool, space.size))
+      doubts.push(space.cel.length > 0 ? celDoubt(tool, space.cel) : unseenDoubt(tool, space.size))
       continue
     }
     const decisions = new Map<string, Decision>()
@@ -144,6 +144,12 @@ function gapDoubt({ tool, dimension, range, at, below, above, facts }: Gap): Dou
     help: 'let one of the thresholds take it in: `_lte` for `_lt`, or `_gte` for `_gt`.',
   }
 }
+
+const celDoubt = ({ name }: AnalysedTool, cel: readonly string[]): Doubt => ({
+  about: cel,
+  message: `inexact: ${listed(cel)} ${cel.length === 1 ? 'is' : 'are'} CEL: rules of ${quoted(name)} that never count, and gaps, were not looked for.`,
+  help: 'say what operators can say in operators to have it looked at.',
+})
 
 const unseenDoubt = ({ name }: AnalysedTool, size: number): Doubt => ({
   about: [],

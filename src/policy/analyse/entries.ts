@@ -1,8 +1,8 @@
 import type { Effect } from '../../contract/action.ts'
 import { isTrustedLess } from '../../contract/fact.ts'
 import type { WriteTool } from '../../contract/tool.ts'
-import { testsOf } from '../decide/rule.ts'
-import type { Condition, Policy, Trigger } from '../types.ts'
+import { expressionsOf, factsIn, testsOf } from '../decide/rule.ts'
+import type { Condition, Expression, Policy, Trigger } from '../types.ts'
 
 /** What policies are analysed for: a write, by its name and the facts that it declares. */
 export type AnalysedTool = Pick<WriteTool, 'name' | 'declares'>
@@ -15,19 +15,20 @@ export interface Entry {
   /** What it asks; `null`: a demand of trust, which only asks whether its fact is known. */
   readonly when: Condition | null
   readonly tests: readonly Trigger[]
+  readonly expressions: readonly Expression[]
   /** Each fact once. */
   readonly facts: readonly string[]
   readonly speaksOf: (tool: AnalysedTool) => boolean
 }
 
 const ruleEntry = (id: string, effect: Effect, when: Condition): Entry => {
-  const tests = testsOf(when)
-  const facts = [...new Set(tests.map(({ fact }) => fact))]
+  const facts = factsIn(when)
   return {
     id,
     effect,
     when,
-    tests,
+    tests: testsOf(when),
+    expressions: expressionsOf(when),
     facts,
     speaksOf: ({ declares }) => facts.every((fact) => Object.hasOwn(declares, fact)),
   }
@@ -43,6 +44,7 @@ export const entriesOf = ({ denyIf, requiresApprovalIf, rules = [], trust }: Pol
     effect: trust.onLess,
     when: null,
     tests: [],
+    expressions: [],
     facts: [fact],
     speaksOf: ({ declares }) => {
       const declaration = Object.hasOwn(declares, fact) ? declares[fact] : undefined

@@ -26,6 +26,8 @@ export interface Explanation {
   readonly nearly: readonly (OneFactAway & { readonly rule: string; readonly effect: Effect })[]
   /** What would make the answer another one. */
   readonly changes: readonly (OneFactAway & { readonly effect: Effect })[]
+  /** The rules that compute with CEL: there may be nearer values, and others. */
+  readonly cel: readonly string[]
 }
 
 /** Which triggers, rules and demands speak of a tool. */
@@ -42,7 +44,7 @@ export const spokenOf = (policy: Policy, tool: AnalysedTool): Spoken => ({
  */
 export function explainAction(policy: Policy, tool: AnalysedTool, facts: Facts): Explanation {
   const decision = decide(policy, tool, facts)
-  const { dimensions, entries } = spaceOf([policy], tool)
+  const { dimensions, entries, cel } = spaceOf([policy], tool)
   const matching = new Set(decision.matches.map(({ rule }) => rule))
   const nearly: Explanation['nearly'][number][] = []
   const changes: Explanation['changes'][number][] = []
@@ -59,7 +61,7 @@ export function explainAction(policy: Policy, tool: AnalysedTool, facts: Facts):
       }
     }
   }
-  return { tool: tool.name, decision, nearly, changes }
+  return { tool: tool.name, decision, nearly, changes, cel }
 }
 
 /** Of each cell in which a fact is not, the value nearest to it. */

@@ -1,6 +1,7 @@
 import type { Facts, FactValue } from '../../contract/fact.ts'
 import { decide, EFFECTS_BY_FORCE } from '../decide/index.ts'
 import type { Policy, Trigger } from '../types.ts'
+import { cutsOf } from './cuts.ts'
 import { type Cell, type Dimension, dimensionOf, saidOf, witnessOf } from './dimension.ts'
 import { type AnalysedTool, entriesOf, type Entry } from './entries.ts'
 
@@ -24,9 +25,17 @@ export interface Space {
   readonly points: Iterable<Point>
   /** How many these are. */
   readonly looked: number
-  /** Whether every action that can be is in one of the points. */
+  /** The rules that compute with CEL, as on the record: what they say of a point may not be so of all that it stands for. */
+  readonly cel: readonly string[]
+  /** Whether every action that can be is in one of the points, and decided as that is. */
   readonly exact: boolean
 }
+
+/** What an entry asks of a fact, and where its expressions may turn. */
+const askedBy = (entry: Entry, { declares }: AnalysedTool): readonly Trigger[] => [
+  ...entry.tests,
+  ...entry.expressions.flatMap((expression) => cutsOf(expression, declares)),
+]
 
 /** A fact value for each cell of a point; what is not known is absent. */
 export function factsAt({ dimensions }: Pick<Space, 'dimensions'>, point: Point): Facts {
@@ -46,7 +55,8 @@ export function factsAt({ dimensions }: Pick<Space, 'dimensions'>, point: Point)
 export function spaceOf(policies: readonly Policy[], tool: AnalysedTool, mostPoints = MOST_POINTS): Space {
   const entries = policies.flatMap((policy) => entriesOf(policy).filter((entry) => entry.speaksOf(tool)))
   const spoken = new Set(entries.flatMap(({ facts }) => facts))
-  const tests = entries.flatMap((entry) => entry.tests)
+  const tests = entries.flatMap((entry) => askedBy(entry, tool))
+  const cel = [...new Set(entries.flatMap(({ id, expressions }) => (expressions.length === 0 ? [] : [id])))]
   const dimensions = Object.entries(tool.declares).flatMap(([fact, declaration]) =>
     spoken.has(fact)
       ? [
@@ -62,14 +72,14 @@ export function spaceOf(policies: readonly Policy[], tool: AnalysedTool, mostPoi
   const weight = entries.length + tests.reduce((sum, { operands }) => sum + operands.length, 0)
   const most = Math.max(1_000, Math.min(mostPoints, Math.floor(MOST_COMPARISONS / (weight + 1))))
   const isWhole = size <= most
-  const sketch = { tool, entries, dimensions, size }
+  const sketch = { tool, entries, dimensions, size, cel }
   if (!isWhole) {
     const points = samplesOf({ ...sketch, policies }, most)
     return { ...sketch, points, looked: points.length, exact: false }
   }
   const choices = dimensions.map(({ cells }) => indexes(cells))
   const points = { [Symbol.iterator]: () => productOf(choices) }
-  return { ...sketch, points, looked: size, exact: dimensions.every(({ exact }) => exact) }
+  return { ...sketch, points, looked: size, exact: cel.length === 0 && dimensions.every(({ exact }) => exact) }
 }
 
 const indexes = (cells: readonly Cell[]): readonly number[] => cells.map((_, at) => at)
@@ -90,14 +100,14 @@ interface Sampling extends Pick<Space, 'tool' | 'entries' | 'dimensions'> {
  * value of which the policies say least. First those of entries that are not in every policy; until so many are found.
  */
 function samplesOf(sampling: Sampling, most: number): readonly Point[] {
-  const { dimensions, entries, policies } = sampling
+  const { tool, dimensions, entries, policies } = sampling
   const quiet = quietest(sampling)
   const points = new Map<string, Point>([[quiet.join(' '), quiet]])
   const named = [...Map.groupBy(entries, ({ id }) => id).values()]
   const isChanged = (group: readonly Entry[]): boolean =>
     group.length < policies.length || new Set(group.map(({ effect, when }) => JSON.stringify([effect, when]))).size > 1
   for (const group of [...named.filter(isChanged), ...named.filter((each) => !isChanged(each))]) {
-    const tests = group.flatMap((entry) => entry.tests)
+    const tests = group.flatMap((entry) => askedBy(entry, tool))
     const choices = dimensions.map((dimension, at) =>
       group.some(({ facts }) => facts.includes(dimension.fact)) ? toldApart(dimension, tests) : [quiet[at] ?? 0],
     )

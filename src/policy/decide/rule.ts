@@ -1,34 +1,46 @@
 import type { Match } from '../../contract/action.ts'
 import type { FactDeclarations, Facts } from '../../contract/fact.ts'
-import type { Condition, Rule, Trigger } from '../types.ts'
+import type { Condition, Expression, Rule, Trigger } from '../types.ts'
+import { judgeExpression, saidOfExpression, type Truth } from './expression.ts'
 import { judge, undecidable } from './trigger.ts'
-
-/** What a condition comes to, and the matches that made it so: of what is true when it is true, of what is unknown else. */
-interface Truth {
-  readonly is: true | false | 'unknown'
-  readonly by: readonly Match[]
-}
 
 /** The tests of a condition, in the order of the file. */
 export function testsOf(condition: Condition): readonly Trigger[] {
   if ('test' in condition) return [condition.test]
+  if ('cel' in condition) return []
   if ('not' in condition) return testsOf(condition.not)
   return ('all' in condition ? condition.all : condition.any).flatMap(testsOf)
 }
+
+/** The CEL expressions of a condition, in the order of the file. */
+export function expressionsOf(condition: Condition): readonly Expression[] {
+  if ('test' in condition) return []
+  if ('cel' in condition) return [condition.cel]
+  if ('not' in condition) return expressionsOf(condition.not)
+  return ('all' in condition ? condition.all : condition.any).flatMap(expressionsOf)
+}
+
+/** The facts that a condition asks of, each once. */
+export const factsIn = (condition: Condition): readonly string[] => [
+  ...new Set([
+    ...testsOf(condition).map(({ fact }) => fact),
+    ...expressionsOf(condition).flatMap((expression) => expression.facts),
+  ]),
+]
 
 /**
  * What a rule says of an action; `undefined` when it does not match, or does not speak of it. Three-valued logic after
  * Kleene: what cannot be decided, since a fact that it turns on is not known, denies, whatever the rule would have done.
  */
 export function judgeRule(rule: Rule, declares: FactDeclarations, facts: Facts): Match | undefined {
-  const tests = testsOf(rule.when)
-  if (!tests.every(({ fact }) => Object.hasOwn(declares, fact))) return undefined
+  const asked = factsIn(rule.when)
+  if (!asked.every((fact) => Object.hasOwn(declares, fact))) return undefined
   const truth = valueOf(rule.when, declares, facts)
   if (truth.is === false) return undefined
   const words = truth.by.map(({ because }) => because).join('; ')
   if (truth.is === 'unknown') {
     const first = truth.by.find(({ effect }) => effect === 'deny')
-    const { fact = tests[0]?.fact ?? '' } = first ?? {}
+    const { fact = asked[0] ?? '' } = first ?? {}
     const declaration = declares[fact]
     return declaration === undefined
       ? undefined
@@ -42,6 +54,7 @@ export function judgeRule(rule: Rule, declares: FactDeclarations, facts: Facts):
 
 function valueOf(condition: Condition, declares: FactDeclarations, facts: Facts): Truth {
   if ('test' in condition) return tested(condition.test, declares, facts)
+  if ('cel' in condition) return judgeExpression(condition.cel, declares, facts)
   if ('not' in condition) {
     const { is, by } = valueOf(condition.not, declares, facts)
     return is === 'unknown' ? { is, by } : { is: !is, by: is ? [] : negated(condition.not, declares, facts) }
@@ -68,7 +81,7 @@ function tested(test: Trigger, declares: FactDeclarations, facts: Facts): Truth 
 
 /** What is on the record of tests that are true because something is not so. */
 function negated(condition: Condition, declares: FactDeclarations, facts: Facts): readonly Match[] {
-  return testsOf(condition).flatMap((test) => {
+  const tests = testsOf(condition).flatMap((test) => {
     const declaration = declares[test.fact]
     const value = Object.hasOwn(facts, test.fact) ? facts[test.fact] : undefined
     if (declaration === undefined) return []
@@ -77,4 +90,6 @@ function negated(condition: Condition, declares: FactDeclarations, facts: Facts)
     const because = `not so: ${test.id.slice(test.id.lastIndexOf('.') + 1)}`
     return [{ rule: test.id, effect: 'allow' as const, fact, trust: declaration.trust, ...seen, because }]
   })
+  const expressions = expressionsOf(condition).map((each) => saidOfExpression(each, 'does not hold', declares, facts))
+  return [...tests, ...expressions]
 }

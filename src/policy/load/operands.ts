@@ -8,7 +8,7 @@ import type { Operand, Operator } from '../types.ts'
 import { describe, type Found, readBoolean, readDecimal, readOneOf, type Reader, readText } from './found.ts'
 
 export const MOST_OPERANDS = 1000
-const MOST_DIGITS = 15
+export const MOST_DIGITS = 15
 const NEEDLES: readonly Operator[] = ['contains', 'contains_any', 'starts_with']
 
 const readMoney =

@@ -35,12 +35,15 @@ export const fileProblem = (
 export class Report {
   readonly #file: string
   readonly #code: PolicyProblem['code']
+  /** The text that the problems are of. */
+  readonly text: string
   readonly #lines = new LineCounter()
   readonly #found: { readonly offset: number; readonly problem: PolicyProblem }[] = []
 
   constructor(file: string, text: string, code: PolicyProblem['code'] = 'policy_invalid') {
     this.#file = file
     this.#code = code
+    this.text = text
     this.#lines.addNewLine(0)
     for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.#lines.addNewLine(at + 1)
   }

@@ -1,8 +1,9 @@
 import type { KnownFact } from '../../contract/playbook.ts'
-import { testsOf } from '../decide/rule.ts'
+import { factsIn } from '../decide/rule.ts'
 import { listed, quoted } from '../decide/words.ts'
 import type { Condition, Rule } from '../types.ts'
 import { readQuorum } from './approvals.ts'
+import { readExpression } from './cel.ts'
 import { type Found, readOneOf, type Reader, readText } from './found.ts'
 import type { Report } from './problem.ts'
 import { type Entry, readEntries, readItems, readMap, readSection } from './section.ts'
@@ -78,15 +79,15 @@ const readBecause: Reader<string> = (found, report) => {
 }
 
 /**
- * A condition: a map with `all`, `any` or `not`, or with tests such as `refund_amount_usd_gte: 50`. Several keys of one
- * map must all hold.
+ * A condition: a map with `all`, `any` or `not`, with tests such as `refund_amount_usd_gte: 50`, or with an expression
+ * in `cel`. Several keys of one map must all hold.
  */
 const readCondition =
   (facts: KnownFacts | undefined, where: string): Reader<Condition> =>
   (found, report) => {
     const condition = read(found, report, { facts, where, left: { parts: MOST_PARTS } })
     if (condition === undefined || facts === undefined) return condition
-    const names = [...new Set(testsOf(condition).map(({ fact }) => fact))]
+    const names = factsIn(condition)
     const declaring = names.map((name) => facts.get(name)?.tools ?? [])
     const [first = []] = declaring
     if (first.some((tool) => declaring.every((tools) => tools.includes(tool)))) return condition
@@ -130,6 +131,10 @@ function readPart(entry: Entry, report: Report, reading: Reading): Condition | u
     return key === 'all' ? { all: parts } : { any: parts }
   }
   if (reading.facts === undefined) return undefined
+  if (key === 'cel') {
+    const cel = readExpression(reading.facts)(entry, report)
+    return cel === undefined ? undefined : { cel }
+  }
   const [test] = readTrigger(entry, reading.where, reading.facts, report)
   return test === undefined ? undefined : { test }
 }
