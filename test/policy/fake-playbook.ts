@@ -1,15 +1,9 @@
 import { z } from 'zod'
-import {
-  booleanFact,
-  enumFact,
-  type FactDeclarations,
-  moneyFact,
-  numberFact,
-  textFact,
-} from '../../src/contract/fact.ts'
+import { type FactDeclarations, textFact } from '../../src/contract/fact.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import { readTool, writeTool } from '../../src/contract/tool.ts'
 import type { Policy, Trigger } from '../../src/policy/types.ts'
+import { pay as payFacts } from './pay-facts.ts'
 
 const retry = { maximumAttempts: 3, initialIntervalMs: 100, maximumIntervalMs: 1000, backoffCoefficient: 2 }
 const common = {
@@ -40,13 +34,7 @@ const write = <const F extends FactDeclarations>(name: string, declares: F) =>
   })
 
 /** Declares one fact of each type. */
-export const pay = write('shop.pay', {
-  refund_amount_usd: moneyFact('USD', 'record'),
-  order_age_days: numberFact('days', 'record'),
-  customer_tier: enumFact(['standard', 'plus', 'enterprise'], 'record'),
-  customer_blocked: booleanFact('record'),
-  reason: textFact('model'),
-})
+export const pay = write('shop.pay', payFacts.declares)
 /** Declares a fact of its own. */
 export const note = write('shop.note', { note_body: textFact('request') })
 

@@ -96,8 +96,7 @@ class Reading {
   }
 
   #between(node: ASTNode, op: string, one: Typed, other: Typed, help: string): Mistake {
-    const text = quoted(node.input.slice(node.start, node.end))
-    return this.#wrong(node, `${text} puts \`${op}\` between ${wordsOf(one.as)} and ${wordsOf(other.as)}`, help)
+    return this.#wrong(node, `\`${op}\` stands between ${wordsOf(one.as)} and ${wordsOf(other.as)}`, help)
   }
 
   read(node: ASTNode): Typed {
@@ -189,8 +188,11 @@ class Reading {
   }
 
   #notBool({ node, as }: Typed, op: string): Mistake {
-    const text = quoted(node.input.slice(node.start, node.end))
-    return this.#wrong(node, `${text} is ${wordsOf(as)}, and \`${op}\` is asked of true or false`, 'compare it first.')
+    return this.#wrong(
+      node,
+      `\`${op}\` is asked of ${wordsOf(as)}`,
+      'it is for what is true or false: compare it first.',
+    )
   }
 
   #negative(node: ASTNode, part: Typed): Typed {
