@@ -95,6 +95,7 @@ test('--json gives the decision as it stands on the record, and what is one fact
       { fact: 'customer_tier', value: 'enterprise', effect: 'require_approval' },
       { fact: 'reason', value: retaliation, effect: 'deny' },
     ],
+    cel: [],
   })
 })
 

@@ -59,6 +59,7 @@ rules:
     quorum: 1
     when: { any: [{ refund_amount_usd_lt: 1 }, { not: { all: [{ reason_eq: "" }] } }], reason_ne: q }
     because: large ones are looked at
+  - { id: twice, effect: escalate, when: { cel: refund_amount_usd * 2 > 100, not: { cel: customer_blocked } } }
 trust: { at_least: { reason: record }, on_less: escalate }
 approvals: { expires_minutes: 60, on_timeout: refuse, quorum: 1, reminders: [10, 30] }
 audit: { log_level: standard, export: splunk, retention_days: 365, redaction: [reason] }
@@ -101,6 +102,9 @@ test.each([
   ['an id in capitals', `${W}rules: [{ id: A, effect: deny, when: { reason_eq: x } }]`],
   ['a rule that asks of nothing', `${W}rules: [{ id: a, effect: deny, when: {} }]`],
   ['a wrong test deep inside', `${W}rules: [{ id: a, effect: deny, when: { not: { any: [{ reason: x }] } } }]`],
+  ['an empty expression', `${W}rules: [{ id: a, effect: deny, when: { cel: "" } }]`],
+  ['an expression that is no text', `${W}rules: [{ id: a, effect: deny, when: { cel: 5 } }]`],
+  ['too long an expression', `${W}rules: [{ id: a, effect: deny, when: { cel: ${'x'.repeat(501)} } }]`],
   ['approvals of a deny', `${W}rules: [{ id: a, effect: deny, quorum: 1, when: { reason_eq: x } }]`],
   ['approvers', `${W}rules: [{ id: a, effect: require_approval, approvers: [b], when: { reason_eq: x } }]`],
   ['a demand that nothing falls short of', `${W}trust: { at_least: { reason: model } }`],

@@ -51,12 +51,12 @@ const isSame = (left: CelValue, right: CelValue): boolean =>
 
 /** One that is `deciding` decides, also beside parts that cannot be computed, and whatever their order. */
 function combined(deciding: boolean, of: readonly CelPart[], factValue: (fact: string) => CelValue): boolean {
-  let failure: unknown
+  let failure: Error | undefined
   for (const part of of) {
     try {
       if (booleanOf(valueOfCel(part, factValue)) === deciding) return deciding
     } catch (error) {
-      failure ??= error
+      failure ??= error instanceof Error ? error : new Error(String(error))
     }
   }
   if (failure !== undefined) throw failure
