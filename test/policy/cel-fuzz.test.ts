@@ -238,6 +238,38 @@ test('computes as the library does', () => {
   expect(Math.min(yes, no, neither)).toBeGreaterThan(50)
 })
 
+const WORDS =
+  "refund_amount_usd order_age_days customer_tier customer_blocked reason note_body colour && || ! == != < <= > >= + - * / % ? : ( ) [ ] { } , . in true false null 1 0 2.5 49.99 1e3 0x1 1u 'plus' \"a\" r'x' b'x' '' size( .contains( .matches( .exists(x, .map(x, has( cel.bind(x, dyn( type( timestamp( duration( // \n @ \\ ' int list".split(
+    ' ',
+  )
+
+test('whatever stands in an expression, it is read or refused at a place inside the file, and what is read can be decided', () => {
+  let read = 0
+  const soup = fc.array(oneOf(WORDS), { maxLength: 12 }).map((all) => all.join(' '))
+  // What can be read, with a word or two of it exchanged.
+  const near = fc
+    .tuple(written, fc.array(fc.tuple(fc.nat(), oneOf(WORDS)), { maxLength: 2 }))
+    .map(([{ ours }, edits]) => {
+      const pieces = ours.split(/\b/)
+      for (const [at, put] of edits) pieces[at % pieces.length] = put
+      return pieces.join('')
+    })
+  const holds = (text: string, known: Facts): void => {
+    const yaml = `workflow: refund_request\nrules: [{ id: r, effect: escalate, when: { cel: ${JSON.stringify(text)} } }]\n`
+    const parsed = parsePolicy(yaml, 'p.yaml', [refundRequest])
+    const places = parsed.ok ? [] : parsed.problems.map(({ line, column }) => line === 2 && column <= yaml.length)
+    expect(places.every(Boolean), text).toBe(true)
+    if (!parsed.ok) return
+    read++
+    expect(decide(parsed.policy, pay, known).matches.map(({ rule }) => rule)).not.toContain('decision_failed')
+  }
+  fc.assert(fc.property(fc.oneof(soup, near, fc.string({ unit: 'binary' })), facts, holds), {
+    seed,
+    numRuns: 10_000 * times,
+  })
+  expect(read).toBeGreaterThan(500)
+})
+
 test('the sandbox, a policy as it is stored and Node come to the same, in every word', async () => {
   const cases = fc.sample(
     fc.tuple(

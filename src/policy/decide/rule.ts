@@ -28,19 +28,26 @@ export const factsIn = (condition: Condition): readonly string[] => [
   ]),
 ]
 
+/** Whether every fact that a condition asks of is declared. */
+function isDeclared(condition: Condition, declares: FactDeclarations): boolean {
+  if ('test' in condition) return Object.hasOwn(declares, condition.test.fact)
+  if ('cel' in condition) return condition.cel.facts.every((fact) => Object.hasOwn(declares, fact))
+  if ('not' in condition) return isDeclared(condition.not, declares)
+  return ('all' in condition ? condition.all : condition.any).every((part) => isDeclared(part, declares))
+}
+
 /**
  * What a rule says of an action; `undefined` when it does not match, or does not speak of it. Three-valued logic after
  * Kleene: what cannot be decided, since a fact that it turns on is not known, denies, whatever the rule would have done.
  */
 export function judgeRule(rule: Rule, declares: FactDeclarations, facts: Facts): Match | undefined {
-  const asked = factsIn(rule.when)
-  if (!asked.every((fact) => Object.hasOwn(declares, fact))) return undefined
+  if (!isDeclared(rule.when, declares)) return undefined
   const truth = valueOf(rule.when, declares, facts)
   if (truth.is === false) return undefined
   const words = truth.by.map(({ because }) => because).join('; ')
   if (truth.is === 'unknown') {
     const first = truth.by.find(({ effect }) => effect === 'deny')
-    const { fact = asked[0] ?? '' } = first ?? {}
+    const { fact = factsIn(rule.when)[0] ?? '' } = first ?? {}
     const declaration = declares[fact]
     return declaration === undefined
       ? undefined
