@@ -17,6 +17,8 @@ export interface Entry {
   readonly tests: readonly Trigger[]
   /** Each fact once. */
   readonly facts: readonly string[]
+  /** Those of them without whose value it cannot be decided: all that it asks more of than whether they are known. */
+  readonly valuesOf: readonly string[]
   readonly speaksOf: (tool: AnalysedTool) => boolean
 }
 
@@ -29,6 +31,7 @@ const ruleEntry = (id: string, effect: Effect, when: Condition): Entry => {
     when,
     tests,
     facts,
+    valuesOf: [...new Set(tests.flatMap(({ fact, operator }) => (operator === 'exists' ? [] : [fact])))],
     speaksOf: ({ declares }) => facts.every((fact) => Object.hasOwn(declares, fact)),
   }
 }
@@ -44,6 +47,7 @@ export const entriesOf = ({ denyIf, requiresApprovalIf, rules = [], trust }: Pol
     when: null,
     tests: [],
     facts: [fact],
+    valuesOf: [fact],
     speaksOf: ({ declares }) => {
       const declaration = Object.hasOwn(declares, fact) ? declares[fact] : undefined
       return declaration !== undefined && isTrustedLess(declaration.trust, demanded)
