@@ -3,7 +3,7 @@ import type { Facts } from '../contract/fact.ts'
 import type { WriteTool } from '../contract/tool.ts'
 import { decide } from './decide/index.ts'
 import { comparableOf } from './decide/trigger.ts'
-import { rulesOf } from './rules-of.ts'
+import { entriesOf } from './analyse/entries.ts'
 import type { Policy } from './types.ts'
 
 /** What was decided once: on which facts, and what matched. */
@@ -21,12 +21,12 @@ export function decideAgain(
   tool: Pick<WriteTool, 'declares'>,
   { facts, matches }: Before,
 ): Decision | { readonly lacking: readonly string[] } {
-  const speaking = rulesOf(policy).filter((rule) => rule.facts.every((fact) => Object.hasOwn(tool.declares, fact)))
+  const speaking = entriesOf(policy).filter((rule) => rule.facts.every((fact) => Object.hasOwn(tool.declares, fact)))
   const asked = [...new Set(speaking.flatMap((rule) => rule.facts))]
   const lacking = asked.filter((fact) => !isRecorded(fact, tool, facts) && !wasUnknown(fact, matches))
   if (lacking.length === 0) return decide(policy, tool, facts)
   const undecided = new Set(
-    rulesOf(policy)
+    entriesOf(policy)
       .filter((rule) => rule.facts.some((fact) => lacking.includes(fact)))
       .map(({ id }) => id),
   )

@@ -61,7 +61,7 @@ test('a run that only Temporal knows is told as soon as it is in visibility', as
   expect(await decided({ until: new Date(Date.now() - 3_600_000) })).toEqual({})
 })
 
-test('a run of which Temporal has nothing any more is counted', async () => {
+test('a run of which Temporal has nothing any more is counted', { timeout: 90_000 }, async () => {
   const { run } = await startRefund(world(), { message: 'This is fraud. Give me $20.00.' })
   await run.result()
   const workflowExecution = { workflowId: run.workflowId, runId: '' }
@@ -69,11 +69,15 @@ test('a run of which Temporal has nothing any more is counted', async () => {
   const { temporal: client, db, taskQueue } = world()
   const loaded = await loadPolicy(join(SHIPPED_POLICIES, 'refund-request.yaml'), [contract])
   if (!loaded.ok) throw new Error('the shipped policy is not sound')
-  const gone = await until('the history to be gone', async () => {
-    const runs = await decidedRuns({ client, db }, taskQueue, ALL)
-    const tried = backtest(loaded.policy, contract, runs)
-    return tried.withoutHistory > 0 ? tried : undefined
-  })
+  const gone = await until(
+    'the history to be gone',
+    async () => {
+      const runs = await decidedRuns({ client, db }, taskQueue, ALL)
+      const tried = backtest(loaded.policy, contract, runs)
+      return tried.withoutHistory > 0 ? tried : undefined
+    },
+    80_000,
+  )
   // By the policy that decided, nothing is decided otherwise.
   expect(gone).toMatchObject({ withoutHistory: 1, changed: 0, undecided: [] })
   expect(gone.decided).toBe(2 * gone.runs)

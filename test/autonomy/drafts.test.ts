@@ -18,7 +18,8 @@ const { world, boxes, start } = useBoxes({ policies })
 
 const draftsOf = async (run: RunHandle) => {
   const { state, drafts = [], effects } = await run.result()
-  return { state, drafts: drafts.map(({ describe }) => describe), effects }
+  // Side by side they come as their previews do.
+  return { state, drafts: drafts.map(({ describe }) => describe).toSorted(), effects }
 }
 
 /** Nothing was asked of the system but what would change. */

@@ -1,11 +1,12 @@
 /** One worker of the suite, as a process of its own. It gets ready, says `prepared`, and polls when it is told to. */
 import { readFileSync } from 'node:fs'
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { sampleThoughts } from '../../activities/index.ts'
 import { hostKeyFile } from '../../src/identity/host-key.ts'
 import { openDatabase } from '../../src/ledger/database.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import type { PlaybookBundle } from '../../src/worker/bundle.ts'
+import { PlaybookWorker } from '../../src/worker/playbook-worker.ts'
 import { readPlaybooks } from '../../src/worker/registry.ts'
 import { createWorker } from '../../src/worker/worker.ts'
 import { modelAt } from './project/model.ts'
@@ -23,8 +24,8 @@ Runtime.install({
 })
 
 // The SDK has the server wait ten seconds for a worker that is gone; nothing in our own settings changes that.
-const create = Worker.create.bind(Worker)
-Worker.create = (options) => create({ ...options, stickyQueueScheduleToStartTimeout: '1s' })
+const create = PlaybookWorker.create.bind(PlaybookWorker)
+PlaybookWorker.create = (options) => create({ ...options, stickyQueueScheduleToStartTimeout: '1s' })
 
 const connection = await NativeConnection.connect({ address: parts.temporal })
 const db = openDatabase(parts.database, () => {}, { max: parts.connections })

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { usd } from '../../src/contract/money.ts'
 import { diffPolicies, isSame } from '../../src/policy/analyse/diff.ts'
 import { doubtsAbout } from '../../src/policy/analyse/doubts.ts'
+import { entriesOf } from '../../src/policy/analyse/entries.ts'
 import { explainAction } from '../../src/policy/analyse/explain.ts'
 import { decideAgain } from '../../src/policy/again.ts'
 import { decide } from '../../src/policy/decide/index.ts'
 import { formatProblem, parsePolicy } from '../../src/policy/load/index.ts'
-import { rulesOf } from '../../src/policy/rules-of.ts'
 import { note, pay, refundRequest } from './fake-playbook.ts'
 
 const loaded = (text: string) => {
@@ -196,7 +196,7 @@ describe('on the record', () => {
 
   test('a rule speaks only of tools that declare every fact of its expression', () => {
     expect(decide(policy('order_age_days > 1'), note, { note_body: 'x' })).toEqual({ effect: 'allow', matches: [] })
-    expect(rulesOf(policy('order_age_days > 1 && !customer_blocked'))).toEqual([
+    expect(entriesOf(policy('order_age_days > 1 && !customer_blocked'))).toMatchObject([
       {
         id: 'rules.r',
         facts: ['order_age_days', 'customer_blocked'],

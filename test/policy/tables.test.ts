@@ -142,7 +142,7 @@ const MALFORMED: readonly (readonly [string, string, readonly string[]])[] = [
     'an unknown decision',
     row({ decision: 'approve' }),
     [
-      'p.cases.yaml:4:13 `cases[0].decision` must be one of `deny`, `escalate`, `require_approval`, `allow`, got `approve`.\n' +
+      'p.cases.yaml:4:13 `cases[0].decision` must be one of `deny`, `escalate`, `suggest`, `require_approval`, `allow`, got `approve`.\n' +
         '  write one of them.',
     ],
   ],
@@ -162,7 +162,7 @@ const MALFORMED: readonly (readonly [string, string, readonly string[]])[] = [
     row({ tool: 'shop.pax' }) + row({ name: 'b', decision: 'denyy' }),
     [
       'p.cases.yaml:2:9 unknown tool `shop.pax`.\n  did you mean `shop.pay`?',
-      'p.cases.yaml:9:13 `cases[1].decision` must be one of `deny`, `escalate`, `require_approval`, `allow`, got `denyy`.\n' +
+      'p.cases.yaml:9:13 `cases[1].decision` must be one of `deny`, `escalate`, `suggest`, `require_approval`, `allow`, got `denyy`.\n' +
         '  did you mean `deny`?',
     ],
   ],
@@ -258,6 +258,12 @@ describe('a case', () => {
   test('of a policy without triggers names the rule `no_triggers`', () => {
     const table = row({ decision: 'require_approval', rules: '[no_triggers]' })
     expect(run(table, 'workflow: refund_request\n').results[0]?.ok).toBe(true)
+    expect(parse(table)).toMatchObject({ ok: false })
+  })
+
+  test('of a policy that only suggests names its level, and drafts', () => {
+    const table = row({ decision: 'suggest', rules: '[autonomy.suggest, no_triggers]' })
+    expect(run(table, 'workflow: refund_request\nautonomy: suggest\n').results[0]?.ok).toBe(true)
     expect(parse(table)).toMatchObject({ ok: false })
   })
 })

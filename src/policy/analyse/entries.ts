@@ -18,18 +18,24 @@ export interface Entry {
   readonly expressions: readonly Expression[]
   /** Each fact once. */
   readonly facts: readonly string[]
+  /** Those of them without whose value it cannot be decided: all that it asks more of than whether they are known. */
+  readonly valuesOf: readonly string[]
   readonly speaksOf: (tool: AnalysedTool) => boolean
 }
 
 const ruleEntry = (id: string, effect: Effect, when: Condition): Entry => {
+  const tests = testsOf(when)
+  const expressions = expressionsOf(when)
   const facts = factsIn(when)
+  const tested = tests.flatMap(({ fact, operator }) => (operator === 'exists' ? [] : [fact]))
   return {
     id,
     effect,
     when,
-    tests: testsOf(when),
-    expressions: expressionsOf(when),
+    tests,
+    expressions,
     facts,
+    valuesOf: [...new Set([...tested, ...expressions.flatMap((expression) => expression.facts)])],
     speaksOf: ({ declares }) => facts.every((fact) => Object.hasOwn(declares, fact)),
   }
 }
@@ -46,6 +52,7 @@ export const entriesOf = ({ denyIf, requiresApprovalIf, rules = [], trust }: Pol
     tests: [],
     expressions: [],
     facts: [fact],
+    valuesOf: [fact],
     speaksOf: ({ declares }) => {
       const declaration = Object.hasOwn(declares, fact) ? declares[fact] : undefined
       return declaration !== undefined && isTrustedLess(declaration.trust, demanded)

@@ -1,7 +1,7 @@
 import type { Decision } from '../../contract/action.ts'
 import { decide } from '../decide/index.ts'
 import type { Policy } from '../types.ts'
-import { rulesOf } from '../rules-of.ts'
+import { entriesOf } from '../analyse/entries.ts'
 import type { Case } from './table.ts'
 
 /** What a policy says of a case. */
@@ -32,7 +32,7 @@ function runCase(policy: Policy, one: Case): CaseResult {
 /** Decides every case as the kernel and the host decide. Pure. */
 export function runTable(policy: Policy, cases: readonly Case[]): TableResult {
   const results = cases.map((one) => runCase(policy, one))
-  const uncovered = rulesOf(policy).filter(
+  const uncovered = entriesOf(policy).filter(
     ({ id, valuesOf }) =>
       // What only matches since a fact is not known was not tried.
       !results.some(

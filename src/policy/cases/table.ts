@@ -12,7 +12,8 @@ import { type PolicyProblem, Report } from '../load/problem.ts'
 import { readEntries, readMap, readSection } from '../load/section.ts'
 import { readTableSource } from '../load/source.ts'
 import type { Policy } from '../types.ts'
-import { rulesOf } from '../rules-of.ts'
+import { entriesOf } from '../analyse/entries.ts'
+import { levelOf } from '../decide/autonomy.ts'
 
 /** One row of a decision table: what a policy is to say of an action. */
 export interface Case {
@@ -110,11 +111,12 @@ const readCase = (known: Known): Reader<Omit<Case, 'line' | 'column'>> =>
       : { name, tool, facts, decision, rules }
   })
 
-/** A policy without any trigger or rule has one all the same. */
+/** A policy without any trigger or rule has one all the same, and so has a level of autonomy. */
 const idsOf = (policy: Policy): readonly string[] => {
   const { denyIf, requiresApprovalIf, rules = [] } = policy
   const speaks = denyIf.length + requiresApprovalIf.length + rules.length > 0
-  return [...(speaks ? [] : ['no_triggers']), ...rulesOf(policy).map(({ id }) => id)]
+  const levels = levelOf(policy).map(({ rule }) => rule)
+  return [...levels, ...(speaks ? [] : ['no_triggers']), ...entriesOf(policy).map(({ id }) => id)]
 }
 
 /**
