@@ -42,7 +42,7 @@ const regionLines = ({ space, regions }: ComparedTool): readonly string[] =>
 const asksText = ({ space }: ComparedTool): boolean => space.dimensions.some(({ predicates }) => predicates.length > 0)
 
 /** What a reader has to know of how it was compared. */
-function notesOf({ tools }: PolicyDiff): readonly string[] {
+function notesOf({ tools, limits }: PolicyDiff): readonly string[] {
   const texts = 'texts: every word that is looked for counts as found or not found, independently of the others.'
   const inexact = tools.flatMap(({ space: { exact, tool, size, looked } }) =>
     exact
@@ -52,7 +52,8 @@ function notesOf({ tools }: PolicyDiff): readonly string[] {
             'rules combine. Each line is so of its example; more may differ.',
         ],
   )
-  return [...(tools.some(asksText) ? [texts] : []), ...inexact]
+  const overTime = `${limits.join(', ')}: decided by what the ledger has, so in no region above.`
+  return [...(tools.some(asksText) ? [texts] : []), ...inexact, ...(limits.length === 0 ? [] : [overTime])]
 }
 
 /** What differs, as people read it. */
