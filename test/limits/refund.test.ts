@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { Warrant } from '../../src/contract/action.ts'
 import { activitiesIn, eventsOf } from '../support/history.ts'
+import { bothOf, foundIn } from '../support/reconciled.ts'
 import { newOrder } from '../support/orders.ts'
 import { APPROVER, approvalOf, pendingOf, shownResult } from '../support/refunds.ts'
 import { query } from '../support/world.ts'
@@ -80,6 +81,8 @@ test.concurrent('a refund beyond the limit of a customer waits for a person, and
   expect(told).toMatchObject({ reached: [{ measured: { spent: 2000 } }], approvals: [{ by: APPROVER }] })
   expect(asked).toHaveLength(2)
 
+  expect(await foundIn(world(), second.run)).toEqual([])
+
   // What was approved counts, too.
   const third = await refundOf(first.order.customerId)
   expect((await pendingOf(third.run)).decision.matches[0]?.because).toContain('$40.00 of $30.00')
@@ -107,6 +110,8 @@ test.concurrent('beyond a limit that denies the run ends refused, and other prin
     effects: [{ step: 'billing.refund-1', state: 'not_done' }],
   })
   expect(await world().refunded(third.order.paymentId)).toBe(0)
+  expect(await foundIn(world(), third.run)).toEqual([])
+  expect(await bothOf(world(), third.run)).toEqual(['billing.refund-1: not_done, barred'])
   const other = await refundOf()
   expect(await other.run.outcome()).toMatchObject({ state: 'completed' })
   expect(await world().refunded(other.order.paymentId)).toBe(2000)

@@ -10,7 +10,7 @@ const found = (measured: Measured, more: Partial<Reached> = {}): Reached => ({
   kind: 'reached',
   runKey: 'w/r',
   step: 'shop.pay-1',
-  inputDigest: 'sha256:0' as never,
+  inputDigest: 'sha256:0',
   limit: 'limits.a',
   per: 'customer',
   of: 'refund_amount_usd',

@@ -174,12 +174,13 @@ function readOf(section: LimitSection, tool: WriteTool | undefined, item: Found,
   return section.require('of', readMoneyFact(tool), undefined)
 }
 
+const isUsd = (fact: FactDeclaration): boolean => fact.type === 'money' && fact.currency === 'USD'
+
 const readMoneyFact =
   (tool: WriteTool | undefined): Reader<string> =>
   (found, report) => {
     const name = readName(found, report)
     if (name === undefined || tool === undefined) return name
-    const isUsd = (fact: FactDeclaration): boolean => fact.type === 'money' && fact.currency === 'USD'
     const names = Object.entries(tool.declares).flatMap(([fact, declaration]) => (isUsd(declaration) ? [fact] : []))
     if (names.includes(name)) return name
     const message = `\`${found.name}\` cannot be ${quoted(name)}: it is no money in USD of ${quoted(tool.name)}.`
