@@ -149,3 +149,26 @@ test.concurrent('an approval of less spent than there is by now is asked for aga
   expect(await shownResult(third.run)).toMatchObject({ state: 'completed' })
   expect(await world().refunded(third.order.paymentId)).toBe(2000)
 })
+
+test.concurrent('where each time more was spent than people saw, they are asked three times, and then it is handed over', async () => {
+  const first = await refundOf()
+  await first.run.outcome()
+  const second = await refundOf(first.order.customerId)
+  const text = `UPDATE countersign.counts SET cents = cents + 1 WHERE cents IS NOT NULL AND run_key LIKE $1 || '/%'`
+  let seen: string | undefined
+  for (let round = 1; round < 3; round += 1) {
+    const pending = await pendingOf(second.run, seen)
+    seen = pending.actionDigest
+    await query(world().databaseUrl, text, [first.run.workflowId])
+    await second.run.decide(approvalOf(pending))
+  }
+  expect(await second.run.outcome()).toMatchObject({
+    state: 'escalated',
+    because: {
+      code: 'limit_reached',
+      message: expect.stringContaining('shown to people 3 times: `limits.daily_of_a_customer`'),
+    },
+  })
+  expect(await world().refunded(second.order.paymentId)).toBe(0)
+  expect(await foundIn(world(), second.run)).toEqual([])
+})
