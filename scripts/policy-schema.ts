@@ -12,6 +12,17 @@ import { AUDIT, AUDIT_KEYS, LOG_LEVELS, MOST_REDACTIONS, MOST_RETENTION_DAYS } f
 import { BUDGET_KEYS, ENTRY_KEYS, MOST_ENTRIES, MOST_TOOL_CALLS, ON_EXCEEDED } from '../src/policy/load/budget.ts'
 import { LONGEST_CEL } from '../src/policy/load/cel.ts'
 import { MOST_USD_DIGITS } from '../src/policy/load/found.ts'
+import {
+  LEAST_WARM_UP,
+  LIMIT_KEYS,
+  MEASURES,
+  MOST_EFFECTS,
+  MOST_LIMIT_USD,
+  MOST_LIMITS,
+  MOST_SCORE,
+  MOST_WARM_UP,
+  ON_REACHED,
+} from '../src/policy/load/limits.ts'
 import { MOST_OPERANDS } from '../src/policy/load/operands.ts'
 import { KEYS, ROLLBACK_KEYS } from '../src/policy/load/parse.ts'
 import { EFFECTS, ID, LONGEST_BECAUSE, MOST_PARTS, MOST_RULES, RULE_KEYS } from '../src/policy/load/rules.ts'
@@ -123,6 +134,38 @@ const rule = map(
   },
 )
 
+const limit = map(
+  LIMIT_KEYS,
+  {
+    id: { type: 'string', pattern: ID.source, description: 'Stands on the record as `limits.<id>`.' },
+    tool: { type: 'string', minLength: 1, description: 'The write that is limited.' },
+    per: { ...filled, description: 'Who is counted: principal, workspace, playbook, a subject or a fact of the tool.' },
+    window_minutes: whole(1, MINUTES_A_YEAR, 'The window, which slides.'),
+    at_most: whole(0, MOST_EFFECTS, 'How many effects may stand.'),
+    at_most_usd: { type: 'number', minimum: 0, maximum: MOST_LIMIT_USD, description: 'How much they may come to.' },
+    score_gte: {
+      type: 'number',
+      exclusiveMinimum: 0,
+      maximum: MOST_SCORE,
+      description: 'How unusual an amount may not be.',
+    },
+    of: { ...filled, description: 'The money that is added up or scored.' },
+    warm_up: whole(LEAST_WARM_UP, MOST_WARM_UP, 'How many effects a score needs.'),
+    on_warm_up: oneOf(ON_REACHED, 'What becomes of an action before there is a score. Default: nothing.'),
+    on_reached: oneOf(ON_REACHED, 'What becomes of an action beyond it.'),
+  },
+  {
+    required: ['id', 'tool', 'per', 'window_minutes', 'on_reached'],
+    oneOf: MEASURES.map((key) => ({ required: key === 'score_gte' ? [key, 'of', 'warm_up'] : [key] })),
+    dependentSchemas: {
+      at_most: { properties: { of: false } },
+      at_most_usd: { required: ['of'] },
+      warm_up: { required: ['score_gte'] },
+      on_warm_up: { required: ['score_gte'] },
+    },
+  },
+)
+
 const caps = {
   model_budget_usd: dollars('The most that a run spends on models, in US dollars.'),
   max_tool_calls: whole(0, MOST_TOOL_CALLS, 'How many reads and writes a run makes.'),
@@ -163,6 +206,7 @@ export const policySchema = (): Schema => ({
     requires_approval_if: triggers('Triggers, any of which asks for approval.'),
     deny_if: triggers('Triggers, any of which refuses.'),
     rules: list(rule, MOST_RULES, { description: 'Named rules.' }),
+    limits: list(limit, MOST_LIMITS, { description: 'How much may stand within a sliding window, of each subject.' }),
     trust: map(
       TRUST_KEYS,
       {

@@ -107,6 +107,7 @@ export const refund = writeTool({
     customer_tier: enumFact(CUSTOMER_TIERS, 'record'),
     reason: textFact('model'),
   },
+  subjects: { customer: { is: (_input, { customer }) => customer.id } },
   facts: (input, { order, customer }) => ({
     refund_amount_usd: dollars(input.amount),
     refunded_total_usd: dollars(input.amount, order.captured.cents - order.refundable.cents),

@@ -70,6 +70,7 @@ export const reply = writeTool({
     // Code reads what a model may have written, and a model may word it otherwise.
     reply_unbacked_claim: booleanFact('model'),
   },
+  subjects: { customer: { is: (_input, { customer }) => customer.id } },
   facts: ({ body: text }, { order, refunds }) => ({ reply_unbacked_claim: claimsMore(text, order, refunds) }),
   supports: ({ ticketId: ticket, body: text }, { order, customer, refunds }) => {
     const against: string[] = []

@@ -147,8 +147,8 @@ function againOf(
   if (tool?.kind === 'read') return undefined
   if (tool === undefined) return { why: `the playbook ${contract.name} has no such tool` }
   if (typeof ruling === 'string') return { why: ruling }
-  const { facts, decision } = ruling
-  const again = decideAgain(policy, tool, { facts, matches: decision.matches })
+  const { decision, ...on } = ruling
+  const again = decideAgain(policy, tool, { ...on, matches: decision.matches })
   return 'lacking' in again ? { why: `not recorded: ${again.lacking.join(', ')}` } : { ruling, decision: again }
 }
 

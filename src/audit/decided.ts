@@ -4,6 +4,7 @@ import type { Facts, FactValue } from '../contract/fact.ts'
 import type { Json, JsonObject } from '../contract/json.ts'
 import { isMoney } from '../contract/money.ts'
 import { askedStep } from '../contract/question.ts'
+import { type Reached, reachedIn } from '../contract/reached.ts'
 import { bulkDigestOf } from '../ledger/bulk-codec.ts'
 import { EFFECTS_BY_FORCE } from '../policy/decide/index.ts'
 import { fieldsOf, saidIn, textIn } from './fields.ts'
@@ -23,6 +24,8 @@ export interface DecidedAction {
 export interface Ruling {
   readonly decision: Decision
   readonly facts: Facts
+  /** What a host had found of limits over time; absent: nothing. */
+  readonly reached?: readonly Reached[]
   /** What people said, where they were asked; `null`: nobody was, or nobody answered. */
   readonly people: 'approved' | 'rejected' | null
 }
@@ -60,13 +63,14 @@ function warrantedBy({ activityTaskScheduledEventAttributes: scheduled }: Event)
     // Only that of a tool is looked at by whoever knows which tools write.
     return { step, tool, ruling: 'what is kept beside the history of it is missing' }
   }
-  const { kind, facts, decision, approvals } = fieldsOf(fieldsOf(saidIn(input))['warrant'])
+  const warrant = fieldsOf(fieldsOf(saidIn(input))['warrant'])
+  const { kind, facts, decision, approvals } = warrant
   if (kind !== 'act') return undefined
   const { effect, matches } = fieldsOf(decision)
   const decided = decisionOf(matches, effect)
   if (decided === undefined) return { step, tool, ruling: 'its warrant cannot be read' }
   const people = Array.isArray(approvals) && approvals.length > 0 ? 'approved' : null
-  return { step, tool, ruling: { decision: decided, facts: factsOf(facts), people } }
+  return { step, tool, ruling: { decision: decided, facts: factsOf(facts), ...foundIn(warrant), people } }
 }
 
 /** Of whom people are asked stands in the history before their answer, and not on which facts. */
@@ -88,7 +92,19 @@ function endedBy(result: JsonObject): readonly DecidedAction[] {
   const decision = decisionOf(rules)
   if (decision === undefined || decision.matches.length === 0 || textIn(step) === '') return []
   const people = code === 'approval_rejected' ? 'rejected' : null
-  return [{ step: textIn(step), tool: textIn(tool), ruling: { decision, facts: factsOf(facts), people } }]
+  return [
+    {
+      step: textIn(step),
+      tool: textIn(tool),
+      ruling: { decision, facts: factsOf(facts), ...foundIn(fieldsOf(action)), people },
+    },
+  ]
+}
+
+/** What an action or a warrant has of limits over time. */
+function foundIn(fields: Readonly<Record<string, unknown>>): Pick<Ruling, 'reached'> {
+  const reached = reachedIn(fields)
+  return reached === undefined ? {} : { reached }
 }
 
 /** The strongest match comes first, and is the decision where none is told; `undefined`: it is none. */

@@ -45,7 +45,7 @@ const asksText = ({ space }: ComparedTool): boolean => space.dimensions.some(({ 
 export const celText = (cel: readonly string[]): string => `${cel.join(', ')} ${cel.length === 1 ? 'is' : 'are'} CEL`
 
 /** What a reader has to know of how it was compared. */
-function notesOf({ tools }: PolicyDiff): readonly string[] {
+function notesOf({ tools, limits }: PolicyDiff): readonly string[] {
   const texts = 'texts: every word that is looked for counts as found or not found, independently of the others.'
   const inexact = tools.flatMap(({ space: { cel, dimensions, tool, size, looked } }) => [
     ...(looked === size && dimensions.every(({ exact }) => exact)
@@ -60,7 +60,8 @@ function notesOf({ tools }: PolicyDiff): readonly string[] {
           `${tool.name}: inexact: ${celText(cel)}: samples were looked at. Each line is so of its example; more may differ.`,
         ]),
   ])
-  return [...(tools.some(asksText) ? [texts] : []), ...inexact]
+  const overTime = `${limits.join(', ')}: decided by what the ledger has, so in no region above.`
+  return [...(tools.some(asksText) ? [texts] : []), ...inexact, ...(limits.length === 0 ? [] : [overTime])]
 }
 
 /** What differs, as people read it. */

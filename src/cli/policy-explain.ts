@@ -1,7 +1,14 @@
 import type { Facts } from '../contract/fact.ts'
 import { matchText } from '../contract/text.ts'
 import type { WriteTool } from '../contract/tool.ts'
-import { explainAction, type Explanation, type OneFactAway, type Spoken, spokenOf } from '../policy/analyse/explain.ts'
+import {
+  explainAction,
+  type Explanation,
+  limitsOf,
+  type OneFactAway,
+  type Spoken,
+  spokenOf,
+} from '../policy/analyse/explain.ts'
 import { readGivenFacts } from '../policy/analyse/given-facts.ts'
 import { valueText } from '../policy/analyse/regions.ts'
 import { suggestion } from '../policy/load/nearest.ts'
@@ -13,7 +20,14 @@ import { plain } from './terminal.ts'
 /** What speaks of tools, or what is said of one action. */
 export type Explained =
   | { readonly about: 'tools'; readonly tools: readonly Spoken[] }
-  | { readonly about: 'action'; readonly tool: WriteTool; readonly facts: Facts; readonly is: Explanation }
+  | {
+      readonly about: 'action'
+      readonly tool: WriteTool
+      readonly facts: Facts
+      readonly is: Explanation
+      /** Of which only the ledger tells whether they are reached. */
+      readonly limits: Spoken['entries']
+    }
 
 /** Without facts, what in the policy speaks of which tools; with them, what it says of the action. */
 export function explainPolicy(
@@ -34,7 +48,13 @@ export function explainPolicy(
   }
   const read = readGivenFacts(parsed(facts), tool.declares)
   if (!read.ok) throw new UsageError(read.message, read.help)
-  return { about: 'action', tool, facts: read.facts, is: explainAction(policy, tool, read.facts) }
+  return {
+    about: 'action',
+    tool,
+    facts: read.facts,
+    is: explainAction(policy, tool, read.facts),
+    limits: limitsOf(policy, tool),
+  }
 }
 
 function parsed(json: string): Readonly<Record<string, unknown>> {
@@ -52,7 +72,7 @@ function parsed(json: string): Readonly<Record<string, unknown>> {
 /** What was explained, as people read it. */
 export function explainedLines(explained: Explained): readonly string[] {
   if (explained.about === 'tools') return explained.tools.flatMap(spokenLines).map(lineOf)
-  const { tool, facts, is } = explained
+  const { tool, facts, is, limits } = explained
   const { decision, nearly, changes, cel } = is
   const away = ({ fact, value }: OneFactAway): string => {
     const declaration = tool.declares[fact]
@@ -79,6 +99,13 @@ export function explainedLines(explained: Explained): readonly string[] {
         : 'no change of one fact was found to change the answer',
     ),
     ...(cel.length === 0 ? [] : section('inexact', [`${celText(cel)}: there may be nearer values, and others`], '')),
+    ...(limits.length === 0
+      ? []
+      : section(
+          'also',
+          limits.map(({ id, effect }) => `${effect}: ${id}, when the ledger says that it is reached`),
+          '',
+        )),
   ].map(lineOf)
 }
 
@@ -108,7 +135,7 @@ const toldJson = <T extends OneFactAway>({ value, ...rest }: T) => ({ ...rest, v
 /** What was explained, as JSON. Money is in cents; a `value` of `null`: if the fact were not known. */
 export function explainedJson(explained: Explained) {
   if (explained.about === 'tools') return { tools: explained.tools }
-  const { tool, facts, is } = explained
+  const { tool, facts, is, limits } = explained
   return {
     tool: tool.name,
     facts,
@@ -116,5 +143,6 @@ export function explainedJson(explained: Explained) {
     nearly: is.nearly.map(toldJson),
     changes: is.changes.map(toldJson),
     cel: is.cel,
+    limits,
   }
 }

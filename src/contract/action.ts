@@ -5,6 +5,7 @@ import type { Facts, FactTrust, FactValue, Trust } from './fact.ts'
 import type { FailureCode } from './failures.ts'
 import type { Json, JsonObject } from './json.ts'
 import { personName, type Principal } from './principal.ts'
+import type { Reached } from './reached.ts'
 import type { WriteTool } from './tool.ts'
 
 /** One field of a record that an action would change, as a person reads it. */
@@ -43,6 +44,8 @@ export interface Action {
   readonly changes: readonly Change[]
   readonly expect: JsonObject
   readonly policyDigest: Digest
+  /** What a host found of limits over time; absent: none was reached. */
+  readonly reached?: readonly Reached[]
 }
 
 /** What the ledger compares: the tool and its input, whatever they rest on. */
@@ -151,6 +154,8 @@ export interface Warrant {
   readonly trust: FactTrust
   readonly evidence: readonly Evidence[]
   readonly decision: Decision
+  /** As in `Action`. */
+  readonly reached?: readonly Reached[]
   /** No part of the action digest, and no host looks at it. */
   readonly candidate?: CandidateVerdict
   readonly approvals: readonly Approval[]

@@ -89,6 +89,21 @@ export const trustOfFacts = ({ declares }: Pick<WriteTool, 'declares'>, facts: F
     Object.entries(declares).flatMap(([name, { trust }]) => (Object.hasOwn(facts, name) ? [[name, trust]] : [])),
   )
 
+/** Whom an action is about, by a subject of its contract; what cannot be told is nobody. */
+export function subjectOfAction(
+  tool: WriteTool,
+  name: string,
+  input: unknown,
+  evidence: readonly Evidence[],
+): string | undefined {
+  try {
+    const subject: unknown = tool.subjects?.[name]?.is(input, citedFor(tool, evidence).cited)
+    return typeof subject === 'string' ? subject : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** What in the cited records speaks against an action; `supports` that throws speaks against it too. */
 export function contradictions(tool: WriteTool, input: unknown, evidence: readonly Evidence[]): readonly string[] {
   try {

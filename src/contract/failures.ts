@@ -42,6 +42,7 @@ export const FAILURES = {
   policy_invalid: final('policy', 'Run `countersign policy check` and mend what it names.'),
   model_budget_exceeded: final('policy', 'Raise model_budget_usd or take the case over by hand.'),
   tool_budget_exceeded: final('policy', 'Raise max_tool_calls or take the case over by hand.'),
+  limit_reached: final('policy', 'A limit over time is reached; read what was spent, and wait, or take the case over.'),
   evidence_missing: final('policy', 'Cite what the contract of the tool needs in `because`.'),
   evidence_unsupported: final('policy', 'The cited records do not bear the action out; look at the case by hand.'),
   refused_by_playbook: final('policy', 'The playbook itself said no; read its reason.'),

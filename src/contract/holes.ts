@@ -3,7 +3,7 @@ import { TRUSTS } from './fact.ts'
 import { isFailureCode } from './failures.ts'
 import type { PlaybookContract } from './playbook.ts'
 import { outputSchemaOf } from './prompt.ts'
-import { WIRE } from './wire.ts'
+import { SUBJECTS_OF_RUNS, WIRE } from './wire.ts'
 import type { ReadTool, Retry, Thought, WriteTool } from './tool.ts'
 
 const TOOL_NAME = /^[a-z][A-Za-z0-9]*(\.[a-z][A-Za-z0-9]*)+$/
@@ -11,6 +11,8 @@ const PLAYBOOK_NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
 const FACT_NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
 const RESERVED: ReadonlySet<string> = new Set(Object.values(WIRE.activities))
 const TRUSTED: ReadonlySet<unknown> = new Set(TRUSTS)
+/** Of whoever asks for an action, in every contract. */
+const NOBODYS: ReadonlySet<string> = new Set(SUBJECTS_OF_RUNS)
 const HOUR_MS = 3_600_000
 const YEAR_MS = 8_760 * HOUR_MS
 const HEARTBEAT_NEEDED_MS = 10_000
@@ -62,6 +64,10 @@ function writeHoles(tool: WriteTool): string[] {
   if (tool.mayCite !== undefined && (typeof tool.mayCite !== 'object' || tool.mayCite === null)) holes.push('mayCite')
   for (const name of Object.keys(tool.mayCite ?? {})) {
     if (Object.hasOwn(tool.needs ?? {}, name)) holes.push(`mayCite.${name} (in needs, too)`)
+  }
+  for (const [subject, how] of Object.entries(tool.subjects ?? {})) {
+    const isTaken = NOBODYS.has(subject) || Object.hasOwn(tool.declares ?? {}, subject)
+    if (!FACT_NAME.test(subject) || isTaken || !hasMethod(how, 'is')) holes.push(`subjects.${subject}`)
   }
   for (const method of ['facts', 'supports', 'describe'] as const) {
     if (!hasMethod(tool, method)) holes.push(method)

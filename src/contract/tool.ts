@@ -76,6 +76,11 @@ export type Cited<N extends Needs, M extends Needs = None> = {
   readonly [K in keyof N]: z.output<N[K]['output']>
 } & { readonly [K in keyof M]: readonly z.output<M[K]['output']>[] }
 
+/** Tells whom an action is about. Method syntax, as in `facts`, is on purpose. */
+interface Subject<I extends z.ZodType, N extends Needs, M extends Needs> {
+  is(input: z.output<I>, cited: Cited<N, M>): string | undefined
+}
+
 type None = { readonly [K in never]: ReadTool }
 
 /** A tool that changes something. */
@@ -102,6 +107,11 @@ export interface WriteTool<
   /** Tools of which any number of receipts may be cited, none among them. Default: none is looked at. */
   readonly mayCite?: M
   readonly declares: F
+  /**
+   * Whom an action is about beside who asks for it, by name, such as `customer`: limits over time count by them. Each is
+   * pure, called by the host alone, and tells who it is by the cited records; `undefined`: they do not tell.
+   */
+  readonly subjects?: Readonly<Record<string, Subject<I, N, M>>>
   // Method syntax on purpose: it lets a list hold tools of different types.
   /** The facts that policies decide on. Pure; run by the kernel and again by the host. */
   facts(input: z.output<I>, cited: Cited<N, M>): FactValues<F>

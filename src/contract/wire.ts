@@ -20,6 +20,9 @@ export const WIRE = {
   },
 } as const
 
+/** Whom limits over time count by in every playbook: they stand in policies. */
+export const SUBJECTS_OF_RUNS = ['principal', 'workspace', 'playbook'] as const
+
 /**
  * The search attributes of a run, registered by `countersign setup`. Nothing personal: they are plain text in
  * every Temporal installation.

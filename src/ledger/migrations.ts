@@ -141,6 +141,22 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`ALTER TABLE countersign.runs ADD COLUMN candidate_digest text`.execute(db)
     },
   },
+  '0009_counts': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.counts (
+          run_key text NOT NULL,
+          step text NOT NULL,
+          counted text NOT NULL CHECK (counted ~ '^sha256:[0-9a-f]{64}$'),
+          cents bigint CHECK (cents >= 0),
+          counted_at timestamptz NOT NULL,
+          PRIMARY KEY (run_key, step, counted),
+          FOREIGN KEY (run_key, step) REFERENCES countersign.effects
+        )`.execute(db)
+      // What is asked before each effect that a limit speaks of: one subject, the newest of it.
+      await sql`CREATE INDEX counts_within ON countersign.counts (counted, counted_at)`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

@@ -52,6 +52,17 @@ interface EffectTable {
   undone_at: Date | null
 }
 
+/** One row an effect and a limit over time that it counts under. Whether the effect stands, its own row says. */
+interface CountTable {
+  run_key: string
+  step: string
+  /** The digest that names the limit, what it measures and the subject. */
+  counted: string
+  /** `null`: effects are counted, and no amounts. */
+  cents: string | null
+  counted_at: Date
+}
+
 /** One row a call of a model: set aside before it is made, settled after it. Unsettled ones count in full. */
 interface ModelCallTable {
   id: Generated<string>
@@ -101,6 +112,7 @@ export interface LedgerTables {
   'countersign.policies': PolicyTable
   'countersign.runs': RunTable
   'countersign.effects': EffectTable
+  'countersign.counts': CountTable
   'countersign.model_calls': ModelCallTable
   'countersign.keys': KeyTable
   'countersign.blobs': BlobTable

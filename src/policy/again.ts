@@ -1,5 +1,6 @@
 import type { Decision, Match } from '../contract/action.ts'
 import type { Facts } from '../contract/fact.ts'
+import type { Reached } from '../contract/reached.ts'
 import type { WriteTool } from '../contract/tool.ts'
 import { decide } from './decide/index.ts'
 import { comparableOf } from './decide/trigger.ts'
@@ -10,27 +11,30 @@ import type { Policy } from './types.ts'
 interface Before {
   readonly facts: Facts
   readonly matches: readonly Match[]
+  /** What a host had found of limits over time. */
+  readonly reached?: readonly Reached[]
 }
 
 /**
  * What a policy says of an action that another one decided on. Where it asks of facts that were not recorded, only a
- * denial that does not turn on them is an answer; else it answers which these are. Pure.
+ * denial that does not turn on them is an answer; else it answers which these are. Of limits over time it knows what was found
+ * then. Pure.
  */
 export function decideAgain(
   policy: Policy,
   tool: Pick<WriteTool, 'declares'>,
-  { facts, matches }: Before,
+  { facts, matches, reached }: Before,
 ): Decision | { readonly lacking: readonly string[] } {
   const speaking = entriesOf(policy).filter((rule) => rule.facts.every((fact) => Object.hasOwn(tool.declares, fact)))
   const asked = [...new Set(speaking.flatMap((rule) => rule.facts))]
   const lacking = asked.filter((fact) => !isRecorded(fact, tool, facts) && !wasUnknown(fact, matches))
-  if (lacking.length === 0) return decide(policy, tool, facts)
+  if (lacking.length === 0) return decide(policy, tool, facts, reached)
   const undecided = new Set(
     entriesOf(policy)
       .filter((rule) => rule.facts.some((fact) => lacking.includes(fact)))
       .map(({ id }) => id),
   )
-  const rest = decide(without(policy, undecided), tool, facts)
+  const rest = decide(without(policy, undecided), tool, facts, reached)
   return rest.effect === 'deny' ? rest : { lacking }
 }
 

@@ -112,6 +112,33 @@ export interface TrustDemand {
   readonly trust: Trust
 }
 
+/** What a limit over time measures. Amounts are cents. */
+export type Measure =
+  /** Effects are counted, or what the fact `of` says of them is added up. */
+  | { readonly kind: 'count' | 'sum'; readonly most: number }
+  /** How unusual the fact `of` is; hundredths. `warmUp`: effects without which there is no score. */
+  | {
+      readonly kind: 'score'
+      readonly atLeast: number
+      readonly warmUp: number
+      /** Absent: below the warm-up nothing is said. */
+      readonly onWarmUp?: 'require_approval' | 'deny' | 'escalate'
+    }
+
+/** How much of what a tool does may stand within a sliding window, of each subject: one entry of `limits`. */
+export interface WindowLimit {
+  /** `limits.<id>`, by the file's own id: it stands on the record, and what was done is counted under it. */
+  readonly id: string
+  readonly tool: string
+  /** Who is counted: `principal`, `workspace`, `playbook`, a subject of the tool or a text or enum fact of it. */
+  readonly per: string
+  readonly windowMinutes: number
+  /** A money fact in US dollars; absent: effects are counted. */
+  readonly of?: string
+  readonly measure: Measure
+  readonly onReached: 'require_approval' | 'deny' | 'escalate'
+}
+
 /** Caps for runs of at least a value. */
 export interface ValueCaps extends Caps {
   readonly atLeast: Money<'USD'>
@@ -140,6 +167,8 @@ export interface Policy extends Caps {
   readonly requiresApprovalIf: readonly Trigger[]
   /** In the order of the file; absent: none. */
   readonly rules?: readonly Rule[]
+  /** In the order of the file; absent: none. The host measures them when it claims an effect. */
+  readonly limits?: readonly WindowLimit[]
   readonly trust: {
     readonly atLeast: readonly TrustDemand[]
     /** What becomes of an action with a fact that is trusted less. */

@@ -16,6 +16,7 @@ import type { PlaybookContract } from '../contract/playbook.ts'
 import { type Principal, samePerson } from '../contract/principal.ts'
 import type { WriteTool } from '../contract/tool.ts'
 import type { Verify } from '../identity/host-key.ts'
+import { verifyReached } from '../identity/reached.ts'
 import { verifyEvidence } from '../identity/receipts.ts'
 import type { RunRow } from '../ledger/runs.ts'
 import { decide } from '../policy/decide/index.ts'
@@ -138,13 +139,15 @@ export async function checkWarrant(
   for (const evidence of warrant.evidence) {
     await verifyEvidence(evidence, warrant.runKey, (keyId) => stores.verifierOf(keyId))
   }
+  const { reached } = warrant
+  for (const found of reached ?? []) await verifyReached(found, warrant, (keyId) => stores.verifierOf(keyId))
   const lacking = [
     ...missingEvidence(tool, warrant.evidence, policy.audit.logLevel === 'evidence'),
     ...contradictions(tool, input, warrant.evidence),
   ]
   if (lacking.length > 0) throw refuse('warrant_decision_differs', `the evidence: ${lacking.join('; ')}`)
   const facts = factsOfAction(tool, input, warrant.evidence)
-  const decision = decide(policy, tool, facts)
+  const decision = decide(policy, tool, facts, reached)
   if (!same(facts, warrant.facts) || !same(decision, warrant.decision)) {
     throw refuse('warrant_decision_differs', `the host decides \`${decision.effect}\` on other facts or rules`)
   }
@@ -165,6 +168,7 @@ export async function checkWarrant(
     changes: warrant.changes,
     expect: warrant.expect,
     policyDigest: warrant.policyDigest,
+    ...(reached === undefined ? {} : { reached }),
   })
   if (actionDigest !== warrant.actionDigest) {
     throw refuse('warrant_mismatch', 'the action digest is not that of the action')

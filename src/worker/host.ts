@@ -38,6 +38,7 @@ import type { ReadImplementation, Thinker, WriteImplementation } from '../tools/
 import { modelCapOf } from './cap.ts'
 import { failpoint } from './failpoints.ts'
 import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } from './guard.ts'
+import { countsOf } from './limits.ts'
 import { checked, checkedThink, undoWarrantOf, warrantOf } from './messages.ts'
 import { isRepeated, observed, observedMeter } from './observed.ts'
 import { type Observer, observers } from './observer.ts'
@@ -289,7 +290,9 @@ class Host {
     const guarded = unlessStopped(how, { acts: targets, undoes: targets })
     const asked = { raw: message.input, parsed: input }
     await failpoint('write.guarded')
-    const result = await executeOnce(this.#options, guarded, asked, warrant, run.businessKey)
+    const policy = await this.#stores.policyOf(warrant.policyDigest)
+    const counts = policy?.limits === undefined ? [] : countsOf(policy, how.contract, message.input, warrant, run)
+    const result = await executeOnce(this.#options, guarded, asked, warrant, run.businessKey, counts)
     this.#observer.effect?.(how.contract.name, isRepeated(result, startedAt) ? 'repeated' : 'done')
     return { ...result, ...markOf(warrant.runKey) }
   }

@@ -52,6 +52,10 @@ const warrant = z.strictObject({
   trust: z.record(z.string(), text),
   evidence: z.array(evidence),
   decision: z.strictObject({ effect: text, matches: z.array(z.looseObject({ rule: text })) }),
+  reached: z
+    .array(z.looseObject({ runKey: text, step: text, inputDigest: digest, limit: text, keyId: text, signature: text }))
+    .max(100)
+    .optional(),
   // Nothing goes by it.
   candidate: z.unknown().optional(),
   approvals: z.array(approval),

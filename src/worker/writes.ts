@@ -2,7 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity'
 import type { LedgerEntry, UndoWarrant, Warrant } from '../contract/action.ts'
 import type { UndoResult } from '../contract/calls.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
-import { fail } from '../contract/failures.ts'
+import { codeOf, fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import { textOf } from '../contract/text.ts'
 import type { WriteTool } from '../contract/tool.ts'
@@ -23,11 +23,13 @@ import {
   markUndone,
   markUnknown,
   releaseUndo,
+  repeated,
   takeOver,
   type TakenOver,
 } from '../ledger/effects.ts'
 import type { ToolCall, WriteCall, WriteImplementation } from '../tools/implementation.ts'
 import { failpoint } from './failpoints.ts'
+import { type Counted, countWithin } from './limits.ts'
 import { attested, parseInput, parseOutput } from './steps.ts'
 
 /** A write behind its guard. `admit` is asked right before the tool is called: what it throws left nothing. */
@@ -87,7 +89,8 @@ const NOTHING_HAPPENED: ReadonlySet<string> = new Set([
 
 /**
  * Runs a warranted write once: claims its step in the ledger, executes, records the result. Fails with
- * `request_repeated` when another run of the same business case did the step.
+ * `request_repeated` when another run of the same business case did the step, and with `limit_reached`. `counts`: what it
+ * counts under, by the limits of its policy.
  */
 export async function executeOnce(
   host: WriteHost,
@@ -95,6 +98,7 @@ export async function executeOnce(
   input: { readonly raw: Json; readonly parsed: unknown },
   warrant: Warrant,
   businessKey: Digest | null,
+  counts: readonly Counted[] = [],
 ): Promise<StepResult> {
   const claimed: Claim = {
     runKey: warrant.runKey,
@@ -107,8 +111,8 @@ export async function executeOnce(
   }
   const { parsed } = input
   return how.contract.idempotency === 'transaction'
-    ? await inOneTransaction(host, how, parsed, warrant, claimed)
-    : await acrossSystems(host, how, parsed, warrant, claimed)
+    ? await inOneTransaction(host, how, parsed, warrant, claimed, counts)
+    : await acrossSystems(host, how, parsed, warrant, claimed, counts)
 }
 
 /** Effect and ledger row commit together, so an outcome is never unknown. */
@@ -118,10 +122,12 @@ async function inOneTransaction(
   input: unknown,
   warrant: Warrant,
   claimed: Claim,
+  counts: readonly Counted[],
 ): Promise<StepResult> {
   return await db.transaction().execute(async (tx) => {
     const mine = await claim(tx, claimed, null)
     if (!('fence' in mine)) return resultOf(mine)
+    if (counts.length > 0) await countWithin(tx, key, claimed, counts, warrant.reached)
     await failpoint('write.claimed')
     const call = writeCall(tx, how.contract.startToCloseMs, warrant)
     await how.admit?.(call)
@@ -140,9 +146,13 @@ async function acrossSystems(
   input: unknown,
   warrant: Warrant,
   claimed: Claim,
+  counts: readonly Counted[],
 ): Promise<StepResult> {
   const leaseMs = leaseOf(how.contract.startToCloseMs)
-  const first = await claim(host.db, claimed, leaseMs)
+  const first =
+    counts.length === 0
+      ? await claim(host.db, claimed, leaseMs)
+      : await claimCounted(host, claimed, leaseMs, counts, warrant.reached)
   if ('fence' in first) {
     await failpoint('write.claimed')
     return await send(host, how, input, warrant, claimed, first, 'did_not_happen')
@@ -152,6 +162,27 @@ async function acrossSystems(
   await failpoint('takeover.claimed')
   const before = await reconcile(host, how, input, claimed, mine)
   return typeof before === 'string' ? await send(host, how, input, warrant, claimed, mine, before) : before
+}
+
+/** Claims a step and counts it at once; of one that is claimed or done already nothing is counted again. */
+async function claimCounted(
+  { db, key }: WriteHost,
+  claimed: Claim,
+  leaseMs: number,
+  counts: readonly Counted[],
+  shown: Warrant['reached'],
+): Promise<Claimed | LedgerEntry> {
+  try {
+    return await db.transaction().execute(async (tx) => {
+      const mine = await claim(tx, claimed, leaseMs)
+      if ('fence' in mine) await countWithin(tx, key, claimed, counts, shown)
+      return mine
+    })
+  } catch (error) {
+    if (codeOf(error) !== undefined) throw error
+    // A transaction that broke a unique index cannot be asked any more whose case it is.
+    throw (await repeated(db, claimed.businessKey, claimed.step)) ?? error
+  }
 }
 
 /** What is known of earlier attempts. `may_have_happened`: the system knows their key, so asking again is safe. */

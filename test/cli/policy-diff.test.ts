@@ -164,3 +164,20 @@ test('a policy that is not in order is not compared: its problems, exit code 1',
   )
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
 })
+
+test('limits over time are compared as settings, and it says that they are in no region', async () => {
+  const limit = (most: number): string => `limits:
+  - { id: daily, tool: billing.refund, per: customer, window_minutes: 1440, at_most_usd: ${most}, of: refund_amount_usd, on_reached: deny }
+`
+  const { code, stdout } = await diffTo('limits', (text) => `${text}${limit(200)}`)
+  expect(stdout).toBe(
+    'limits.daily.tool: none → billing.refund\n' +
+      'limits.daily.per: none → customer\n' +
+      'limits.daily.window_minutes: none → 1440\n' +
+      'limits.daily.on_reached: none → deny\n' +
+      'limits.daily.of: none → refund_amount_usd\n' +
+      `limits.daily.at_most_usd: none → $200.00\n${TEXTS}` +
+      'limits.daily: decided by what the ledger has, so in no region above.\n',
+  )
+  expect(code).toBe(3)
+})

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { countersign, useFolder } from './cli.ts'
@@ -73,6 +74,7 @@ test('--json gives the decision as it stands on the record, and what is one fact
   const retaliation = 'late chargeback retaliation'
   expect(JSON.parse(stdout)).toEqual({
     tool: 'billing.refund',
+    limits: [],
     facts: { refund_amount_usd: usd(2_000), customer_tier: 'plus', reason: 'late' },
     decision: { effect: 'allow', matches: [] },
     nearly: [
@@ -132,4 +134,16 @@ test.concurrent.each(MISUSED)('%s is a usage error: exit code 2', async (_what, 
   const { code, stdout, stderr } = await explain('refund-request', ...args)
   expect(stderr).toContain(said)
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+})
+
+test('limits over time are named, and of an action that only the ledger tells whether they are reached', async () => {
+  const file = join(folder(), 'refund-request.yaml')
+  const limits =
+    'limits: [{ id: daily, tool: billing.refund, per: customer, window_minutes: 1440, at_most: 3, on_reached: escalate }]\n'
+  await writeFile(file, `${await readFile(join(policies, 'refund-request.yaml'), 'utf8')}${limits}`)
+  const spoken = await countersign(['policy', 'explain', file, '--action', 'billing.refund'], { cwd: folder() })
+  expect(spoken.stdout).toContain('\n  escalate: limits.daily (customer)\n')
+  const given = facts({ refund_amount_usd: 20, customer_tier: 'standard', reason: 'late' })
+  const { stdout } = await countersign(['policy', 'explain', file, ...given], { cwd: folder() })
+  expect(stdout).toContain('  also       escalate: limits.daily, when the ledger says that it is reached\n')
 })

@@ -2,14 +2,19 @@ import { expect, test } from 'vitest'
 import type { Match } from '../../src/contract/action.ts'
 import type { Facts } from '../../src/contract/fact.ts'
 import { usd } from '../../src/contract/money.ts'
+import type { Reached } from '../../src/contract/reached.ts'
 import { decideAgain } from '../../src/policy/again.ts'
 import { formatProblem, parsePolicy } from '../../src/policy/load/index.ts'
 import { note, pay, refundRequest } from './fake-playbook.ts'
 
-function again(text: string, facts: Facts, { tool = pay, matches = [] as readonly Match[] } = {}) {
+function again(
+  text: string,
+  facts: Facts,
+  { tool = pay, matches = [] as readonly Match[], reached = [] as readonly Reached[] } = {},
+) {
   const parsed = parsePolicy(`workflow: refund_request\n${text}`, 'p.yaml', [refundRequest])
   if (!parsed.ok) throw new Error(parsed.problems.map(formatProblem).join('\n'))
-  const answer = decideAgain(parsed.policy, tool, { facts, matches })
+  const answer = decideAgain(parsed.policy, tool, { facts, matches, reached })
   return 'lacking' in answer ? answer : [answer.effect, ...answer.matches.map(({ rule }) => rule)]
 }
 
@@ -65,4 +70,16 @@ test('rules, demands of trust and other tools are asked only of what they speak 
   expect(again(rules, { ...known, customer_blocked: true })).toEqual(['escalate', 'rules.both'])
   const trust = `${LIMIT}trust:\n  at_least:\n    reason: record\n`
   expect(again(trust, { refund_amount_usd: usd(100) })).toEqual({ lacking: ['reason'] })
+})
+
+test('of a limit over time it knows what a host found then, and only of the same limit', () => {
+  const limit = (id: string, most: number): string =>
+    `${LIMIT}limits: [{ id: ${id}, tool: shop.pay, per: principal, window_minutes: 60, at_most: ${most}, on_reached: deny }]\n`
+  const about = { limit: 'limits.daily', per: 'principal', of: null, windowMinutes: 60, subject: 'ana' }
+  const reached = [{ ...about, measured: { kind: 'spent', spent: 3, adds: 1 } } as unknown as Reached]
+  const facts = { refund_amount_usd: usd(100) }
+  expect(again(limit('daily', 3), facts, { reached })).toEqual(['deny', 'limits.daily'])
+  expect(again(limit('daily', 4), facts, { reached })).toEqual(['allow'])
+  expect(again(limit('hourly', 3), facts, { reached })).toEqual(['allow'])
+  expect(again(limit('daily', 3), facts)).toEqual(['allow'])
 })

@@ -60,6 +60,10 @@ rules:
     when: { any: [{ refund_amount_usd_lt: 1 }, { not: { all: [{ reason_eq: "" }] } }], reason_ne: q }
     because: large ones are looked at
   - { id: twice, effect: escalate, when: { cel: refund_amount_usd * 2 > 100, not: { cel: customer_blocked } } }
+limits:
+  - { id: a, tool: shop.pay, per: principal, window_minutes: 1, at_most: 0, on_reached: deny }
+  - { id: b, tool: shop.pay, per: customer_tier, window_minutes: 525600, at_most_usd: 0.5, of: refund_amount_usd, on_reached: escalate }
+  - { id: c, tool: shop.pay, per: playbook, window_minutes: 60, score_gte: 3.5, of: refund_amount_usd, warm_up: 5, on_warm_up: escalate, on_reached: require_approval }
 trust: { at_least: { reason: record }, on_less: escalate }
 approvals: { expires_minutes: 60, on_timeout: refuse, quorum: 1, reminders: [10, 30] }
 audit: { log_level: standard, export: splunk, retention_days: 365, redaction: [reason] }
@@ -76,6 +80,18 @@ test.each([
   ['no workflow', 'max_tool_calls: 5'],
   ['an unknown key', `${W}max_tool_cals: 5`],
   ['a key that is not enforced yet', `${W}evidence: {}`],
+  [
+    'a limit of nothing',
+    `${W}limits: [{ id: a, tool: shop.pay, per: principal, window_minutes: 1, on_reached: deny }]`,
+  ],
+  [
+    'a limit of two things',
+    `${W}limits: [{ id: a, tool: shop.pay, per: principal, window_minutes: 1, at_most: 1, at_most_usd: 1, of: refund_amount_usd, on_reached: deny }]`,
+  ],
+  [
+    'a score without a warm-up',
+    `${W}limits: [{ id: a, tool: shop.pay, per: principal, window_minutes: 1, score_gte: 1, of: refund_amount_usd, on_reached: deny }]`,
+  ],
   ['an approver group', `${W}approvals: { who: [finance] }`],
   ['more than one approval', `${W}approvals: { quorum: 2 }`],
   ['who may undo', `${W}rollback: { enabled: false, who: [finance] }`],

@@ -11,6 +11,7 @@ import type { Facts } from '../../src/contract/fact.ts'
 import { failureOf } from '../../src/contract/failures.ts'
 import type { Json } from '../../src/contract/json.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
+import type { Reached } from '../../src/contract/reached.ts'
 import type { Tool, WriteTool } from '../../src/contract/tool.ts'
 import { decide } from '../../src/policy/decide/index.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
@@ -22,6 +23,8 @@ export interface Attempt {
   readonly tool: WriteTool
   readonly input: Json
   readonly evidence: readonly Evidence[]
+  /** What a host found of limits over time when it was about to do it; absent: nothing yet. */
+  readonly reached?: readonly Reached[]
 }
 
 /** What the policy decided, and on which facts. */
@@ -37,10 +40,15 @@ export type Verdict = ({ readonly kind: 'go' | 'ask' | 'draft' } & Ruling) | { r
 type Beside = Pick<Ruling, 'candidate'>
 
 /** What a candidate policy says of an action, where it is something else. `decide` is total, and nothing goes by this. */
-function besideOf(candidate: OpenedRun['candidate'], tool: WriteTool, facts: Facts, { effect }: Decision): Beside {
+function besideOf(
+  candidate: OpenedRun['candidate'],
+  { tool, reached }: Attempt,
+  facts: Facts,
+  { effect }: Decision,
+): Beside {
   if (candidate === undefined) return {}
   const { policy, policyDigest } = candidate
-  const decision = decide(policy, tool, facts)
+  const decision = decide(policy, tool, facts, reached)
   return decision.effect === effect ? {} : { candidate: { policyDigest, decision } }
 }
 
@@ -52,7 +60,7 @@ export const notListed = (tool: Tool): End =>
 
 /** The action as it is shown to people, once a preview told what it would change. */
 export const actionOf = (
-  { step, tool, input, evidence }: Attempt,
+  { step, tool, input, evidence, reached }: Attempt,
   facts: Facts,
   run: { readonly runKey: RunKey } & Pick<OpenedRun, 'policyDigest'>,
   preview?: Preview,
@@ -67,6 +75,7 @@ export const actionOf = (
   changes: preview?.changes ?? [],
   expect: preview?.expect ?? {},
   policyDigest: run.policyDigest,
+  ...(reached === undefined ? {} : { reached }),
 })
 
 const no = (end: End): Verdict => ({ kind: 'end', end })
@@ -74,7 +83,7 @@ const no = (end: End): Verdict => ({ kind: 'end', end })
 /** Judges an action. Pure, so that replaying the history proves each decision again. */
 export function judge(contract: PlaybookContract, opened: OpenedRun, attempt: Attempt): Verdict {
   const { policy } = opened
-  const { step, tool, input, evidence } = attempt
+  const { step, tool, input, evidence, reached } = attempt
   if (!isListed(contract, tool)) return no(notListed(tool))
   const missing = missingEvidence(tool, evidence, policy.audit.logLevel === 'evidence')
   if (missing.length > 0) {
@@ -89,8 +98,8 @@ export function judge(contract: PlaybookContract, opened: OpenedRun, attempt: At
   const why = { facts, action: actionOf(attempt, facts, opened) }
   const against = contradictions(tool, input, evidence)
   if (against.length > 0) return no(endWith('escalated', 'evidence_unsupported', against.join('; '), why))
-  const decision = decide(policy, tool, facts)
-  const beside = besideOf(opened.candidate, tool, facts, decision)
+  const decision = decide(policy, tool, facts, reached)
+  const beside = besideOf(opened.candidate, attempt, facts, decision)
   const rules = decision.matches
   const message = rules.map((match) => match.because).join('; ')
   switch (decision.effect) {

@@ -19,6 +19,7 @@ import { formatMicroUsd } from '../../src/contract/money.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import type { ProposalThought } from '../../src/contract/proposal.ts'
+import { reachedIn } from '../../src/contract/reached.ts'
 import { type Stopped, stoppedIn } from '../../src/contract/stop.ts'
 import type { ReadTool, Thought, Tool, WriteTool } from '../../src/contract/tool.ts'
 import { candidateText } from '../../src/contract/text.ts'
@@ -69,7 +70,7 @@ export interface Grounds extends StepName {
   readonly refuse?: string | undefined
 }
 
-/** How often an action is shown to people. */
+/** How often an action is decided, and so how often it is shown to people at most. */
 const MAX_ROUNDS = 3
 
 /** Nothing was done: the world moved under what was approved, or the approval grew too old while the step was stopped. */
@@ -243,8 +244,12 @@ export class KernelRun implements Run {
     throw this.#ends(endWith('escalated', 'escalated_by_playbook', message))
   }
 
-  /** Decides, asks, warrants and executes; shows the action again when the approval does not hold any more. */
-  async #perform(attempt: Attempt, isWithinBudget: boolean): Promise<StepResult> {
+  /**
+   * Decides, asks, warrants and executes. It decides again when a host found a limit over time reached, and shows the
+   * action again when the approval does not hold any more.
+   */
+  async #perform(proposed: Attempt, isWithinBudget: boolean): Promise<StepResult> {
+    let attempt = proposed
     if (!isWithinBudget && isListed(this.#contract, attempt.tool)) {
       // After a reset this very step may be done: then nothing more is needed.
       const known = await this.#recall(attempt.step)
@@ -269,14 +274,18 @@ export class KernelRun implements Run {
           const known = await this.#recall(attempt.step)
           if (known !== undefined) return known
         }
-        if (shown === undefined || failure === undefined || !SHOWN_AGAIN.includes(failure.code)) throw error
+        const reached = failure?.code === 'limit_reached' ? reachedIn(failure.details) : undefined
+        const isShownAgain = shown !== undefined && failure !== undefined && SHOWN_AGAIN.includes(failure.code)
+        if (failure === undefined || (reached === undefined && !isShownAgain)) throw error
         if (round === MAX_ROUNDS) {
           const { facts, decision } = verdict
-          const message = `shown to people ${MAX_ROUNDS} times: ${failure.message}`
-          const action = actionOf(attempt, facts, this.#opened, shown.preview)
+          const often = shown === undefined ? 'decided' : 'shown to people'
+          const message = `${often} ${MAX_ROUNDS} times: ${failure.message}`
+          const action = actionOf(attempt, facts, this.#opened, shown?.preview)
           const why = { facts, rules: decision.matches, action, ...besideIn(verdict) }
           throw this.#ends(endWith('escalated', failure.code, message, why))
         }
+        if (reached !== undefined) attempt = { ...attempt, reached }
       }
     }
   }
@@ -346,7 +355,7 @@ export class KernelRun implements Run {
   /** Registers the compensation, issues the warrant and schedules the write. */
   async #execute(attempt: Attempt, ruling: Ruling, shown: Shown | undefined): Promise<StepResult> {
     const { decision, facts } = ruling
-    const { step, tool, input, evidence } = attempt
+    const { step, tool, input, evidence, reached } = attempt
     const describe = tool.describe(input)
     const action = actionOf(attempt, facts, this.#opened, shown?.preview)
     const warrant: Warrant = {
@@ -365,6 +374,7 @@ export class KernelRun implements Run {
       trust: action.trust,
       evidence,
       decision,
+      ...(reached === undefined ? {} : { reached }),
       ...besideIn(ruling),
       approvals: shown?.approvals ?? [],
       changes: action.changes,

@@ -16,6 +16,7 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   policies: ['SELECT', 'INSERT'],
   runs: ['SELECT', 'INSERT', 'UPDATE'],
   effects: ['SELECT', 'INSERT', 'UPDATE'],
+  counts: ['SELECT', 'INSERT', 'UPDATE'],
   model_calls: ['SELECT', 'INSERT', 'UPDATE'],
   keys: ['SELECT', 'INSERT'],
   blobs: ['SELECT', 'INSERT'],

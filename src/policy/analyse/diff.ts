@@ -29,6 +29,8 @@ export interface ComparedTool {
 export interface PolicyDiff {
   readonly tools: readonly ComparedTool[]
   readonly settings: readonly SettingChange[]
+  /** The limits over time of both: by what the ledger has they decide, so they are in no region. */
+  readonly limits: readonly string[]
 }
 
 /**
@@ -38,6 +40,7 @@ export interface PolicyDiff {
 export const diffPolicies = (before: Policy, after: Policy, tools: readonly AnalysedTool[]): PolicyDiff => ({
   tools: canonicalJson(before) === canonicalJson(after) ? [] : tools.map((tool) => compared(before, after, tool)),
   settings: settingChanges(before, after),
+  limits: [...new Set([before, after].flatMap(({ limits = [] }) => limits.map(({ id }) => id)))],
 })
 
 function compared(before: Policy, after: Policy, tool: AnalysedTool): ComparedTool {

@@ -30,12 +30,21 @@ export interface Explanation {
   readonly cel: readonly string[]
 }
 
-/** Which triggers, rules and demands speak of a tool. */
+/** The limits over time of a tool, of which only a host can say whether they are reached. */
+export const limitsOf = ({ limits = [] }: Policy, tool: AnalysedTool): Spoken['entries'] =>
+  limits.flatMap(({ id, tool: limited, onReached, per, of }) =>
+    limited === tool.name ? [{ id, effect: onReached, facts: of === undefined ? [per] : [per, of] }] : [],
+  )
+
+/** Which triggers, rules, demands and limits speak of a tool. */
 export const spokenOf = (policy: Policy, tool: AnalysedTool): Spoken => ({
   tool: tool.name,
-  entries: entriesOf(policy)
-    .filter((entry) => entry.speaksOf(tool))
-    .map(({ id, effect, facts }) => ({ id, effect, facts })),
+  entries: [
+    ...entriesOf(policy)
+      .filter((entry) => entry.speaksOf(tool))
+      .map(({ id, effect, facts }) => ({ id, effect, facts })),
+    ...limitsOf(policy, tool),
+  ],
 })
 
 /**

@@ -1,5 +1,5 @@
-import { formatMoney, isMoney, MICRO_USD_PER_USD } from '../../contract/money.ts'
-import type { Policy } from '../types.ts'
+import { formatMoney, isMoney, MICRO_USD_PER_USD, usd } from '../../contract/money.ts'
+import type { Policy, WindowLimit } from '../types.ts'
 
 /** Something else than a decision that two policies say otherwise: a budget, a deadline, a window. */
 export interface SettingChange {
@@ -26,9 +26,29 @@ function* settingsIn(name: string, value: unknown): Generator<readonly [string, 
   } else yield [name, typeof value === 'string' ? value : JSON.stringify(value)]
 }
 
-/** What a policy says beside its decisions. A rule is named by its id, an entry of `budget.by_value` by its value. */
+/** A limit over time by the keys that it has in the file. */
+const limitWords = ({ measure, of, ...limit }: Omit<WindowLimit, 'id'>): object => ({
+  ...limit,
+  of,
+  atMost: measure.kind === 'count' ? measure.most : undefined,
+  atMostUsd: measure.kind === 'sum' ? usd(measure.most) : undefined,
+  ...(measure.kind === 'score'
+    ? { scoreGte: measure.atLeast / 100, warmUp: measure.warmUp, onWarmUp: measure.onWarmUp }
+    : {}),
+})
+
+/** What a policy says beside its decisions. A rule or a limit is named by its id, an entry of `budget.by_value` by its value. */
 function settingsOf(policy: Policy): ReadonlyMap<string, string> {
-  const { workflow: _, denyIf: _denyIf, requiresApprovalIf: _requires, rules = [], trust, budget, ...rest } = policy
+  const {
+    workflow: _,
+    denyIf: _denyIf,
+    requiresApprovalIf: _requires,
+    rules = [],
+    limits = [],
+    trust,
+    budget,
+    ...rest
+  } = policy
   const { byValue = [], ...caps } = budget
   const named = {
     ...rest,
@@ -42,7 +62,8 @@ function settingsOf(policy: Policy): ReadonlyMap<string, string> {
     },
   }
   const own = rules.flatMap(({ id, effect: _effect, when: _when, ...other }) => [...settingsIn(id, other)])
-  return new Map([...settingsIn('', named), ...own])
+  const overTime = limits.flatMap(({ id, ...limit }) => [...settingsIn(id, limitWords(limit))])
+  return new Map([...settingsIn('', named), ...own, ...overTime])
 }
 
 /** What two policies say otherwise beside their decisions, in the order of the policy. */

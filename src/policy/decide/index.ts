@@ -1,8 +1,10 @@
 import type { Decision, Effect, Match } from '../../contract/action.ts'
 import type { Facts } from '../../contract/fact.ts'
+import type { Reached } from '../../contract/reached.ts'
 import type { WriteTool } from '../../contract/tool.ts'
 import type { Policy } from '../types.ts'
 import { levelOf } from './autonomy.ts'
+import { judgeReached } from './limits.ts'
 import { judgeRule } from './rule.ts'
 import { judge } from './trigger.ts'
 import { distrust } from './trust.ts'
@@ -26,7 +28,12 @@ function combine(matches: readonly Match[]): Decision {
   return { effect: byForce[0]?.effect ?? 'allow', matches: byForce }
 }
 
-function matchesOf(policy: Policy, tool: Pick<WriteTool, 'declares'>, facts: Facts): readonly Match[] {
+function matchesOf(
+  policy: Policy,
+  tool: Pick<WriteTool, 'declares'>,
+  facts: Facts,
+  reached: readonly Reached[],
+): readonly Match[] {
   const triggers = [
     ...policy.denyIf.map((trigger) => ({ trigger, effect: 'deny' as const })),
     ...policy.requiresApprovalIf.map((trigger) => ({ trigger, effect: 'require_approval' as const })),
@@ -41,22 +48,28 @@ function matchesOf(policy: Policy, tool: Pick<WriteTool, 'declares'>, facts: Fac
     const declaration = declared(demand.fact)
     return (declaration && distrust(demand, policy.trust.onLess, declaration, known(demand.fact))) ?? []
   })
-  const { rules = [] } = policy
+  const { rules = [], limits = [] } = policy
   const ruled = rules.flatMap((rule) => judgeRule(rule, tool.declares, facts) ?? [])
+  const limited = limits.flatMap((limit) => reached.flatMap((found) => judgeReached(limit, found) ?? []))
   const speaks = triggers.length + rules.length > 0
-  return [...levelOf(policy), ...(speaks ? [...matches, ...ruled] : [NO_TRIGGERS]), ...distrusted]
+  return [...levelOf(policy), ...(speaks ? [...matches, ...ruled] : [NO_TRIGGERS]), ...distrusted, ...limited]
 }
 
 /**
  * What a policy says of a write with these facts. Pure and total: the kernel, the host and Node get the same
  * answer, and an error in deciding is a deny. Deny beats escalate beats suggest beats approval beats allow; every match is
- * in the answer, the strongest first, then the level of autonomy, triggers, rules and demands of trust, each in the order of the file.
+ * in the answer, the strongest first, then the level of autonomy, triggers, rules, demands of trust and limits, each in the order of the file.
  * A trigger or rule speaks only of tools that declare its facts; on those, a fact that is not known denies, whatever the
- * rule would have done (only `exists` can ask for it).
+ * rule would have done (only `exists` can ask for it). A limit over time speaks only of what a host found of it (`reached`).
  */
-export function decide(policy: Policy, tool: Pick<WriteTool, 'declares'>, facts: Facts): Decision {
+export function decide(
+  policy: Policy,
+  tool: Pick<WriteTool, 'declares'>,
+  facts: Facts,
+  reached: readonly Reached[] = [],
+): Decision {
   try {
-    return combine(matchesOf(policy, tool, facts))
+    return combine(matchesOf(policy, tool, facts, reached))
   } catch {
     return FAILED
   }

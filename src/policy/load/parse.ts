@@ -8,6 +8,7 @@ import { AUDIT, readAudit } from './audit.ts'
 import { readAutonomy } from './autonomy.ts'
 import { readBudget, readCaps } from './budget.ts'
 import { readBoolean, type Reader, readText, readWholeNumber } from './found.ts'
+import { readLimits } from './limits.ts'
 import { suggestion } from './nearest.ts'
 import { type PolicyProblem, Report } from './problem.ts'
 import { readRules } from './rules.ts'
@@ -44,6 +45,7 @@ export const KEYS = [
   'requires_approval_if',
   'deny_if',
   'rules',
+  'limits',
   'trust',
   'approvals',
   'audit',
@@ -64,8 +66,9 @@ const readRollback = readSection(ROLLBACK_KEYS, (section): Policy['rollback'] =>
   return { enabled, windowMinutes: enabled ? windowMinutes : 0 }
 })
 
-/** Absent where there are none, so that what is stored of a policy without rules stays what it was. */
+/** Absent where there are none, so that what is stored of a policy without them stays what it was. */
 const rulesOf = (rules: Policy['rules']): Pick<Policy, 'rules'> => (rules === undefined ? {} : { rules })
+const limitsOf = (limits: Policy['limits']): Pick<Policy, 'limits'> => (limits === undefined ? {} : { limits })
 
 const readWorkflow =
   (
@@ -119,6 +122,7 @@ export function parsePolicy(
     denyIf: top.read('deny_if', triggers, []),
     requiresApprovalIf: top.read('requires_approval_if', triggers, []),
     ...rulesOf(top.read('rules', readRules(known), undefined)),
+    ...limitsOf(top.read('limits', readLimits(facts), undefined)),
     trust: top.read('trust', readTrust(known), DEMANDS_NOTHING),
     approvals: top.read('approvals', readApprovals, APPROVALS),
     audit: top.read('audit', readAudit, AUDIT),

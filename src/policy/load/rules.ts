@@ -43,8 +43,9 @@ const readRule = (facts: KnownFacts | undefined, ids: Set<string>): Reader<Rule>
       : { id: where, effect, when, because, ...(quorum === undefined ? {} : { quorum }) }
   })
 
-const readId =
-  (ids: Set<string>): Reader<string> =>
+/** The id of an entry of `rules` or `limits`, which no other of them has. */
+export const readId =
+  (ids: Set<string>, what: 'rules' | 'limits' = 'rules'): Reader<string> =>
   (found, report) => {
     const id = readText(found, report)
     if (id === undefined) return undefined
@@ -55,7 +56,7 @@ const readId =
     if (ids.has(id)) {
       return report.at(
         found.offset,
-        `two rules have the id ${quoted(id)}.`,
+        `two ${what} have the id ${quoted(id)}.`,
         'it stands on the record: give each its own.',
       )
     }
