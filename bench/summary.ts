@@ -7,7 +7,7 @@ export interface Measured {
   readonly batch: Batch
 }
 
-const median = (values: readonly number[]): number => {
+export const median = (values: readonly number[]): number => {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
   const [low, high] = [sorted[middle - 1 + (sorted.length % 2)], sorted[middle]]

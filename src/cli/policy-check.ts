@@ -1,9 +1,10 @@
-import { join, relative } from 'node:path'
-import type { PlaybookContract } from '../contract/playbook.ts'
+import { join } from 'node:path'
+import { type PlaybookContract, writesOf } from '../contract/playbook.ts'
 import { doubtsAbout } from '../policy/analyse/doubts.ts'
 import { loadPolicies, loadPolicy, type ParsedPolicy, policyFileOf, type PolicyProblem } from '../policy/load/index.ts'
 import { readPlaybooks } from '../worker/registry.ts'
 import type { Project } from '../worker/project.ts'
+import { nearestName } from './where-from-here.ts'
 
 /** What was found in one policy file. */
 export interface CheckedPolicy {
@@ -19,7 +20,7 @@ function checkedOf(file: string, parsed: ParsedPolicy, contracts: readonly Playb
   const { workflow } = parsed
   if (!parsed.ok) return { file, ok: false, workflow, digest: null, problems: parsed.problems }
   const contract = contracts.find(({ name }) => name === workflow)
-  const writes = contract?.tools.filter((tool) => tool.kind === 'write') ?? []
+  const writes = contract === undefined ? [] : writesOf(contract)
   return { file, ok: true, workflow, digest: parsed.digest, problems: doubtsAbout(parsed, file, writes) }
 }
 
@@ -31,8 +32,7 @@ export async function checkPolicies(project: Project, files: readonly string[]):
 }
 
 async function checkFolder(folder: string, contracts: readonly PlaybookContract[]): Promise<readonly CheckedPolicy[]> {
-  const near = relative(process.cwd(), folder)
-  const dir = near.startsWith('..') ? folder : near
+  const dir = nearestName(folder)
   const loaded = await loadPolicies(dir, contracts)
   const checked: CheckedPolicy[] = []
   for (const contract of contracts) {

@@ -4,7 +4,7 @@ import { partText, valueText } from '../policy/analyse/regions.ts'
 import type { Space } from '../policy/analyse/space.ts'
 import { UsageError } from './errors.ts'
 import type { GivenPolicy } from './policy-files.ts'
-import { plain } from './terminal.ts'
+import { plainIndented } from './terminal.ts'
 
 /** Compares two policies. Fails as a usage error when they are of two playbooks. */
 export function comparePolicies(given: readonly GivenPolicy[]): PolicyDiff {
@@ -71,11 +71,8 @@ export function diffLines(diff: PolicyDiff): readonly string[] {
     ...diff.settings.map(({ setting, from, to }) => `${setting}: ${from} → ${to}`),
   ]
   const none = isSame(diff) ? 'no difference of meaning' : 'no difference was found'
-  return [...(lines.length === 0 ? [none] : lines), ...notesOf(diff)].map(lineOf)
+  return [...(lines.length === 0 ? [none] : lines), ...notesOf(diff)].map(plainIndented)
 }
-
-/** Indented as it was; whatever stands in a policy cannot move the cursor. */
-const lineOf = (line: string): string => `${line.startsWith('  ') ? '  ' : ''}${plain(line)}`
 
 /** What differs, as JSON. Money is in cents; `null` in a range: it has no end there. */
 export const diffJson = (diff: PolicyDiff) => ({

@@ -13,9 +13,15 @@ import { readGivenFacts } from '../policy/analyse/given-facts.ts'
 import { valueText } from '../policy/analyse/regions.ts'
 import { suggestion } from '../policy/load/nearest.ts'
 import { UsageError } from './errors.ts'
+import { jsonObject } from './json-object.ts'
 import { celText, factsText } from './policy-diff.ts'
 import type { GivenPolicy } from './policy-files.ts'
-import { plain } from './terminal.ts'
+import { plain, plainIndented } from './terminal.ts'
+
+const FACTS_HELP = {
+  json: 'Quote it for your shell.',
+  object: 'Write it such as \'{"refund_amount_usd": 120}\'.',
+}
 
 /** What speaks of tools, or what is said of one action. */
 export type Explained =
@@ -46,7 +52,7 @@ export function explainPolicy(
   if (tool === undefined) {
     throw new UsageError('--facts are facts of an action', 'Name its tool with --action.')
   }
-  const read = readGivenFacts(parsed(facts), tool.declares)
+  const read = readGivenFacts(jsonObject(facts, '--facts', FACTS_HELP), tool.declares)
   if (!read.ok) throw new UsageError(read.message, read.help)
   return {
     about: 'action',
@@ -57,21 +63,9 @@ export function explainPolicy(
   }
 }
 
-function parsed(json: string): Readonly<Record<string, unknown>> {
-  let value: unknown
-  try {
-    value = JSON.parse(json)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new UsageError(`--facts is not JSON: ${reason}`, 'Quote it for your shell.')
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw new UsageError('--facts is not a JSON object', 'Write it such as \'{"refund_amount_usd": 120}\'.')
-}
-
 /** What was explained, as people read it. */
 export function explainedLines(explained: Explained): readonly string[] {
-  if (explained.about === 'tools') return explained.tools.flatMap(spokenLines).map(lineOf)
+  if (explained.about === 'tools') return explained.tools.flatMap(spokenLines).map(plainIndented)
   const { tool, facts, is, limits } = explained
   const { decision, nearly, changes, cel } = is
   const away = ({ fact, value }: OneFactAway): string => {
@@ -106,7 +100,7 @@ export function explainedLines(explained: Explained): readonly string[] {
           limits.map(({ id, effect }) => `${effect}: ${id}, when the ledger says that it is reached`),
           '',
         )),
-  ].map(lineOf)
+  ].map(plainIndented)
 }
 
 const spokenLines = ({ tool, entries }: Spoken): readonly string[] => [
@@ -123,12 +117,6 @@ const section = (label: string, lines: readonly string[], none: string): readonl
   (lines.length === 0 ? [none] : lines).map(
     (line, at) => `  ${label === '' ? '' : (at === 0 ? label : '').padEnd(11)}${plain(line)}`,
   )
-
-/** Whatever stands in a policy cannot move the cursor. */
-const lineOf = (line: string): string => {
-  const indent = /^ */.exec(line)?.[0] ?? ''
-  return `${indent}${plain(line)}`
-}
 
 const toldJson = <T extends OneFactAway>({ value, ...rest }: T) => ({ ...rest, value: value ?? null })
 

@@ -1,4 +1,4 @@
-import type { PlaybookContract } from '../contract/playbook.ts'
+import { type PlaybookContract, writesOf } from '../contract/playbook.ts'
 import type { WriteTool } from '../contract/tool.ts'
 import { formatProblem, loadPolicy } from '../policy/load/index.ts'
 import type { Policy } from '../policy/types.ts'
@@ -35,7 +35,7 @@ export async function readPolicies(
         file,
         policy: parsed.policy,
         contract,
-        writes: contract.tools.filter((tool) => tool.kind === 'write'),
+        writes: writesOf(contract),
       })
     }
   }

@@ -1,15 +1,14 @@
-import { relative } from 'node:path'
 import type { CaseResult } from '../policy/cases/run.ts'
 import { type TestedPolicy, testPolicies } from '../policy/cases/files.ts'
 import type { Project } from '../worker/project.ts'
 import { readPlaybooks } from '../worker/registry.ts'
 import { UsageError } from './errors.ts'
 import { plain } from './terminal.ts'
+import { nearestName } from './where-from-here.ts'
 
 /** Runs the decision tables of a folder, by default that of the project, for the playbooks of the project. */
 export async function testFolder(project: Project, folder: string | undefined): Promise<readonly TestedPolicy[]> {
-  const near = relative(process.cwd(), project.policies)
-  const dir = folder ?? (near.startsWith('..') ? project.policies : near)
+  const dir = folder ?? nearestName(project.policies)
   const contracts = [...(await readPlaybooks(project.workflows)).values()]
   let tested: readonly TestedPolicy[]
   try {

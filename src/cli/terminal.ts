@@ -43,3 +43,6 @@ export const plain = (text: string): string =>
     .replace(/\p{Cf}/gu, '')
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
     .trim()
+
+/** The same, indented as it was. */
+export const plainIndented = (line: string): string => `${/^ */.exec(line)?.[0] ?? ''}${plain(line)}`

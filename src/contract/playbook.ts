@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { FactDeclaration } from './fact.ts'
 import type { Money } from './money.ts'
-import type { ReadTool, Thought, Tool } from './tool.ts'
+import type { ReadTool, Thought, Tool, WriteTool } from './tool.ts'
 
 /** What a playbook may do and what it is asked: both sides, and the policy check, read it. */
 export interface PlaybookContract<R extends z.ZodType = z.ZodType, V extends ReadTool = ReadTool> {
@@ -33,6 +33,10 @@ export interface PlaybookContract<R extends z.ZodType = z.ZodType, V extends Rea
 
 /** `refund_request` → `refund-request`: the name of the files of a playbook. */
 export const slugOf = (name: string): string => name.replaceAll('_', '-')
+
+/** The tools of a playbook that write: what policies decide on. */
+export const writesOf = ({ tools }: Pick<PlaybookContract, 'tools'>): readonly WriteTool[] =>
+  tools.flatMap((tool) => (tool.kind === 'write' ? [tool] : []))
 
 /** A fact that some tool of a playbook declares, and which tools those are. */
 export interface KnownFact {

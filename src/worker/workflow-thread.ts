@@ -24,8 +24,8 @@ const { executionTimeoutMs } = workerData as WorkflowThreadData
 
 Object.assign(globalHandlers, { setPromiseHook: () => {} })
 
-const ENTRY = Symbol.for('countersign.activation')
-const enter = new Script(`globalThis[Symbol.for(${JSON.stringify(ENTRY.description)})]()`)
+const ENTRY = 'countersign.activation'
+const enter = new Script(`globalThis['${ENTRY}']()`)
 
 // oxlint-disable-next-line unbound-method -- called with its receiver below
 const { runInContext } = Script.prototype

@@ -1,29 +1,14 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll } from 'vitest'
-import { query, SHIPPED_POLICIES, startWorld, type World, type WorldOptions } from '../support/world.ts'
+import { useChangedPolicies } from '../support/own-policies.ts'
+import { query, type World, type WorldOptions } from '../support/world.ts'
 
 /** A world for a test file with the shipped policies, of which that of `refund_request` has these limits over time. */
-export function useLimits(limits: string, options: WorldOptions = {}): () => World {
-  let policies = ''
-  let world: World | undefined
-  beforeAll(async () => {
-    policies = await mkdtemp(join(tmpdir(), 'countersign-policies-'))
-    await cp(SHIPPED_POLICIES, policies, { recursive: true })
-    const file = join(policies, 'refund-request.yaml')
+export const useLimits = (limits: string, options: WorldOptions = {}): (() => World) =>
+  useChangedPolicies(async (folder) => {
+    const file = join(folder, 'refund-request.yaml')
     await writeFile(file, `${await readFile(file, 'utf8')}${limits}`)
-    world = await startWorld({ ...options, policies })
-  })
-  afterAll(async () => {
-    await world?.stop()
-    await rm(policies, { recursive: true })
-  })
-  return () => {
-    if (world === undefined) throw new Error('the world was not started')
-    return world
-  }
-}
+  }, options)
 
 /** Makes an order one of another order's customer. */
 export async function ofCustomer(

@@ -12,7 +12,7 @@ import { nativeClasses } from '../../../src/worker/native-classes.ts'
 import { PlaybookWorker } from '../../../src/worker/playbook-worker.ts'
 import { refundRequest } from '../../../workflows/refund-request.ts'
 import { say } from '../../plan.ts'
-import { table } from '../../summary.ts'
+import { median, table } from '../../summary.ts'
 import { decisions } from '../../workflows/decisions.ts'
 import { cedarEngine, type Engine, opa, ours } from './engines.ts'
 import { factsOf, QUESTIONS } from './question.ts'
@@ -29,8 +29,6 @@ if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems))
 const { policy } = parsed
 const questions = Array.from({ length: QUESTIONS }, (_, at) => factsOf(at))
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 const ranged = (values: readonly number[], digits: number): string =>
   `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`
 

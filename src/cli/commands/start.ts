@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { UsageError } from '../errors.ts'
 import { EXIT } from '../exit.ts'
+import { jsonObject } from '../json-object.ts'
 import {
   type CommonOptions,
   filled,
@@ -94,13 +95,8 @@ async function readRequest({ request, requestFile }: Options): Promise<object> {
   } else if (request === '-') {
     json = await text(process.stdin)
   }
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(json)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new UsageError(`${where} is not JSON: ${reason}`, 'Quote it for your shell, or use --request-file.')
-  }
-  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed
-  throw new UsageError(`${where} is not a JSON object`, 'See the contract of the playbook for its keys.')
+  return jsonObject(json, where, {
+    json: 'Quote it for your shell, or use --request-file.',
+    object: 'See the contract of the playbook for its keys.',
+  })
 }

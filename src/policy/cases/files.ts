@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type PlaybookContract, slugOf } from '../../contract/playbook.ts'
-import { loadPolicy, policyFilesIn, readTextFile } from '../load/files.ts'
+import type { PlaybookContract } from '../../contract/playbook.ts'
+import { loadPolicy, policyFileOf, policyFilesIn, readTextFile } from '../load/files.ts'
 import { fileProblem, type PolicyProblem } from '../load/problem.ts'
 import { MAX_TABLE_BYTES } from '../load/source.ts'
 import type { Policy } from '../types.ts'
@@ -69,7 +69,7 @@ export async function testPolicies(
 ): Promise<readonly TestedPolicy[]> {
   const tables = (await readdir(dir)).filter((name) => TABLE_FILE.test(name)).toSorted()
   const files = await policyFilesIn(dir)
-  const owners = new Map(contracts.map((contract) => [`${slugOf(contract.name)}.yaml`, contract]))
+  const owners = new Map(contracts.map((contract) => [policyFileOf(contract), contract]))
   const tested = await Promise.all(files.map((name) => testPolicy(join(dir, name), contracts, owners.get(name))))
   const strays = tables.filter((name) => !files.includes(policyOf(name)))
   return [...tested, ...strays.map((name) => strayTable(join(dir, name)))]

@@ -1,9 +1,9 @@
 import { isSeq, type Node } from 'yaml'
 import type { Effect } from '../../contract/action.ts'
 import type { Facts, FactValue } from '../../contract/fact.ts'
-import type { PlaybookContract } from '../../contract/playbook.ts'
+import { type PlaybookContract, writesOf } from '../../contract/playbook.ts'
 import type { Tool, WriteTool } from '../../contract/tool.ts'
-import { EFFECTS_BY_FORCE } from '../decide/index.ts'
+import { EFFECTS_BY_FORCE, speaks } from '../decide/index.ts'
 import { quoted } from '../decide/words.ts'
 import { describe, type Found, readName, readOneOf, type Reader, readText } from '../load/found.ts'
 import { suggestion } from '../load/nearest.ts'
@@ -48,7 +48,7 @@ const readTool =
     if (name === undefined) return undefined
     const tool = tools.find((one) => one.name === name)
     if (tool?.kind === 'write') return tool
-    const writes = tools.flatMap((one) => (one.kind === 'write' ? [one.name] : []))
+    const writes = writesOf({ tools }).map((one) => one.name)
     const [message, help] =
       tool === undefined
         ? [`unknown tool ${quoted(name)}.`, suggestion(name, writes, 'the tools that write in this playbook are')]
@@ -113,10 +113,8 @@ const readCase = (known: Known): Reader<Omit<Case, 'line' | 'column'>> =>
 
 /** A policy without any trigger or rule has one all the same, and so has a level of autonomy. */
 const idsOf = (policy: Policy): readonly string[] => {
-  const { denyIf, requiresApprovalIf, rules = [] } = policy
-  const speaks = denyIf.length + requiresApprovalIf.length + rules.length > 0
   const levels = levelOf(policy).map(({ rule }) => rule)
-  return [...levels, ...(speaks ? [] : ['no_triggers']), ...entriesOf(policy).map(({ id }) => id)]
+  return [...levels, ...(speaks(policy) ? [] : ['no_triggers']), ...entriesOf(policy).map(({ id }) => id)]
 }
 
 /**

@@ -23,6 +23,10 @@ const FAILED: Decision = {
   matches: [{ rule: 'decision_failed', effect: 'deny', because: 'the policy could not be evaluated' }],
 }
 
+/** Whether a policy has a trigger or a rule. */
+export const speaks = ({ denyIf, requiresApprovalIf, rules = [] }: Policy): boolean =>
+  denyIf.length + requiresApprovalIf.length + rules.length > 0
+
 function combine(matches: readonly Match[]): Decision {
   const byForce = EFFECTS_BY_FORCE.flatMap((effect) => matches.filter((match) => match.effect === effect))
   return { effect: byForce[0]?.effect ?? 'allow', matches: byForce }
@@ -51,8 +55,7 @@ function matchesOf(
   const { rules = [], limits = [] } = policy
   const ruled = rules.flatMap((rule) => judgeRule(rule, tool.declares, facts) ?? [])
   const limited = limits.flatMap((limit) => reached.flatMap((found) => judgeReached(limit, found) ?? []))
-  const speaks = triggers.length + rules.length > 0
-  return [...levelOf(policy), ...(speaks ? [...matches, ...ruled] : [NO_TRIGGERS]), ...distrusted, ...limited]
+  return [...levelOf(policy), ...(speaks(policy) ? [...matches, ...ruled] : [NO_TRIGGERS]), ...distrusted, ...limited]
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { FactDeclaration } from '../../contract/fact.ts'
 import { formatMoney, parseMoney, usd } from '../../contract/money.ts'
-import type { PlaybookContract } from '../../contract/playbook.ts'
+import { type PlaybookContract, writesOf } from '../../contract/playbook.ts'
 import type { WriteTool } from '../../contract/tool.ts'
 import { SUBJECTS_OF_RUNS } from '../../contract/wire.ts'
 import { listed, quoted } from '../decide/words.ts'
@@ -76,7 +76,7 @@ const readTool =
   (found, report) => {
     const name = readName(found, report)
     if (name === undefined || contract === undefined) return name
-    const writes = contract.tools.flatMap((tool) => (tool.kind === 'write' ? [tool] : []))
+    const writes = writesOf(contract)
     const tool = writes.find((one) => one.name === name)
     if (tool !== undefined) return tool
     const names = writes.map((one) => one.name)
