@@ -29,11 +29,14 @@ test('a second start in the same directory is refused with process and addresses
 test('of two processes that start in one directory at once, one gets the stack', async () => {
   const stateDir = await stateDirectory()
   const children = [1, 2].map(() => startFixture(holdStack, [stateDir, 'wait'], bare))
+  let answers: readonly FixtureAnswer[] = []
   onTestFinished(async () => {
     for (const child of children) child.kill('SIGKILL')
     await Promise.all(children.map((child) => ended(child)))
+    // PostgreSQL writes into the directory until it is gone, and the directory is removed next.
+    await allGone(answers.flatMap(({ up }) => [up?.servers.temporalPid, up?.servers.postgresPid]))
   })
-  const answers = await Promise.all(children.map((child) => firstLine<FixtureAnswer>(child)))
+  answers = await Promise.all(children.map((child) => firstLine<FixtureAnswer>(child)))
   expect(answers.filter((answer) => answer.up !== undefined)).toHaveLength(1)
   expect(answers.map((answer) => answer.refused?.code)).toContain('stack_running')
 })
