@@ -9,6 +9,7 @@ import { openDatabase } from '../src/ledger/database.ts'
 import { createThinker } from '../src/tools/models/thinker.ts'
 import { bundlePlaybooks, type PlaybookBundle } from '../src/worker/bundle.ts'
 import { makeCurrent } from '../src/worker/deployment.ts'
+import { DEFAULT_COMPRESSION } from '../src/worker/tuning.ts'
 import { createWorker } from '../src/worker/worker.ts'
 import { byHandActivities, plainActivities } from './activities.ts'
 import { type Ready, type Waiting, WAITING } from './case.ts'
@@ -38,7 +39,11 @@ Runtime.install({
 })
 
 const root = join(import.meta.dirname, '..')
-const connection = await NativeConnection.connect({ address: values.address })
+const connection = await NativeConnection.connect({
+  address: values.address,
+  // Each with its own defaults: of `countersign worker`, and of the SDK.
+  ...(values.kind === 'governed' && { grpcCompression: DEFAULT_COMPRESSION }),
+})
 const db = openDatabase(values.database, () => {})
 const taskQueue = values.queue
 

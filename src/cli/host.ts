@@ -1,5 +1,6 @@
 import {
   DefaultLogger,
+  type GrpcCompressionConfig,
   type LogEntry,
   type LogLevel,
   NativeConnection,
@@ -18,6 +19,7 @@ import { bundlePlaybooks, type PlaybookBundle } from '../worker/bundle.ts'
 import { observers, type PolicyStanding } from '../worker/observer.ts'
 import { ownFields } from '../worker/own-log.ts'
 import type { Project } from '../worker/project.ts'
+import { DEFAULT_COMPRESSION } from '../worker/tuning.ts'
 import { createWorker, type WorkerSettings } from '../worker/worker.ts'
 import { unreachable } from './connect.ts'
 import { CliError } from './errors.ts'
@@ -47,6 +49,8 @@ export interface HostParts {
   readonly key: HostKey
   /** Made ahead of time; default: made here. */
   readonly bundle?: Promise<PlaybookBundle>
+  /** Of what goes to Temporal; default: `DEFAULT_COMPRESSION`. */
+  readonly grpcCompression?: GrpcCompressionConfig
   /** Grace, tuning, who is told, and how often policies are looked at; default: those of `createWorker`. */
   readonly more?: Pick<
     WorkerSettings,
@@ -143,13 +147,16 @@ async function runToTheEnd(worker: Worker, connection: NativeConnection): Promis
 }
 
 /** Starts a worker on a prepared Temporal and database; returns once it polls. */
-export async function startHost({ temporal, db, project, key, bundle, more, ...where }: HostParts): Promise<Host> {
+export async function startHost({ temporal, db, project, key, bundle, more, ...rest }: HostParts): Promise<Host> {
+  const { grpcCompression = DEFAULT_COMPRESSION, ...where } = rest
   const thinker = await thinkerOf(project)
   const workflows = await (bundle ?? bundlePlaybooks(project.workflows))
   const { address, namespace, options } = temporal
-  const connection = await NativeConnection.connect({ address, ...options }).catch((error: unknown) => {
-    throw unreachable(temporal, error)
-  })
+  const connection = await NativeConnection.connect({ address, grpcCompression, ...options }).catch(
+    (error: unknown) => {
+      throw unreachable(temporal, error)
+    },
+  )
   try {
     const { tools, policies } = project
     let standing: PolicyStanding = { inForce: [], trouble: null, refreshMs: 0 }

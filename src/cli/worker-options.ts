@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { HealthAddress } from '../worker/health-server.ts'
-import type { Tuning } from '../worker/tuning.ts'
+import { DEFAULT_COMPRESSION, type Tuning } from '../worker/tuning.ts'
 import { type CommonOptions, type DeploymentOption, type ProjectOption, wholeNumber } from './options.ts'
 
 /** How `countersign worker` is run; each option can be given as an environment variable, too. */
@@ -17,6 +17,8 @@ export interface WorkerOptions extends CommonOptions, DeploymentOption, ProjectO
   readonly policyRefreshSeconds: number
   /** Connections. */
   readonly databasePool: number
+  /** How messages to Temporal are compressed. */
+  readonly grpcCompression: 'none' | 'gzip'
 }
 
 export type LogFormat = 'text' | 'json'
@@ -61,6 +63,9 @@ const OPTIONS: readonly Option[] = [
   count('activity-pollers', 'ACTIVITY_POLLERS', 'open polls for activities (Temporal: 10)', [1, 1_000]),
   count('workflow-task-pollers', 'WORKFLOW_TASK_POLLERS', 'open polls for workflow tasks (Temporal: 10)', [2, 1_000]),
   count('database-pool', 'DATABASE_POOL', 'connections to the database', [2, 1_000]).default(10),
+  option('--grpc-compression <codec>', 'GRPC_COMPRESSION', 'how messages to Temporal are compressed')
+    .choices(['none', 'gzip'])
+    .default(DEFAULT_COMPRESSION.codec),
 ]
 
 export function withWorkerOptions(command: Command): Command {

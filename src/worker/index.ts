@@ -42,5 +42,5 @@ export { BundleError, readBundle, writeBundle, type WrittenBundle } from './preb
 export { defineProject, type Project } from './project.ts'
 export { prometheusOf, type WorkerMetrics } from './prometheus.ts'
 export { type Check, type Checked, type Readiness, readinessOf } from './readiness.ts'
-export { type Tuning } from './tuning.ts'
+export { DEFAULT_COMPRESSION, type Tuning } from './tuning.ts'
 export { createWorker, type WorkerSettings } from './worker.ts'

@@ -1,14 +1,15 @@
 import { extname, join } from 'node:path'
-import { Worker as Thread } from 'node:worker_threads'
+import { isMainThread, Worker as Thread } from 'node:worker_threads'
 import temporalProto from '@temporalio/proto'
 import type { coresdk } from '@temporalio/proto'
-import { Worker } from '@temporalio/worker'
+import { type Logger, Worker } from '@temporalio/worker'
 import {
   ThreadedVMWorkflowCreator,
   VMWorkflowThreadProxy,
   WorkerThreadClient,
 } from '@temporalio/worker/lib/workflow/threaded-vm.js'
 import type { Workflow, WorkflowCreateOptions } from '@temporalio/worker/lib/workflow/interface.js'
+import { Activity, Watchdog } from './watchdog.ts'
 
 type Activation = coresdk.workflow_activation.IWorkflowActivation
 type Completion = coresdk.workflow_completion.IWorkflowActivationCompletion
@@ -19,8 +20,8 @@ const { WorkflowActivationCompletion } = temporalProto.coresdk.workflow_completi
 
 /** What a workflow thread is told when it starts. */
 export interface WorkflowThreadData {
-  /** How long one activation may keep the thread busy, in milliseconds. */
-  readonly executionTimeoutMs: number
+  /** Where it tells what it is at. */
+  readonly activity: SharedArrayBuffer
 }
 
 /** What a workflow thread answers an activation with. */
@@ -33,17 +34,34 @@ export interface Concluded {
 
 const THREAD = join(import.meta.dirname, `workflow-thread${extname(import.meta.filename)}`)
 
+class WatchedThread extends WorkerThreadClient {
+  readonly watchdog: Watchdog
+
+  constructor(logger: Logger, limitMs: number) {
+    const activity = new Activity()
+    const workerData: WorkflowThreadData = { activity: activity.memory }
+    const thread = new Thread(THREAD, { workerData })
+    super(thread, logger)
+    this.watchdog = new Watchdog(thread, activity, { limitMs, logger })
+  }
+}
+
 /** A workflow in a thread of `workflow-thread.ts`: bytes go there and back, and it is asked for logs only where there are any. */
 class ThreadedPlaybook extends VMWorkflowThreadProxy {
+  readonly #watchdog: Watchdog
   #isSilent = false
 
+  constructor(thread: WatchedThread, runId: string) {
+    super(thread, runId)
+    this.#watchdog = thread.watchdog
+  }
+
   override async activate(activation: Activation): Promise<Completion> {
-    const output = await this.workerThreadClient.send({
-      type: 'activate-workflow',
-      runId: this.runId,
-      // In memory of their own: what an encoder returns may lie in a pool, which no thread can be given.
-      activation: new Uint8Array(WorkflowActivation.encode(activation).finish()),
-    })
+    const { runId } = this
+    // In memory of their own: what an encoder returns may lie in a pool, which no thread can be given.
+    const encoded = new Uint8Array(WorkflowActivation.encode(activation).finish())
+    const asked = { type: 'activate-workflow', runId, activation: encoded } as const
+    const output = await this.#watchdog.limit(runId, this.workerThreadClient.send(asked))
     if (output?.type !== 'activation-completion') throw new TypeError('a workflow thread answered something else')
     const { bytes, isSilent } = output.completion as unknown as Concluded
     this.#isSilent = isSilent
@@ -58,7 +76,7 @@ class ThreadedPlaybook extends VMWorkflowThreadProxy {
 class PlaybookThreads extends ThreadedVMWorkflowCreator {
   override async createWorkflow(options: WorkflowCreateOptions): Promise<Workflow> {
     const created = (await super.createWorkflow(options)) as VMWorkflowThreadProxy
-    return new ThreadedPlaybook(created['workerThreadClient'], created.runId)
+    return new ThreadedPlaybook(created['workerThreadClient'] as WatchedThread, created.runId)
   }
 }
 
@@ -84,13 +102,13 @@ export class PlaybookWorker extends Worker {
   protected static override async createWorkflowCreator(
     ...[workflowBundle, options, logger]: Parameters<(typeof Worker)['createWorkflowCreator']>
   ): ReturnType<(typeof Worker)['createWorkflowCreator']> {
-    // A debugger wants workflows in the main thread, without a limit of time.
-    if (options.debugMode) return await super.createWorkflowCreator(workflowBundle, options, logger)
+    // A debugger wants workflows in the main thread, without a limit of time. Elsewhere than in the main thread, nothing can end
+    // what runs in another.
+    if (options.debugMode || !isMainThread) return await super.createWorkflowCreator(workflowBundle, options, logger)
     const { isolateExecutionTimeoutMs, workflowThreadPoolSize } = options
-    const workerData: WorkflowThreadData = { executionTimeoutMs: isolateExecutionTimeoutMs }
     const clients = Array.from(
       { length: workflowThreadPoolSize },
-      () => new WorkerThreadClient(new Thread(THREAD, { workerData }), logger),
+      () => new WatchedThread(logger, isolateExecutionTimeoutMs),
     )
     await Promise.all(
       clients.map(async (client) => {

@@ -1,4 +1,10 @@
-import type { WorkerOptions } from '@temporalio/worker'
+import type { GrpcCompressionConfig, WorkerOptions } from '@temporalio/worker'
+
+/**
+ * What the connection of a worker is best made with: near its server, compressing costs more than it saves. The SDK's own
+ * default is gzip.
+ */
+export const DEFAULT_COMPRESSION = { codec: 'none' } as const satisfies GrpcCompressionConfig
 
 /**
  * How much a worker does at once. What is left out is Temporal's own default. The pool of the database should have a

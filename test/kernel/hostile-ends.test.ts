@@ -118,3 +118,24 @@ test.for(['spin', 'spin in promises'] as const)(
     expect(boxes.held(other)).toBe(1)
   },
 )
+
+test.concurrent('runs of one thread find no globals but their own', async () => {
+  const untouched = {
+    added: 'undefined',
+    marked: 'undefined',
+    hidden: 'undefined',
+    replaced: 'as it was',
+    frozen: 'undefined',
+    hasInt8Array: true,
+    hasConsole: true,
+  }
+  const items = Array.from({ length: 8 }, newItem)
+  await Promise.all(
+    items.map(async (item) => {
+      const { outcome } = await (await start('ends', { item, does: 'globals' })).outcome()
+      const own = { added: item, marked: item, hidden: item, replaced: item, frozen: 'false' }
+      const spoilt = { ...own, hasInt8Array: false, hasConsole: false }
+      expect(outcome).toEqual({ first: untouched, spoilt, last: spoilt })
+    }),
+  )
+})

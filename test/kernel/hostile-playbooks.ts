@@ -53,7 +53,32 @@ const DOES = [
   'throw nothing',
   'spin',
   'spin in promises',
+  'globals',
 ] as const
+
+const mark = Symbol.for('mark')
+const globals = globalThis as unknown as Record<string | symbol, unknown>
+
+/** What a run finds of globals that others add, replace, hide and delete. */
+const globalsFound = () => ({
+  added: String(globals['added']),
+  marked: String(globals[mark]),
+  hidden: String(globals['hidden']),
+  replaced: typeof globals['Int16Array'] === 'function' ? 'as it was' : String(globals['Int16Array']),
+  frozen: String(Object.getOwnPropertyDescriptor(globalThis, 'added')?.writable),
+  hasInt8Array: 'Int8Array' in globals,
+  hasConsole: 'console' in globals,
+})
+
+function spoilGlobals(what: string): void {
+  Object.defineProperty(globalThis, 'added', { value: what, writable: false, enumerable: true, configurable: true })
+  Object.defineProperty(globalThis, 'hidden', { get: () => what, enumerable: false, configurable: true })
+  globals[mark] = what
+  globals['Int16Array'] = what
+  globals['Reflect'] = {}
+  delete globals['Int8Array']
+  delete globals['console']
+}
 
 /** Ends, or does not end, in every way that nobody should. */
 export const ends = playbook(
@@ -105,6 +130,13 @@ export const ends = playbook(
         for (;;) Math.abs(1)
       case 'spin in promises':
         for (;;) await Promise.resolve()
+      case 'globals': {
+        const first = globalsFound()
+        spoilGlobals(what)
+        const spoilt = globalsFound()
+        for (let round = 0; round < 3; round++) await sleep(50)
+        return { first, spoilt, last: globalsFound() }
+      }
       case 'put':
       case 'float':
       case 'plan half':

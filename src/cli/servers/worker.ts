@@ -91,6 +91,7 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
       deployment,
       key,
       bundle: Promise.resolve(bundle),
+      grpcCompression: { codec: options.grpcCompression },
       more,
     })
     closing.add(() => drain(host, running, grace))
