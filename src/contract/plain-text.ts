@@ -16,7 +16,15 @@ const whiteSpace = new RegExp(`[${WHITE_SPACE}]+`, 'gu')
 /** Printable ASCII and its white space, of which only the case and the white space change. */
 const ASCII = /^[\t-\r -~]*$/
 
-const visible = (text: string): string => text.normalize('NFKC').replace(invisibles, '').normalize('NFKC')
+/** Words of printable ASCII with single spaces between them, of which only the case changes. */
+const ASCII_WORDS = /^[!-~]+(?: [!-~]+)*$/
+
+function visible(text: string): string {
+  const composed = text.normalize('NFKC')
+  if (ASCII.test(composed)) return composed
+  const shown = composed.replace(invisibles, '')
+  return shown.length === composed.length ? composed : shown.normalize('NFKC')
+}
 
 // By way of upper case, so that `ß` and `ẞ` meet `ss`; and without the final sigma, the one letter whose lower
 // case depends on where it stands.
@@ -28,8 +36,12 @@ const folded = (text: string): string => text.toLowerCase().toUpperCase().toLowe
  * space collapsed to single spaces and trimmed. Doing it twice changes nothing.
  * Letters of other scripts that only look alike (Cyrillic `а`) stay what they are.
  */
-export const normaliseText = (text: string): string =>
-  (ASCII.test(text) ? text.toLowerCase() : visible(folded(visible(text)))).replace(whiteSpace, ' ').trim()
+export function normaliseText(text: string): string {
+  if (ASCII_WORDS.test(text)) return text.toLowerCase()
+  const shown = visible(text)
+  const lower = ASCII.test(shown) ? shown.toLowerCase() : visible(folded(shown))
+  return lower.replace(whiteSpace, ' ').trim()
+}
 
 /**
  * The first `most` UTF-16 units of a text, well-formed: half a character can be neither digested nor written to the

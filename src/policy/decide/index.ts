@@ -2,7 +2,7 @@ import type { Decision, Effect, Match } from '../../contract/action.ts'
 import type { Facts } from '../../contract/fact.ts'
 import type { Reached } from '../../contract/reached.ts'
 import type { WriteTool } from '../../contract/tool.ts'
-import type { Policy } from '../types.ts'
+import type { Policy, Trigger } from '../types.ts'
 import { levelOf } from './autonomy.ts'
 import { judgeReached } from './limits.ts'
 import { judgeRule } from './rule.ts'
@@ -28,34 +28,44 @@ export const speaks = ({ denyIf, requiresApprovalIf, rules = [] }: Policy): bool
   denyIf.length + requiresApprovalIf.length + rules.length > 0
 
 function combine(matches: readonly Match[]): Decision {
-  const byForce = EFFECTS_BY_FORCE.flatMap((effect) => matches.filter((match) => match.effect === effect))
+  const [first] = matches
+  if (first === undefined || matches.length === 1) return { effect: first?.effect ?? 'allow', matches }
+  const byForce = matches.toSorted((a, b) => EFFECTS_BY_FORCE.indexOf(a.effect) - EFFECTS_BY_FORCE.indexOf(b.effect))
   return { effect: byForce[0]?.effect ?? 'allow', matches: byForce }
 }
 
+/** What somebody's own property of that name is: names come from policies and contracts, and anything may be one. */
+const ownOf = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined
+
 function matchesOf(
   policy: Policy,
-  tool: Pick<WriteTool, 'declares'>,
+  { declares }: Pick<WriteTool, 'declares'>,
   facts: Facts,
   reached: readonly Reached[],
 ): readonly Match[] {
-  const triggers = [
-    ...policy.denyIf.map((trigger) => ({ trigger, effect: 'deny' as const })),
-    ...policy.requiresApprovalIf.map((trigger) => ({ trigger, effect: 'require_approval' as const })),
-  ]
-  const declared = (fact: string) => (Object.hasOwn(tool.declares, fact) ? tool.declares[fact] : undefined)
-  const known = (fact: string) => (Object.hasOwn(facts, fact) ? facts[fact] : undefined)
-  const matches = triggers.flatMap(({ trigger, effect }) => {
-    const declaration = declared(trigger.fact)
-    return (declaration && judge(trigger, effect, declaration, known(trigger.fact))) ?? []
-  })
-  const distrusted = policy.trust.atLeast.flatMap((demand) => {
-    const declaration = declared(demand.fact)
-    return (declaration && distrust(demand, policy.trust.onLess, declaration, known(demand.fact))) ?? []
-  })
-  const { rules = [], limits = [] } = policy
-  const ruled = rules.flatMap((rule) => judgeRule(rule, tool.declares, facts) ?? [])
-  const limited = limits.flatMap((limit) => reached.flatMap((found) => judgeReached(limit, found) ?? []))
-  return [...levelOf(policy), ...(speaks(policy) ? [...matches, ...ruled] : [NO_TRIGGERS]), ...distrusted, ...limited]
+  const matches: Match[] = [...levelOf(policy)]
+  const add = (match: Match | undefined): void => {
+    if (match !== undefined) matches.push(match)
+  }
+  const ask = (triggers: readonly Trigger[], effect: Effect): void => {
+    for (const trigger of triggers) {
+      const declaration = ownOf(declares, trigger.fact)
+      if (declaration !== undefined) add(judge(trigger, effect, declaration, ownOf(facts, trigger.fact)))
+    }
+  }
+  if (speaks(policy)) {
+    ask(policy.denyIf, 'deny')
+    ask(policy.requiresApprovalIf, 'require_approval')
+    for (const rule of policy.rules ?? []) add(judgeRule(rule, declares, facts))
+  } else add(NO_TRIGGERS)
+  const { atLeast, onLess } = policy.trust
+  for (const demand of atLeast) {
+    const declaration = ownOf(declares, demand.fact)
+    if (declaration !== undefined) add(distrust(demand, onLess, declaration, ownOf(facts, demand.fact)))
+  }
+  for (const limit of policy.limits ?? []) for (const found of reached) add(judgeReached(limit, found))
+  return matches
 }
 
 /**

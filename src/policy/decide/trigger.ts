@@ -4,7 +4,7 @@ import type { Json } from '../../contract/json.ts'
 import type { Operand, Trigger } from '../types.ts'
 import { type Comparable, OPERATOR_RULES } from './operators.ts'
 import { normaliseText } from '../../contract/plain-text.ts'
-import { reason } from './words.ts'
+import { operandWords, reason } from './words.ts'
 
 const jsonOf = (operand: Operand): Json => (typeof operand === 'object' ? { ...operand } : operand)
 
@@ -38,15 +38,39 @@ export function comparableOf(value: FactValue, declaration: FactDeclaration): Co
 
 const KNOWN: FactDeclaration = { type: 'boolean', trust: 'record' }
 
-const compared = new WeakMap<Trigger, { readonly as: FactDeclaration; readonly operands: readonly Comparable[] }>()
+/** What is the same each time a trigger is asked of facts that are declared so. */
+class Prepared {
+  readonly as: FactDeclaration
+  readonly comparables: readonly Comparable[]
+  readonly threshold: Json
+  readonly #operands: readonly Operand[]
+  #words: string | undefined
 
-/** The operands of a trigger in comparable form, kept for as long as the trigger is. Throws as `comparableOf` does. */
-function operandsOf(trigger: Trigger, as: FactDeclaration): readonly Comparable[] {
-  const known = compared.get(trigger)
-  if (known?.as === as) return known.operands
-  const operands = trigger.operands.map((operand) => comparableOf(operand, as))
-  compared.set(trigger, { as, operands })
-  return operands
+  constructor(trigger: Trigger, as: FactDeclaration) {
+    this.as = as
+    this.#operands = trigger.operands
+    const declaration = trigger.operator === 'exists' ? KNOWN : as
+    this.comparables = trigger.operands.map((operand) => comparableOf(operand, declaration))
+    this.threshold = thresholdOf(trigger)
+  }
+
+  /** The operands, in words. */
+  readonly words = (): string => (this.#words ??= operandWords(this.#operands, this.as))
+}
+
+const prepared = new WeakMap<Trigger, Prepared>()
+
+/** Kept for as long as the trigger is. Throws as `comparableOf` does. */
+function prepare(trigger: Trigger, as: FactDeclaration): Prepared {
+  const known = prepared.get(trigger)
+  if (known?.as === as) return known
+  const { operator, operands } = trigger
+  const { types, takes } = OPERATOR_RULES[operator]
+  if (!types.includes(as.type)) throw new RangeError(`${operator} cannot be asked of ${as.type}`)
+  if (operands.length === 0 || (takes === 'one' && operands.length > 1)) throw new RangeError('wrong operands')
+  const made = new Prepared(trigger, as)
+  prepared.set(trigger, made)
+  return made
 }
 
 function decided(
@@ -56,33 +80,21 @@ function decided(
   value: FactValue | undefined,
 ): Match | undefined {
   const { id: rule, fact, operator, operands } = trigger
-  const { types, takes, holds } = OPERATOR_RULES[operator]
-  if (!types.includes(declaration.type)) throw new RangeError(`${operator} cannot be asked of ${declaration.type}`)
-  if (operands.length === 0 || (takes === 'one' && operands.length > 1)) throw new RangeError('wrong operands')
-
-  const found = value === undefined ? undefined : comparableOf(value, declaration)
-  const comparables = operandsOf(trigger, operator === 'exists' ? KNOWN : declaration)
-  const match = {
-    rule,
-    effect,
-    fact,
-    trust: declaration.trust,
-    ...(value === undefined ? {} : { value }),
-    threshold: thresholdOf(trigger),
+  const { holds } = OPERATOR_RULES[operator]
+  const { comparables, threshold, words } = prepare(trigger, declaration)
+  const { trust } = declaration
+  if (value === undefined) {
+    if (operator !== 'exists') return { rule, effect: 'deny', fact, trust, threshold, because: `${fact} is not known` }
+    if (!holds(false, comparables)) return undefined
+    return { rule, effect, fact, trust, threshold, because: `${fact} is not known` }
   }
-  if (operator === 'exists') {
-    if (!holds(found !== undefined, comparables)) return undefined
-    return {
-      ...match,
-      because: found === undefined ? `${fact} is not known` : `${fact} is known${WHOSE_WORD[declaration.trust]}`,
-    }
-  }
-  if (value === undefined || found === undefined) {
-    return { ...match, effect: 'deny', because: `${fact} is not known` }
-  }
-  if (!holds(found, comparables)) return undefined
-  const because = reason(fact, operator, declaration, { value, operands, comparable: found, comparables })
-  return { ...match, because }
+  const comparable = comparableOf(value, declaration)
+  if (!holds(operator === 'exists' ? true : comparable, comparables)) return undefined
+  const because =
+    operator === 'exists'
+      ? `${fact} is known${WHOSE_WORD[trust]}`
+      : reason(fact, operator, declaration, { value, comparable, operands, comparables, words })
+  return { rule, effect, fact, trust, value, threshold, because }
 }
 
 /**

@@ -9,8 +9,12 @@ const MOST_LISTED = 5
 // Also line ends, halves of characters, and what would end a quote.
 const unprintable = new RegExp(`[${INVISIBLE}\\n\\r\\t\\v\\f\\u0085\\u2028\\u2029\\ud800-\\udfff\`]`, 'gu')
 
+/** All that can be printed of ASCII, without the backtick. */
+const PRINTABLE_ASCII = /^[ -_a-~]*$/
+
 /** A text as one line of at most so many characters, with nothing in it that cannot be printed. */
 export function printable(text: string, longest: number): string {
+  if (text.length <= longest && PRINTABLE_ASCII.test(text)) return text
   // Cut before it is split: a text can be long. What is left of a pair that the cut split is unprintable.
   const characters = Array.from(text.slice(0, 2 * longest + 1).replace(unprintable, ' '))
   return characters.length > longest ? `${characters.slice(0, longest - 1).join('')}…` : characters.join('')
@@ -39,32 +43,38 @@ const RELATIONS: Partial<Record<Operator, string>> = {
   not_in: 'none of',
 }
 
-/** A known value with its comparable form, and the operands with theirs. */
-interface Compared {
-  readonly value: FactValue
-  readonly operands: readonly Operand[]
-  readonly comparable: Comparable
-  readonly comparables: readonly Comparable[]
+/** A list as it stands in a sentence: at most 5 of them in words, and how many more there are. */
+export function operandWords(operands: readonly Operand[], declaration: FactDeclaration): string {
+  const [first, ...others] = operands
+  if (first !== undefined && others.length === 0) return wordsOf(first, declaration)
+  const shown = operands.slice(0, MOST_LISTED).map((operand) => wordsOf(operand, declaration))
+  const more = operands.length - shown.length
+  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ')
 }
 
 /** A fact as people read it: `refund_amount_usd is $120.00 (a model's word)`. */
 export const stated = (fact: string, value: FactValue, declaration: FactDeclaration): string =>
   `${fact} is ${wordsOf(value, declaration)}${WHOSE_WORD[declaration.trust]}`
 
+/** A known value with its comparable form, and the operands with theirs. */
+interface Compared {
+  readonly value: FactValue
+  readonly comparable: Comparable
+  readonly operands: readonly Operand[]
+  readonly comparables: readonly Comparable[]
+  /** All operands, in words. */
+  readonly words: () => string
+}
+
 /** Why a trigger matched, in words: `refund_amount_usd is $120.00 (a model's word), at least $50.00`. */
 export function reason(fact: string, operator: Operator, declaration: FactDeclaration, compared: Compared): string {
-  const { value, operands, comparable, comparables } = compared
-  const words = (all: readonly Operand[]): string => {
-    const shown = all.slice(0, MOST_LISTED).map((operand) => wordsOf(operand, declaration))
-    const more = all.length - shown.length
-    return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ')
-  }
+  const { value, comparable, operands, comparables, words } = compared
   if (operator === 'contains' || operator === 'contains_any') {
     const found = operands.filter((_, at) => String(comparable).includes(String(comparables[at])))
-    return `${fact} contains ${words(found)}${WHOSE_WORD[declaration.trust]}`
+    return `${fact} contains ${operandWords(found, declaration)}${WHOSE_WORD[declaration.trust]}`
   }
-  if (operator === 'starts_with') return `${fact} starts with ${words(operands)}${WHOSE_WORD[declaration.trust]}`
+  if (operator === 'starts_with') return `${fact} starts with ${words()}${WHOSE_WORD[declaration.trust]}`
   const relation = RELATIONS[operator]
   const is = stated(fact, value, declaration)
-  return relation === undefined ? is : `${is}, ${relation} ${words(operands)}`
+  return relation === undefined ? is : `${is}, ${relation} ${words()}`
 }
