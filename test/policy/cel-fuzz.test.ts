@@ -1,25 +1,16 @@
 import * as cel from '@marcbachmann/cel-js'
-import { Client, Connection } from '@temporalio/client'
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker'
 import fc from 'fast-check'
-import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
-import { expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Facts } from '../../src/contract/fact.ts'
 import { usd } from '../../src/contract/money.ts'
 import { decide } from '../../src/policy/decide/index.ts'
 import { formatProblem, parsePolicy } from '../../src/policy/load/index.ts'
 import type { Policy } from '../../src/policy/types.ts'
-import { PAYLOAD_CONVERTER, PRELOADED } from '../../src/worker/bundle-files.ts'
-import { keptIntrinsics } from '../../src/worker/kept-intrinsics.ts'
-import { nativeClasses } from '../../src/worker/native-classes.ts'
-import type { decideAll } from './deciding-workflow.ts'
 import { pay, refundRequest } from './fake-playbook.ts'
+import { fuzzing } from './fuzzing.ts'
+import { sameEverywhere } from './same-everywhere.ts'
 
-/** Set FUZZ_SEED to repeat a run, FUZZ_RUNS to multiply its length. */
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
-const times = Number(process.env['FUZZ_RUNS'] ?? 1)
-console.info(`cel-fuzz seed ${seed}`)
+const runs = fuzzing('cel-fuzz')
 
 function policyOf(when: object): Policy {
   const rule = { id: 'r', effect: 'escalate', when }
@@ -122,7 +113,7 @@ test('CEL and operators that ask the same decide the same; a fact that is not kn
       expect(effect, asked.cel).toBe(wanted)
       expect(matches.some(({ because }) => because === `${missing} is not known`)).toBe(isLacking)
     }),
-    { seed, numRuns: 4_000 * times },
+    runs(4_000),
   )
 })
 
@@ -232,7 +223,7 @@ test('computes as the library does', () => {
       else neither++
       expect(decide(policyOf({ cel: ours }), pay, known).effect, `${ours} | ${theirs}`).toBe(wanted)
     }),
-    { seed, numRuns: 4_000 * times },
+    runs(4_000),
   )
   console.info(`cel-fuzz ${yes} true, ${no} false, ${neither} that cannot be computed`)
   expect(Math.min(yes, no, neither)).toBeGreaterThan(50)
@@ -263,51 +254,19 @@ test('whatever stands in an expression, it is read or refused at a place inside 
     read++
     expect(decide(parsed.policy, pay, known).matches.map(({ rule }) => rule)).not.toContain('decision_failed')
   }
-  fc.assert(fc.property(fc.oneof(soup, near, fc.string({ unit: 'binary' })), facts, holds), {
-    seed,
-    numRuns: 10_000 * times,
-  })
+  fc.assert(fc.property(fc.oneof(soup, near, fc.string({ unit: 'binary' })), facts, holds), runs(10_000))
   expect(read).toBeGreaterThan(500)
 })
 
 test('the sandbox, a policy as it is stored and Node come to the same, in every word', async () => {
-  const cases = fc.sample(
-    fc.tuple(
-      fc.oneof(
-        short.map(({ cel: text }) => text),
-        written.map(({ ours }) => ours),
-      ),
-      facts,
-    ),
-    {
-      seed,
-      numRuns: 500,
-    },
+  const texts = fc.oneof(
+    short.map(({ cel: text }) => text),
+    written.map(({ ours }) => ours),
   )
-  const asked = cases.map(([text, known]) => ({ policy: policyOf({ cel: text }), facts: known }))
-  const address = inject('temporalAddress')
-  const taskQueue = `cel-${randomUUID()}`
-  const workflowBundle = await bundleWorkflowCode({
-    workflowsPath: join(import.meta.dirname, 'deciding-workflow.ts'),
-    payloadConverterPath: PAYLOAD_CONVERTER,
-    preloadModules: [...PRELOADED],
-    webpackConfigHook: (config) => keptIntrinsics(nativeClasses(config)),
-    logger: new DefaultLogger('ERROR'),
-  })
-  expect(workflowBundle.code).not.toContain('cel-js')
-  const connection = await NativeConnection.connect({ address })
-  const dataConverter = { payloadConverterPath: PAYLOAD_CONVERTER }
-  const worker = await Worker.create({ connection, taskQueue, workflowBundle, dataConverter })
-  const client = new Client({ connection: await Connection.connect({ address }), dataConverter })
-  const sandbox = await worker.runUntil(
-    client.workflow.execute<typeof decideAll>('decideAll', { taskQueue, workflowId: taskQueue, args: [asked] }),
-  )
-  await Promise.all([connection.close(), client.connection.close()])
-
-  const stored = JSON.parse(JSON.stringify(asked)) as typeof asked
-  const here = (all: typeof asked) => all.map(({ policy, facts: known }) => decide(policy, pay, known))
-  const told = here(asked).map((decision) => ({ effect: decision.effect, told: JSON.stringify(decision) }))
-  expect(sandbox).toEqual(told)
-  expect(here(stored)).toEqual(here(asked))
-  expect(new Set(sandbox.map(({ effect }) => effect))).toEqual(new Set(['allow', 'escalate', 'deny']))
+  const asked = fc.sample(fc.tuple(texts, facts), runs(500)).map(([text, known]) => ({
+    policy: policyOf({ cel: text }),
+    facts: known,
+  }))
+  const told = await sameEverywhere(asked)
+  expect(new Set(told.map(({ effect }) => effect))).toEqual(new Set(['allow', 'escalate', 'deny']))
 })

@@ -17,11 +17,9 @@ import {
   type Trigger,
 } from '../../src/policy/types.ts'
 import { note, pay, policyOf } from './fake-playbook.ts'
+import { fuzzing } from './fuzzing.ts'
 
-/** Set FUZZ_SEED to repeat a run, FUZZ_RUNS to multiply its length. */
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
-const times = Number(process.env['FUZZ_RUNS'] ?? 1)
-console.info(`decide-fuzz seed ${seed}`)
+const runs = fuzzing('decide-fuzz')
 
 type Raw = Readonly<Record<string, FactValue | undefined>>
 
@@ -221,7 +219,7 @@ test('rules decide as truth tables of three values do, each with its words', () 
       expect(matches.every(({ because }) => because !== '' && !because.includes('\n'))).toBe(true)
       canonicalJson(matches)
     }),
-    { seed, numRuns: 10_000 * times },
+    runs(40_000),
   )
 })
 
@@ -273,7 +271,7 @@ test('decides as the reference does, and says why', () => {
       expect(decision.matches.every(({ because }) => because !== '' && !because.includes('\n'))).toBe(true)
       canonicalJson(decision)
     }),
-    { seed, numRuns: 10_000 * times },
+    runs(30_000),
   )
 })
 
@@ -293,6 +291,6 @@ test('never throws, whatever it is given, and allows nothing that it cannot read
         odd === undefined ? 'allow' : 'deny',
       )
     }),
-    { seed, numRuns: 5000 * times },
+    runs(10_000),
   )
 })

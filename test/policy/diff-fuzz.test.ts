@@ -5,12 +5,10 @@ import { diffPolicies, isSame } from '../../src/policy/analyse/diff.ts'
 import type { Part } from '../../src/policy/analyse/regions.ts'
 import { decide } from '../../src/policy/decide/index.ts'
 import { note, pay } from './fake-playbook.ts'
+import { fuzzing } from './fuzzing.ts'
 import { DOMAIN, policyAbout } from './random-policy.ts'
 
-/** Set FUZZ_SEED to repeat a run, FUZZ_RUNS to multiply its length. */
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
-const times = Number(process.env['FUZZ_RUNS'] ?? 1)
-console.info(`diff-fuzz seed ${seed}`)
+const runs = fuzzing('diff-fuzz')
 
 type Facts = Readonly<Record<string, FactValue>>
 
@@ -79,7 +77,7 @@ test('what diff reports are the points that decide says otherwise of, and no oth
         expect(where.every((part) => isInPart(part, witness[part.fact]))).toBe(true)
       }
     }),
-    { seed, numRuns: 2_000 * times },
+    runs(2_000),
   )
   expect(differing).toBeGreaterThan(2_000)
 })
@@ -95,6 +93,6 @@ test('a policy does not differ from itself, whatever it says', () => {
       expect(isSame(diff)).toBe(diff.tools.every(({ space }) => space.exact))
       expect(isSame(diffPolicies(policy, structuredClone(policy), [pay, note]))).toBe(true)
     }),
-    { seed, numRuns: 300 * times },
+    runs(300),
   )
 })

@@ -5,12 +5,10 @@ import { doubtsAbout } from '../../src/policy/analyse/doubts.ts'
 import { decide } from '../../src/policy/decide/index.ts'
 import type { Policy } from '../../src/policy/types.ts'
 import { pay } from './fake-playbook.ts'
+import { fuzzing } from './fuzzing.ts'
 import { DOMAIN, policyAbout } from './random-policy.ts'
 
-/** Set FUZZ_SEED to repeat a run, FUZZ_RUNS to multiply its length. */
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
-const times = Number(process.env['FUZZ_RUNS'] ?? 1)
-console.info(`doubts-fuzz seed ${seed}`)
+const runs = fuzzing('doubts-fuzz')
 
 const names = Object.keys(pay.declares)
 
@@ -78,7 +76,7 @@ test('what is said never to match matches nowhere, and what never tips the scale
       })
       expect(idle).toEqual([])
     }),
-    { seed, numRuns: 1_000 * times },
+    runs(1_000),
   )
   for (const count of Object.values(told)) expect(count).toBeGreaterThan(20)
 })

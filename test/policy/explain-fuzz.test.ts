@@ -4,12 +4,10 @@ import type { Facts, FactValue } from '../../src/contract/fact.ts'
 import { explainAction } from '../../src/policy/analyse/explain.ts'
 import { decide } from '../../src/policy/decide/index.ts'
 import { pay } from './fake-playbook.ts'
+import { fuzzing } from './fuzzing.ts'
 import { DOMAIN, policyAbout } from './random-policy.ts'
 
-/** Set FUZZ_SEED to repeat a run, FUZZ_RUNS to multiply its length. */
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
-const times = Number(process.env['FUZZ_RUNS'] ?? 1)
-console.info(`explain-fuzz seed ${seed}`)
+const runs = fuzzing('explain-fuzz')
 
 const names = Object.keys(pay.declares)
 const factsOf = (facts: readonly string[]): fc.Arbitrary<Facts> =>
@@ -58,7 +56,7 @@ test('every change of one fact does what explain says, and of those that there a
         }
       }
     }),
-    { seed, numRuns: 1_000 * times },
+    runs(1_000),
   )
   expect(compared).toBeGreaterThan(1_000)
 })

@@ -4,11 +4,9 @@ import { expect, test } from 'vitest'
 import { canonicalJson } from '../../src/contract/digest.ts'
 import { formatProblem, parsePolicy } from '../../src/policy/load/index.ts'
 import { orderChange, refundRequest } from './fake-playbook.ts'
+import { fuzzing } from './fuzzing.ts'
 
-/** Set FUZZ_SEED to repeat a run, FUZZ_RUNS to multiply its length. */
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
-const times = Number(process.env['FUZZ_RUNS'] ?? 1)
-console.info(`load-fuzz seed ${seed}`)
+const runs = fuzzing('load-fuzz')
 
 const LONGEST_MS = 5000
 const example = readFileSync(new URL('../../policies/refund-request.yaml', import.meta.url), 'utf8')
@@ -33,7 +31,7 @@ const holds = (text: string): void => {
 
 /** The counterexample, as it is printed; `undefined` when there is none. */
 const run = (texts: fc.Arbitrary<string>, numRuns: number): string | undefined =>
-  fc.defaultReportMessage(fc.check(fc.property(texts, holds), { seed, numRuns: numRuns * times }))
+  fc.defaultReportMessage(fc.check(fc.property(texts, holds), runs(numRuns)))
 
 const KEYS =
   'workflow refund_request model_budget_usd deny_if requires_approval_if audit rollback budget reason_contains ' +

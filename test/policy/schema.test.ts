@@ -7,11 +7,9 @@ import { parse } from 'yaml'
 import { policySchema, policySchemaText } from '../../scripts/policy-schema.ts'
 import { formatProblem, parsePolicy } from '../../src/policy/load/index.ts'
 import { orderChange, refundRequest } from './fake-playbook.ts'
+import { fuzzing } from './fuzzing.ts'
 
-/** Set FUZZ_SEED to repeat a run, FUZZ_RUNS to multiply its length. */
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
-const times = Number(process.env['FUZZ_RUNS'] ?? 1)
-console.info(`schema seed ${seed}`)
+const runs = fuzzing('schema')
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'policies')
 const read = (name: string): string => readFileSync(join(FOLDER, name), 'utf8')
@@ -154,7 +152,7 @@ test('what the loader takes, the schema takes', () => {
     taken++
     expect(flaws(text)).toEqual([])
   }
-  const checked = fc.check(fc.property(changed, holds), { seed, numRuns: 2_000 * times })
+  const checked = fc.check(fc.property(changed, holds), runs(2_000))
   expect(fc.defaultReportMessage(checked)).toBeUndefined()
   expect(taken).toBeGreaterThan(200)
 })
