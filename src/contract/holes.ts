@@ -4,7 +4,7 @@ import { isFailureCode } from './failures.ts'
 import type { PlaybookContract } from './playbook.ts'
 import { outputSchemaOf } from './prompt.ts'
 import { SUBJECTS_OF_RUNS, WIRE } from './wire.ts'
-import type { ReadTool, Retry, Thought, WriteTool } from './tool.ts'
+import { type ReadTool, type Retry, RISKS, type Thought, type WriteTool } from './tool.ts'
 
 const TOOL_NAME = /^[a-z][A-Za-z0-9]*(\.[a-z][A-Za-z0-9]*)+$/
 const PLAYBOOK_NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
@@ -99,7 +99,7 @@ function toolHoles(tool: ReadTool | WriteTool): readonly string[] {
   if (!isSchema(tool.input)) holes.push('input')
   if (!isSchema(tool.output)) holes.push('output')
   if (!Array.isArray(tool.scopes) || tool.scopes.length === 0 || !tool.scopes.every(isText)) holes.push('scopes')
-  if (!['low', 'medium', 'high'].includes(tool.risk)) holes.push('risk')
+  if (!(RISKS as readonly string[]).includes(tool.risk)) holes.push('risk')
   holes.push(...timeHoles(tool), ...retryHoles(tool.retry, 'retry'))
   if (!Array.isArray(tool.nonRetryable) || !tool.nonRetryable.every(isFailureCode)) holes.push('nonRetryable')
   if (!isText(tool.evidence?.kind)) holes.push('evidence.kind')

@@ -4,7 +4,9 @@ import type { FailureCode } from './failures.ts'
 import type { FactDeclarations, FactValues } from './fact.ts'
 
 /** How bad a wrong action is. `high` and `medium` need cited evidence whatever the policy says. */
-export type Risk = 'low' | 'medium' | 'high'
+/** The least first. */
+export const RISKS = ['low', 'medium', 'high'] as const
+export type Risk = (typeof RISKS)[number]
 
 /**
  * What can be taken back: `reversible` by our own undo, `externally_reversible` by asking somebody else or by

@@ -4,6 +4,10 @@ import { orderChange, refundRequest, statusReport } from './fake-playbook.ts'
 
 const W = 'workflow: refund_request\n'
 
+const EVIDENCE_NOT_YET =
+  'p.yaml:2:1 `evidence` is not enforced yet: a write rests on the records that the contract of its tool needs, however old they are.'
+const TAKE_IT_OUT = '  take it out: a policy must not read stronger than it is.'
+
 /** What it is, the text, and the lines that are printed. */
 const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
   [
@@ -106,9 +110,63 @@ const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
   ],
   [
     'how fresh evidence has to be',
-    `${W}evidence: {max_age_minutes: 5}\n`,
-    'p.yaml:2:1 `evidence` is not enforced yet: a write rests on the records that the contract of its tool needs, however old they are.',
-    '  take it out: a policy must not read stronger than it is.',
+    `${W}evidence: [{kind: record, risk: high, fresh_minutes: 5}]\n`,
+    EVIDENCE_NOT_YET,
+    TAKE_IT_OUT,
+  ],
+  [
+    'evidence that is no list',
+    `${W}evidence: {kind: record}\n`,
+    EVIDENCE_NOT_YET,
+    TAKE_IT_OUT,
+    'p.yaml:2:11 `evidence` must be a list, got a map.',
+    '  start each entry with `-`.',
+  ],
+  [
+    "a model's word as evidence",
+    `${W}evidence: [{kind: model}]\n`,
+    EVIDENCE_NOT_YET,
+    TAKE_IT_OUT,
+    'p.yaml:2:19 `evidence[0].kind` must be one of `record`, `url`, `log`, `query`, `document`, got `model`.',
+    '  write one of them.',
+  ],
+  [
+    'evidence of no kind, of an unknown risk, of no age',
+    `${W}evidence: [{risk: huge, fresh_minutes: 0}]\n`,
+    EVIDENCE_NOT_YET,
+    TAKE_IT_OUT,
+    'p.yaml:2:12 `evidence[0]` lacks the key `kind`.',
+    '  add it; see docs/writing-a-policy.md.',
+    'p.yaml:2:19 `evidence[0].risk` must be one of `low`, `medium`, `high`, got `huge`.',
+    '  write one of them.',
+    'p.yaml:2:40 `evidence[0].fresh_minutes` must be a whole number from 1 to 525600, got `0`.',
+    '  write it in digits.',
+  ],
+  [
+    'approvers that are no list',
+    `${W}approvals: {who: finance}\n`,
+    'p.yaml:2:13 `approvals.who` is not enforced yet: whoever is not the requester can approve.',
+    TAKE_IT_OUT,
+    'p.yaml:2:18 `approvals.who` must be a list, got `finance`.',
+    '  start each entry with `-`.',
+  ],
+  [
+    'an approver group twice, and a number',
+    `${W}rules: [{id: r, effect: require_approval, when: {reason_eq: x}, approvers: [a, a, 5]}]\n`,
+    'p.yaml:2:65 `rules[0].approvers` is not enforced yet: whoever is not the requester can approve.',
+    TAKE_IT_OUT,
+    'p.yaml:2:80 `rules[0].approvers` lists `a` twice.',
+    '  keep one of the two.',
+    'p.yaml:2:83 `rules[0].approvers[2]` must be text, got `5`.',
+    '  put it in quotes.',
+  ],
+  [
+    'nobody who may undo',
+    `${W}rollback: {enabled: false, who: []}\n`,
+    'p.yaml:2:28 `rollback.who` is not enforced yet: whoever can send an undo can undo a completed run.',
+    TAKE_IT_OUT,
+    'p.yaml:2:33 `rollback.who` must list 1 to 20 entries, got 0.',
+    '  fill the list or take it out.',
   ],
   [
     'a key of another section',

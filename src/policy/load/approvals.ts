@@ -1,7 +1,7 @@
 import type { Policy } from '../types.ts'
 import { readOneOf, type Reader, readWholeNumber } from './found.ts'
-import { NOT_ENFORCED_HELP } from './not-enforced.ts'
-import { readItems, readSection } from './section.ts'
+import { NOT_ENFORCED_HELP, type Planned } from './not-enforced.ts'
+import { readItems, readNames, readSection } from './section.ts'
 
 export const MINUTES_A_YEAR = 525_600
 const THREE_DAYS = 4320
@@ -40,15 +40,33 @@ const readReminders =
     return minutes
   }
 
-export const readApprovals = readSection(APPROVALS_KEYS, (section): Policy['approvals'] => {
-  const minutes = readWholeNumber(1, MINUTES_A_YEAR)
-  const expiresMinutes = section.read('expires_minutes', minutes, APPROVALS.expiresMinutes)
-  const quorum = section.read('quorum', readQuorum, undefined)
-  const remindersMinutes = section.read('reminders', readReminders(expiresMinutes), undefined)
-  return {
-    expiresMinutes,
-    onTimeout: section.read('on_timeout', readOneOf(ON_TIMEOUT), APPROVALS.onTimeout),
-    ...(quorum === undefined ? {} : { quorum }),
-    ...(remindersMinutes === undefined ? {} : { remindersMinutes }),
-  }
-})
+const MOST_GROUPS = 20
+
+/** Who may approve: groups, by name. */
+export const APPROVERS: Planned = {
+  read: readNames(MOST_GROUPS),
+  holds: 'whoever is not the requester can approve',
+}
+
+/** Who may undo: groups, by name. */
+export const UNDOERS: Planned = {
+  read: readNames(MOST_GROUPS),
+  holds: 'whoever can send an undo can undo a completed run',
+}
+
+export const readApprovals = readSection(
+  APPROVALS_KEYS,
+  (section): Policy['approvals'] => {
+    const minutes = readWholeNumber(1, MINUTES_A_YEAR)
+    const expiresMinutes = section.read('expires_minutes', minutes, APPROVALS.expiresMinutes)
+    const quorum = section.read('quorum', readQuorum, undefined)
+    const remindersMinutes = section.read('reminders', readReminders(expiresMinutes), undefined)
+    return {
+      expiresMinutes,
+      onTimeout: section.read('on_timeout', readOneOf(ON_TIMEOUT), APPROVALS.onTimeout),
+      ...(quorum === undefined ? {} : { quorum }),
+      ...(remindersMinutes === undefined ? {} : { remindersMinutes }),
+    }
+  },
+  { who: APPROVERS },
+)

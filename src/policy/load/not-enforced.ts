@@ -1,19 +1,20 @@
+import type { Found, Reader } from './found.ts'
+import type { Report } from './problem.ts'
+
 /**
- * Keys that the language is to have and that nothing enforces yet, by place, with what holds instead. A policy must not be
- * weaker than it reads, so one that gives such a key is refused.
+ * A key that the language is to have and that nothing enforces yet. A policy must not be weaker than it reads, so one that
+ * gives such a key is refused; its value is read first, so that what is wrong with that is told, too.
  */
-const NOT_ENFORCED: Readonly<Record<string, string>> = {
-  evidence: 'a write rests on the records that the contract of its tool needs, however old they are',
-  'approvals.who': 'whoever is not the requester can approve',
-  'rules[].approvers': 'whoever is not the requester can approve',
-  'rollback.who': 'whoever can send an undo can undo a completed run',
+export interface Planned {
+  readonly read: Reader<unknown>
+  /** What holds instead, as a sentence goes on. */
+  readonly holds: string
 }
 
 export const NOT_ENFORCED_HELP = 'take it out: a policy must not read stronger than it is.'
 
-/** Why a key at a place such as `rules[2].approvers` is refused; `undefined`: it is none of those. */
-export function notEnforced(name: string): string | undefined {
-  const place = name.replace(/\[\d+\]/g, '[]')
-  const holds = Object.hasOwn(NOT_ENFORCED, place) ? NOT_ENFORCED[place] : undefined
-  return holds === undefined ? undefined : `\`${name}\` is not enforced yet: ${holds}.`
+/** Reports a planned key; `keyOffset`: where it stands. */
+export function refusePlanned({ read, holds }: Planned, found: Found, keyOffset: number, report: Report): void {
+  report.at(keyOffset, `\`${found.name}\` is not enforced yet: ${holds}.`, NOT_ENFORCED_HELP)
+  read(found, report)
 }

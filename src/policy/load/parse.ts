@@ -3,10 +3,11 @@ import { deepFreeze } from '../../contract/json.ts'
 import { factsOf, type PlaybookContract, slugOf } from '../../contract/playbook.ts'
 import { quoted } from '../decide/words.ts'
 import type { Policy } from '../types.ts'
-import { APPROVALS, MINUTES_A_YEAR, readApprovals } from './approvals.ts'
+import { APPROVALS, MINUTES_A_YEAR, readApprovals, UNDOERS } from './approvals.ts'
 import { AUDIT, readAudit } from './audit.ts'
 import { readAutonomy } from './autonomy.ts'
 import { readBudget, readCaps } from './budget.ts'
+import { EVIDENCE } from './evidence.ts'
 import { readBoolean, type Reader, readText, readWholeNumber } from './found.ts'
 import { readLimits } from './limits.ts'
 import { suggestion } from './nearest.ts'
@@ -56,15 +57,19 @@ const BUDGET: Policy['budget'] = { onExceeded: 'escalate' }
 const ROLLBACK: Policy['rollback'] = { enabled: false, windowMinutes: 0 }
 export const ROLLBACK_KEYS = ['enabled', 'window_minutes'] as const
 
-const readRollback = readSection(ROLLBACK_KEYS, (section): Policy['rollback'] => {
-  const enabled = section.require('enabled', readBoolean, false)
-  const minutes = readWholeNumber(0, MINUTES_A_YEAR)
-  const windowMinutes = enabled
-    ? section.require('window_minutes', minutes, 0)
-    : section.read('window_minutes', minutes, 0)
-  // Who reads only the window of a disabled rollback must find none.
-  return { enabled, windowMinutes: enabled ? windowMinutes : 0 }
-})
+const readRollback = readSection(
+  ROLLBACK_KEYS,
+  (section): Policy['rollback'] => {
+    const enabled = section.require('enabled', readBoolean, false)
+    const minutes = readWholeNumber(0, MINUTES_A_YEAR)
+    const windowMinutes = enabled
+      ? section.require('window_minutes', minutes, 0)
+      : section.read('window_minutes', minutes, 0)
+    // Who reads only the window of a disabled rollback must find none.
+    return { enabled, windowMinutes: enabled ? windowMinutes : 0 }
+  },
+  { who: UNDOERS },
+)
 
 /** Absent where there are none, so that what is stored of a policy without them stays what it was. */
 const rulesOf = (rules: Policy['rules']): Pick<Policy, 'rules'> => (rules === undefined ? {} : { rules })
@@ -109,7 +114,7 @@ export function parsePolicy(
   const map = readSource(text, report)
   if (map === undefined) return { ok: false, problems: report.problems, workflow: null }
 
-  const top = new Section(map, '', KEYS, report)
+  const top = new Section(map, '', KEYS, report, { evidence: EVIDENCE })
   const contract = top.require('workflow', readWorkflow(contracts, owner, file), undefined)
   const facts = contract ?? owner
   const known = facts === undefined ? undefined : factsOf(facts)

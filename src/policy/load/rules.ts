@@ -2,7 +2,7 @@ import type { KnownFact } from '../../contract/playbook.ts'
 import { factsIn } from '../decide/rule.ts'
 import { listed, quoted } from '../decide/words.ts'
 import type { Condition, Rule } from '../types.ts'
-import { readQuorum } from './approvals.ts'
+import { APPROVERS, readQuorum } from './approvals.ts'
 import { readExpression } from './cel.ts'
 import { type Found, readOneOf, type Reader, readText } from './found.ts'
 import type { Report } from './problem.ts'
@@ -31,17 +31,21 @@ export const readRules =
   }
 
 const readRule = (facts: KnownFacts | undefined, ids: Set<string>): Reader<Rule> =>
-  readSection(RULE_KEYS, (section): Rule | undefined => {
-    const id = section.require('id', readId(ids), undefined)
-    const where = `rules.${id ?? '?'}`
-    const effect = section.require('effect', readOneOf(EFFECTS), undefined)
-    const when = section.require('when', readCondition(facts, where), undefined)
-    const because = section.read('because', readBecause, null)
-    const quorum = section.read('quorum', readRuleQuorum(effect), undefined)
-    return id === undefined || effect === undefined || when === undefined
-      ? undefined
-      : { id: where, effect, when, because, ...(quorum === undefined ? {} : { quorum }) }
-  })
+  readSection(
+    RULE_KEYS,
+    (section): Rule | undefined => {
+      const id = section.require('id', readId(ids), undefined)
+      const where = `rules.${id ?? '?'}`
+      const effect = section.require('effect', readOneOf(EFFECTS), undefined)
+      const when = section.require('when', readCondition(facts, where), undefined)
+      const because = section.read('because', readBecause, null)
+      const quorum = section.read('quorum', readRuleQuorum(effect), undefined)
+      return id === undefined || effect === undefined || when === undefined
+        ? undefined
+        : { id: where, effect, when, because, ...(quorum === undefined ? {} : { quorum }) }
+    },
+    { approvers: APPROVERS },
+  )
 
 /** The id of an entry of `rules` or `limits`, which no other of them has. */
 export const readId =

@@ -1,8 +1,8 @@
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml'
 import { quoted } from '../decide/words.ts'
-import { describe, type Found, type Reader } from './found.ts'
+import { describe, type Found, readName, type Reader } from './found.ts'
 import { suggestion } from './nearest.ts'
-import { notEnforced, NOT_ENFORCED_HELP } from './not-enforced.ts'
+import { type Planned, refusePlanned } from './not-enforced.ts'
 import type { Report } from './problem.ts'
 
 /** Names that JavaScript objects give a meaning of their own. */
@@ -48,6 +48,9 @@ export function readEntries(map: YAMLMap, where: string, report: Report): readon
   })
 }
 
+/** Keys that are to come. */
+type PlannedKeys = Readonly<Record<string, Planned>>
+
 /** A map with a fixed set of keys. */
 export class Section<Key extends string> {
   readonly #report: Report
@@ -55,17 +58,18 @@ export class Section<Key extends string> {
   readonly #where: string
   readonly #offset: number
 
-  constructor(map: YAMLMap, where: string, keys: readonly Key[], report: Report) {
+  constructor(map: YAMLMap, where: string, keys: readonly Key[], report: Report, planned: PlannedKeys = {}) {
     this.#report = report
     this.#where = where
     this.#offset = offsetOf(map)
     const entries = readEntries(map, where, report)
     const known: readonly string[] = keys
-    for (const { key, keyOffset, name } of entries) {
+    for (const entry of entries) {
+      const { key, keyOffset } = entry
       if (known.includes(key)) continue
-      const because = notEnforced(name)
-      if (because !== undefined) {
-        report.at(keyOffset, because, NOT_ENFORCED_HELP)
+      const later = Object.hasOwn(planned, key) ? planned[key] : undefined
+      if (later !== undefined) {
+        refusePlanned(later, entry, keyOffset, report)
         continue
       }
       const place = where === '' ? '' : ` in ${where}`
@@ -104,10 +108,14 @@ export const readMap: Reader<YAMLMap> = ({ name, node, offset }, report) => {
 
 /** A section of the policy, made into its value. */
 export const readSection =
-  <Key extends string, T>(keys: readonly Key[], make: (section: Section<Key>) => T | undefined): Reader<T> =>
+  <Key extends string, T>(
+    keys: readonly Key[],
+    make: (section: Section<Key>) => T | undefined,
+    planned?: PlannedKeys,
+  ): Reader<T> =>
   (found, report) => {
     const map = readMap(found, report)
-    return map === undefined ? undefined : make(new Section(map, found.name, keys, report))
+    return map === undefined ? undefined : make(new Section(map, found.name, keys, report, planned))
   }
 
 /** The items of a list that is not empty. */
@@ -124,3 +132,19 @@ export function readItems({ name, node, offset }: Found, report: Report, most: n
     return { name: `${name}[${at}]`, node: inner, offset: inner?.range?.[0] ?? offset }
   })
 }
+
+/** A list of names, each once. */
+export const readNames =
+  (most: number): Reader<readonly string[]> =>
+  (found, report) => {
+    const names: string[] = []
+    for (const item of readItems(found, report, most) ?? []) {
+      const name = readName(item, report)
+      if (name === undefined) continue
+      if (names.includes(name)) {
+        report.at(item.offset, `\`${found.name}\` lists ${quoted(name)} twice.`, 'keep one of the two.')
+      }
+      names.push(name)
+    }
+    return names
+  }
