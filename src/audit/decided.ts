@@ -31,7 +31,7 @@ export interface Ruling {
 }
 
 /**
- * The actions of a history that a policy decided on: those that were warranted, that which ended the run, and, without
+ * The actions of a history that a policy decided on: those that were warranted or drafted, that which ended the run, and, without
  * their facts, those that people were asked about and that came to neither, and those that only the ledger tells of. What a
  * playbook or the evidence refused no policy decided. `steps` and `result` are what the history says otherwise.
  */
@@ -42,7 +42,7 @@ export function decidedIn(
   const told = events.flatMap((event) => warrantedBy(event) ?? askedBy(event) ?? [])
   const before = steps.filter(({ kind }) => kind === 'ledger')
   const elsewhere = before.map(({ step, tool }) => ({ step, tool, ruling: 'another history of the run tells of it' }))
-  return lastOfEach([...told, ...endedBy(result), ...elsewhere])
+  return lastOfEach([...told, ...endedBy(result), ...draftedIn(result), ...elsewhere])
 }
 
 /** Each step once, with the last ruling that is told, else with why there is none. */
@@ -99,6 +99,24 @@ function endedBy(result: JsonObject): readonly DecidedAction[] {
       ruling: { decision, facts: factsOf(facts), ...foundIn(fieldsOf(action)), people },
     },
   ]
+}
+
+/** The actions that the policy of the run only had drafted. */
+function draftedIn({ drafts }: JsonObject): readonly DecidedAction[] {
+  return (Array.isArray(drafts) ? drafts : []).map(fieldsOf).flatMap(({ action: drafted, decision: said }) => {
+    const action = fieldsOf(drafted)
+    const { effect, matches } = fieldsOf(said)
+    const decision = decisionOf(matches, effect)
+    const { step, tool, facts } = action
+    if (decision === undefined || textIn(step) === '') return []
+    return [
+      {
+        step: textIn(step),
+        tool: textIn(tool),
+        ruling: { decision, facts: factsOf(facts), ...foundIn(action), people: null },
+      },
+    ]
+  })
 }
 
 /** What an action or a warrant has of limits over time. */

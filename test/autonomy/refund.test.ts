@@ -1,10 +1,14 @@
+import { join } from 'node:path'
 import { expect, inject, test } from 'vitest'
+import { backtest, decidedRuns } from '../../src/audit/backtest.ts'
+import { loadPolicy } from '../../src/policy/load/index.ts'
+import { refundRequest } from '../../workflows/refund-request.ts'
 import { countersign } from '../cli/cli.ts'
 import { expectNothingMade, madeFor } from '../hostile/hostile.ts'
 import { activitiesIn, eventsOf } from '../support/history.ts'
 import { newOrder } from '../support/orders.ts'
 import { approvalOf, pendingOf, REQUESTER, startRefund } from '../support/refunds.ts'
-import { until } from '../support/world.ts'
+import { SHIPPED_POLICIES, until } from '../support/world.ts'
 import { useLevel } from './levels.ts'
 
 const suggesting = useLevel('suggest')
@@ -52,6 +56,32 @@ test.concurrent('under `suggest` a refund of $120.00 ends as a draft, nobody is 
   const called = activitiesIn(await eventsOf(world.temporal, run)).map(({ type }) => type)
   for (const write of ['billing.refund', 'helpdesk.reply']) expect(called).not.toContain(write)
   await expectNothingMade(world, order)
+})
+
+test.concurrent('a backtest tells what another policy says of drafts', async () => {
+  const { temporal: client, db, taskQueue } = suggesting()
+  const { run } = await startRefund(suggesting(), ORDER)
+  await run.result()
+  const shipped = await loadPolicy(join(SHIPPED_POLICIES, 'refund-request.yaml'), [refundRequest.contract])
+  if (!shipped.ok) throw new Error('the shipped policy cannot be read')
+  const { runKey } = await run.status()
+  const all = await decidedRuns({ client, db }, taskQueue, { since: null, until: null, playbook: null })
+  const runs = all.filter((each) => each.runKey === runKey)
+  expect(backtest(shipped.policy, refundRequest.contract, runs)).toMatchObject({
+    runs: 1,
+    decided: 1,
+    changed: 1,
+    groups: [
+      {
+        tool: 'billing.refund',
+        before: 'suggest',
+        after: 'require_approval',
+        money: { refund_amount_usd: { currency: 'USD', cents: 12_000 } },
+        actions: [{ runKey, step: 'billing.refund-1', people: null }],
+      },
+    ],
+    undecided: [],
+  })
 })
 
 test.concurrent('what the rules say of a draft stands on it, and a deny is still a refusal', async () => {

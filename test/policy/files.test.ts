@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { formatProblem, loadPolicies } from '../../src/policy/load/index.ts'
+import { formatProblem, loadPolicies, loadPolicy } from '../../src/policy/load/index.ts'
 import { orderChange, refundRequest } from './fake-playbook.ts'
 
 let dir: string
@@ -97,6 +97,14 @@ test('what is no text file is refused with the reason', async () => {
     'policy_invalid refund-request.yaml:1:1 the file starts with a byte order mark.\n  save it as UTF-8 without one.',
     'policy_invalid order-change.yaml is longer than 65536 bytes.\n  keep all but the policy elsewhere.',
   ])
+})
+
+test('a file that cannot be opened is named, with the reason', async () => {
+  const loaded = await loadPolicy(join(dir, `${'x'.repeat(300)}.yaml`), [refundRequest])
+  expect(loaded).toMatchObject({
+    ok: false,
+    problems: [{ code: 'policy_invalid', message: 'cannot be read: ENAMETOOLONG.', help: 'check its permissions.' }],
+  })
 })
 
 test('a candidate is the policy of no playbook, and what is wrong with it keeps no policy from being used', async () => {

@@ -66,6 +66,16 @@ const MALFORMED: readonly (readonly [string, string, readonly string[]])[] = [
     ],
   ],
   [
+    'a table that is too long',
+    `# ${'x'.repeat(1024 * 1024)}\n${row()}`,
+    ['p.cases.yaml:1:1 the file is longer than 1048576 bytes.\n  keep the cases that tell something.'],
+  ],
+  [
+    'a table that nests too deep',
+    `- name: ${'['.repeat(20)}\n`,
+    ['p.cases.yaml:1:23 the file nests deeper than 16 levels.\n  a decision table needs three.'],
+  ],
+  [
     'a second document',
     `${row()}---\n${row()}`,
     ['p.cases.yaml:6:1 a second document.\n  a decision table file holds one; take out the `---`.'],

@@ -123,7 +123,7 @@ class Reading {
         return this.#product(node, node.op, this.read(node.args[0]), this.read(node.args[1]))
       case '==':
       case '!=':
-        return this.#alike(node, node.op, this.read(node.args[0]), [this.read(node.args[1])])
+        return this.#alike(node, node.op, this.read(node.args[0]), this.read(node.args[1]))
       case 'in':
         return this.#in(node, node.args)
       case '<':
@@ -244,23 +244,18 @@ class Reading {
   }
 
   #in(node: ASTNode, [value, list]: readonly [ASTNode, ASTNode]): Typed {
-    if (list.op !== 'list' || list.args.length === 0) {
+    const [first, ...others] = list.op === 'list' ? list.args : []
+    if (first === undefined) {
       throw this.#wrong(list, '`in` needs a list', "write it in brackets, such as `['plus', 'enterprise']`.")
     }
-    return this.#alike(
-      node,
-      'in',
-      this.read(value),
-      list.args.map((item) => this.read(item)),
-    )
+    return this.#alike(node, 'in', this.read(value), this.read(first), ...others.map((item) => this.read(item)))
   }
 
   /** A value and others that it may be. */
-  #alike(node: ASTNode, op: '==' | '!=' | 'in', value: Typed, others: readonly Typed[]): Typed {
-    const pairs = others.map((other) => this.#pair(node, op, value, other))
-    const [first] = pairs
-    if (first === undefined) throw this.#wrong(node, `\`${op}\` lacks a value`, 'write one.')
-    return { node, is: { op, of: [first[0], ...pairs.map(([, other]) => other)] }, as: BOOL }
+  #alike(node: ASTNode, op: '==' | '!=' | 'in', value: Typed, first: Typed, ...others: readonly Typed[]): Typed {
+    const [one, other] = this.#pair(node, op, value, first)
+    const rest = others.map((each) => this.#pair(node, op, value, each)[1])
+    return { node, is: { op, of: [one, other, ...rest] }, as: BOOL }
   }
 
   #pair(node: ASTNode, op: string, left: Typed, right: Typed): readonly [CelPart, CelPart] {
