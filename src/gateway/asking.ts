@@ -58,11 +58,12 @@ function requestOf({ contentType, body }: Asked, token: string | undefined): z.o
   } catch {
     throw invalid('is no JSON')
   }
-  // As it is parsed: an escape in the text of it hides nothing.
-  if (holdsToken(JSON.stringify(found), token))
-    throw invalid('holds an access token, which must not get into a history')
   const parsed = request.safeParse(found)
   if (!parsed.success) throw invalid(`has another form: ${firstIssue(parsed.error)}`)
+  // As it was parsed: an escape in the text of it hides nothing.
+  if (holdsToken(JSON.stringify(parsed.data), token)) {
+    throw invalid('holds an access token, which must not get into a history')
+  }
   const { about, workspace } = parsed.data
   if (about.kind === 'start' && workspace !== undefined && workspace !== about.workspace) {
     throw invalid('starts a run in another workspace than the request names')

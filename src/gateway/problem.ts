@@ -17,6 +17,9 @@ const STATUS: Partial<Record<FailureCode, number>> = {
   workspace_refused: 403,
   about_invalid: 400,
   about_too_large: 413,
+  // Of its own key: somebody has to give it another.
+  statement_key_revoked: 503,
+  statement_key_out_of_time: 503,
 }
 
 /** 401 for a token, 503 for what may pass, 500 for what is ours. */

@@ -149,7 +149,8 @@ function checkIssuer(
   report: Report,
 ): void {
   const { claims, groups, workspace, login, tokenTypes, audience } = issuer
-  const wrong = (message: string, help: string): undefined => report.at(found.offset, `\`${found.name}\`: ${message}`, help)
+  const wrong = (message: string, help: string): undefined =>
+    report.at(found.offset, `\`${found.name}\`: ${message}`, help)
   if ((workspace === null) === (claims.workspaces === null)) {
     const both = 'write `workspace` where all are of one, or `claims.workspaces` where the token says, and not both.'
     wrong('it must say of which workspace its people are.', both)

@@ -28,7 +28,7 @@ export interface SignOptions {
   readonly validMs?: number
 }
 
-/** Signs what somebody says, under a nonce of its own. Throws `RangeError` for what no verifier would read. */
+/** Signs what somebody says, under a nonce of its own. Throws `RangeError` for what no verifier would read, `TypeError` as `canonicalJson` does. */
 export function signStatement(
   key: HostKey,
   { about, who }: Pick<Statement, 'about' | 'who'>,
@@ -44,8 +44,8 @@ export function signStatement(
     keyId: key.keyId,
   }
   const statement = { ...unsigned, signature: key.sign(statementText(unsigned)) }
-  const parsed = statementSchema().safeParse(statement)
-  if (!parsed.success) throw new RangeError(`this cannot be stated: ${firstIssue(parsed.error)}`)
+  const { error } = statementSchema().safeParse(statement)
+  if (error !== undefined) throw new RangeError(`this cannot be stated: ${firstIssue(error)}`)
   return statement
 }
 
