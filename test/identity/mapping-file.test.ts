@@ -101,7 +101,7 @@ const ONE = `issuers:
     algorithms: [RS256]
     workspace: acme
 `
-const with_ = (more: string): string => `${ONE}${more}`
+const adding = (more: string): string => `${ONE}${more}`
 const instead = (from: string, to: string): string => ONE.replace(from, to)
 
 /** What is wrong, the file, and where and how it is told. */
@@ -111,13 +111,17 @@ const WRONG: readonly (readonly [string, string, string])[] = [
   ['no YAML', 'issuers: [', 'identity.yaml:1:11 not YAML'],
   ['no issuers', 'people: {}', 'identity.yaml:1:1 the file lacks the key `issuers`.\n  add it; see docs/identity.md.'],
   ['an empty list of issuers', 'issuers: []', 'identity.yaml:1:10 `issuers` must list 1 to 20 entries, got 0.'],
-  ['an unknown key', with_('peoples: {}'), 'identity.yaml:6:1 unknown key `peoples`.\n  did you mean `people`?'],
+  ['an unknown key', adding('peoples: {}'), 'identity.yaml:6:1 unknown key `peoples`.\n  did you mean `people`?'],
   [
     'an unknown key of an issuer',
-    with_('    audiance: x'),
+    adding('    audiance: x'),
     'identity.yaml:6:5 unknown key `audiance` in issuers[0].\n  did you mean `audience`?',
   ],
-  ['an unknown claim', with_('    claims: {group: x}'), 'identity.yaml:6:14 unknown key `group` in issuers[0].claims.'],
+  [
+    'an unknown claim',
+    adding('    claims: {group: x}'),
+    'identity.yaml:6:14 unknown key `group` in issuers[0].claims.',
+  ],
   [
     'no audience',
     instead('    audience: countersign\n', ''),
@@ -157,22 +161,22 @@ const WRONG: readonly (readonly [string, string, string])[] = [
   ],
   [
     'keys by http',
-    with_('    jwks_uri: http://keys.acme.example'),
+    adding('    jwks_uri: http://keys.acme.example'),
     'identity.yaml:6:15 `issuers[0].jwks_uri` must be an https URL',
   ],
   [
     'an unknown type of token',
-    with_('    token_types: [id]'),
+    adding('    token_types: [id]'),
     'identity.yaml:6:19 `issuers[0].token_types[0]` must be one of `at+jwt`, `jwt`, `absent`',
   ],
   [
     'a tolerance of an hour',
-    with_('    clock_tolerance_seconds: 3600'),
+    adding('    clock_tolerance_seconds: 3600'),
     'identity.yaml:6:30 `issuers[0].clock_tolerance_seconds` must be a whole number from 0 to 300',
   ],
   [
     'tokens of a week',
-    with_('    max_token_age_seconds: 604800'),
+    adding('    max_token_age_seconds: 604800'),
     '`issuers[0].max_token_age_seconds` must be a whole number from 60 to 86400',
   ],
   [
@@ -192,57 +196,65 @@ const WRONG: readonly (readonly [string, string, string])[] = [
   ],
   [
     'two ways to a workspace',
-    with_('    claims: {workspaces: w}'),
+    adding('    claims: {workspaces: w}'),
     '`issuers[0]`: it must say of which workspace its people are.',
   ],
   [
     'groups that no claim lists',
-    with_('    groups: {a: [b]}'),
+    adding('    groups: {a: [b]}'),
     'identity.yaml:2:5 `issuers[0]`: `groups` needs `claims.groups`.',
   ],
   [
     'kinds that no claim tells',
-    with_('    kinds: {user: [b]}'),
+    adding('    kinds: {user: [b]}'),
     'identity.yaml:2:5 `issuers[0]`: `kinds` and `claims.kind` need each other.',
   ],
-  ['a kind that is told and not read', with_('    claims: {kind: type}'), '`kinds` and `claims.kind` need each other.'],
+  [
+    'a kind that is told and not read',
+    adding('    claims: {kind: type}'),
+    '`kinds` and `claims.kind` need each other.',
+  ],
   [
     'a value of two kinds',
-    with_('    claims: {kind: t}\n    kinds: {user: [a], service: [a]}'),
+    adding('    claims: {kind: t}\n    kinds: {user: [a], service: [a]}'),
     'identity.yaml:7:12 `issuers[0].kinds` lists a value twice.',
   ],
   [
     'an unknown kind',
-    with_('    claims: {kind: t}\n    kinds: {admin: [a]}'),
+    adding('    claims: {kind: t}\n    kinds: {admin: [a]}'),
     'identity.yaml:7:13 unknown key `admin` in issuers[0].kinds.',
   ],
   [
     'a claim path with a hole',
-    with_('    claims: {groups: a..b}'),
+    adding('    claims: {groups: a..b}'),
     'identity.yaml:6:22 `issuers[0].claims.groups` is no path to a claim.',
   ],
   [
     'a login without a client',
-    with_('    login: {scope: openid}'),
+    adding('    login: {scope: openid}'),
     'identity.yaml:6:12 `issuers[0].login` lacks the key `client_id`.',
   ],
   [
     'ID tokens that would pass',
-    with_('    token_types: [jwt]\n    login: {client_id: countersign}'),
+    adding('    token_types: [jwt]\n    login: {client_id: countersign}'),
     '`issuers[0]`: an ID token of its `login.client_id` would pass for an access token.',
   ],
   [
     'a person of two names',
-    with_('people: {ana: [x], ben: [X]}'),
+    adding('people: {ana: [x], ben: [X]}'),
     'identity.yaml:6:9 `people` has `X` of two people, or twice.',
   ],
-  ['a person that is an alias', with_('people: {ana: [ben], ben: [c]}'), '`people` has `ben` of two people, or twice.'],
+  [
+    'a person that is an alias',
+    adding('people: {ana: [ben], ben: [c]}'),
+    '`people` has `ben` of two people, or twice.',
+  ],
   [
     'a name that objects have',
-    with_('people: {__proto__: [x]}'),
+    adding('people: {__proto__: [x]}'),
     'identity.yaml:6:10 the key `__proto__` is not allowed.',
   ],
-  ['a key twice', with_('    audience: other'), 'identity.yaml:6:5 duplicate key `audience`.'],
+  ['a key twice', adding('    audience: other'), 'identity.yaml:6:5 duplicate key `audience`.'],
   ['an alias of YAML', instead('countersign', '&a countersign'), 'identity.yaml:3:15 the anchor `&a` is not allowed.'],
   ['a tag', instead('countersign', '!!str countersign'), 'the tag `!!str` is not allowed.'],
   ['a second document', `${ONE}---\n${ONE}`, 'a second document.'],
