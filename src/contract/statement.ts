@@ -28,7 +28,7 @@ const text = (most: number) =>
     .refine((one) => one.isWellFormed() && !one.includes('\0'), 'must be well-formed text')
 const runKey = z.custom<RunKey>(
   (value) =>
-    typeof value === 'string' && value.length <= 1_100 && /^.+\/[^/\0]+$/su.test(value) && value.isWellFormed(),
+    typeof value === 'string' && value.length <= 1_100 && /^[^\0]+\/[^/\0]+$/u.test(value) && value.isWellFormed(),
   'must be a run key: workflow id, `/`, first execution run id',
 )
 const step = text(200).regex(/^\S+$/u, 'must be the id of a step')

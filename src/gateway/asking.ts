@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { fail, type Failure, failureOf } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
 import { normaliseText } from '../contract/plain-text.ts'
+import { personName } from '../contract/principal.ts'
 import { type About, aboutSchema, type Statement } from '../contract/statement.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import { type IdentityMapping, mapToken } from '../identity/mapping.ts'
@@ -129,7 +130,8 @@ async function sign(
   const { issuer, claims } = await verifyToken(valueOf(token), mapping, keys)
   known.who = { issuer: issuer.issuer, subject: null, workspace: null }
   const mapped = mapToken(mapping, issuer, claims)
-  known.who = { ...known.who, subject: mapped.subject }
+  // What is no name cannot be written down, either; it is refused right below.
+  known.who = { ...known.who, subject: personName().safeParse(mapped.subject).data ?? null }
   const { about, workspace } = valueOf(said)
   const who = mapped.identityIn(about.kind === 'start' ? about.workspace : workspace)
   known.who = { ...known.who, workspace: who.workspace }

@@ -38,8 +38,8 @@ export const problemOf = ({ code, message }: Failure): Problem => ({
   code,
 })
 
-/** A JWT, or the beginning of one, wherever it stands. */
-const JWT = /eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,2}/g
+/** A JWT, wherever it stands: the header is a JSON object, and something comes after it. */
+const JWT = /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*/g
 
 /** Whether a text holds a token: what is signed goes into histories, and no token may. */
 export const holdsToken = (text: string, token: string | undefined): boolean =>

@@ -44,6 +44,8 @@ export async function verifyToken(
       maxTokenAge: issuer.maxTokenAgeSeconds,
       requiredClaims: ['exp'],
     })
+    // RFC 9449 §7.1, RFC 8705 §3: whoever stole it must not get on by leaving the proof away.
+    if (payload['cnf'] !== undefined) throw refuse('token_type_wrong', 'is bound to a key, and came without a proof')
     return { issuer, claims: payload }
   } catch (error) {
     throw refusalOf(error)

@@ -62,6 +62,14 @@ test('who is of several workspaces says which; a start says so itself', async ()
   expect((await signed(await world().post(token, { about: ABOUTS.start }))).who.scopes).toEqual(['refunds:ask'])
 })
 
+test('a workflow id that only begins like a token is one like others', async () => {
+  const token = await tokenOfService(world().provider)
+  for (const workflowId of ['keyJournal-2026.11', 'eyJournal-12345678', 'a/eyJ.b']) {
+    const statement = await signed(await world().post(token, { about: { ...ABOUTS.start, workflowId } }))
+    expect(statement.about).toMatchObject({ workflowId })
+  }
+})
+
 test('no part of the token is in the statement or in the log', async () => {
   const { access_token: token } = await tokensOfPerson(world().provider, 'ben')
   const text = JSON.stringify([

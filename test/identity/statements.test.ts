@@ -51,6 +51,20 @@ test('what is signed begins with a text that is no JSON, so that no receipt is a
   expect(statementDigestOf(statement)).toBe(digestOfText(statementText(statement)))
 })
 
+test('the text of a statement is that of its version, to the letter: what was signed stays verifiable', () => {
+  const text = statementText({
+    v: 1,
+    about: ABOUTS.decide,
+    who: ben,
+    issuedAt: '2026-11-26T10:00:00.000Z',
+    expiresAt: '2026-11-26T10:10:00.000Z',
+    nonce: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+    keyId: '00000000000000000000000000000000',
+  })
+  expect(text).toMatchSnapshot('text')
+  expect(KINDS.map((kind) => [kind, Object.keys(ABOUTS[kind]).join(' ')])).toMatchSnapshot('fields')
+})
+
 test('two statements of the same are two: each has a nonce of its own', () => {
   const [one, other] = [1, 2].map(() => signStatement(key, { about: ABOUTS.decide, who: ben }))
   expect(one?.nonce).not.toBe(other?.nonce)
