@@ -350,10 +350,19 @@ test.each(SENT)('of somebody with a good token: $what is not signed', async ({ b
 })
 
 test('his own token in the request is not signed, wherever it stands', async () => {
+  for (const body of [{ about: decide, [real.access]: 1 }, { about: { ...decide, [real.access]: 1 } }]) {
+    await expectRefused(() => world().post(real.access, body), 'about_invalid', real.access)
+  }
   for (const field of ['workflowId', 'onBehalfOf', 'workspace'] as const) {
     const body = { about: { ...start, [field]: real.access } }
     await expectRefused(() => world().post(real.access, body), 'about_invalid', real.access)
   }
+})
+
+test('an opaque token that stands in the request is not told either', async () => {
+  const token = 'c29tZXRoaW5nLW9wYXF1ZS1hbmQtbG9uZw'
+  const body = { about: { ...decide, [token]: 1 } }
+  await expectRefused(() => world().post(token, body), 'token_malformed', token)
 })
 
 test.each([
