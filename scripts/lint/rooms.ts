@@ -62,6 +62,11 @@ const ROOMS: readonly Room[] = [
     types: ['workflows/**'],
     packages: 'any',
   },
+  {
+    files: 'src/gateway/**',
+    imports: ['src/contract/**', 'src/ledger/**', 'src/identity/**'],
+    packages: 'any',
+  },
   { files: 'src/embedded/**', imports: ['src/contract/**'], packages: 'any' },
   {
     files: 'src/cli/**',

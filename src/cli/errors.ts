@@ -11,6 +11,8 @@ export type CliErrorCode =
   | 'database_not_configured'
   | 'database_unreachable'
   | 'drain_incomplete'
+  | 'login_failed'
+  | 'login_invalid'
   | 'models_invalid'
   | 'namespace_unknown'
   | 'no_answer'
@@ -66,6 +68,9 @@ export function explain(error: unknown): Explained {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof Error && error.name === 'ModelsConfigError') {
     return { message, help: 'Mend the file that COUNTERSIGN_MODELS names.', code: 'models_invalid' }
+  }
+  if (error instanceof Error && error.name === 'MappingError') {
+    return { message, help: 'Mend the file; its form is in docs/identity.md.', code: 'identity_invalid' }
   }
   if (error instanceof Error && error.name === 'BundleError') {
     const help = 'Run `countersign build` where the worker runs, on the same files; then start the worker again.'

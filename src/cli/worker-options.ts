@@ -76,11 +76,21 @@ export function withWorkerOptions(command: Command): Command {
 /** Reads `127.0.0.1:9464`, `[::]:9464`, or `off`. */
 function healthAddress(text: string): HealthAddress | null {
   if (text === 'off') return null
+  const address = addressIn(text)
+  if (address !== undefined) return address
+  throw new InvalidArgumentError('It must be a host and a port, such as 0.0.0.0:9464, or `off`.')
+}
+
+/** Reads `127.0.0.1:9465` or `[::]:9465`. */
+export function listenAddress(text: string): HealthAddress {
+  const address = addressIn(text)
+  if (address !== undefined) return address
+  throw new InvalidArgumentError('It must be a host and a port, such as 0.0.0.0:9465.')
+}
+
+function addressIn(text: string): HealthAddress | undefined {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
   const host = match?.[1] ?? match?.[2]
-  if (host === undefined || port > 65_535) {
-    throw new InvalidArgumentError('It must be a host and a port, such as 0.0.0.0:9464, or `off`.')
-  }
-  return { host, port }
+  return host === undefined || port > 65_535 ? undefined : { host, port }
 }

@@ -157,6 +157,53 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`CREATE INDEX counts_within ON countersign.counts (counted, counted_at)`.execute(db)
     },
   },
+  '0010_statements': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.issuer_keys (
+          key_id text PRIMARY KEY,
+          public_key text NOT NULL,
+          issuer text NOT NULL,
+          development boolean NOT NULL,
+          valid_from timestamptz NOT NULL DEFAULT now(),
+          valid_to timestamptz,
+          revoked_at timestamptz,
+          compromised_at timestamptz,
+          CHECK (compromised_at IS NULL OR revoked_at IS NOT NULL)
+        )`.execute(db)
+      await sql`
+        CREATE TABLE countersign.statements (
+          nonce text PRIMARY KEY,
+          digest text NOT NULL CHECK (digest ~ '^sha256:[0-9a-f]{64}$'),
+          about text NOT NULL CHECK (about IN ('start', 'decide', 'undo', 'resolve', 'stop', 'resume')),
+          run_key text,
+          subject text NOT NULL,
+          issuer text NOT NULL,
+          used_at timestamptz NOT NULL DEFAULT now(),
+          CHECK (run_key IS NOT NULL OR about IN ('stop', 'resume'))
+        )`.execute(db)
+      await sql`CREATE INDEX statements_of_run ON countersign.statements (run_key)`.execute(db)
+      // What the gateway was asked for: what it refused, too. No token, and no text of a person but names.
+      await sql`
+        CREATE TABLE countersign.attempts (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          at timestamptz NOT NULL DEFAULT now(),
+          source text NOT NULL,
+          code text,
+          reason text,
+          issuer text,
+          subject text,
+          workspace text,
+          about jsonb,
+          nonce text,
+          key_id text,
+          CHECK (num_nulls(code, reason) IN (0, 2)),
+          CHECK (num_nulls(nonce, key_id) IN (0, 2)),
+          CHECK ((code IS NULL) = (nonce IS NOT NULL))
+        )`.execute(db)
+      await sql`CREATE INDEX attempts_at ON countersign.attempts (at)`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

@@ -2,6 +2,7 @@ import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kys
 import type { LedgerEntry } from '../contract/action.ts'
 import type { StepResult } from '../contract/evidence.ts'
 import type { Principal } from '../contract/principal.ts'
+import type { About, AboutKind } from '../contract/statement.ts'
 import type { StopScope } from '../contract/stop.ts'
 
 /** Content-addressed policy texts: shared by every host, never deleted while a run may need one. */
@@ -107,6 +108,51 @@ interface KeyTable {
   added_at: Generated<Date>
 }
 
+/** The public keys of the issuers of statements: added, ended, revoked, never deleted, so that the past stays verifiable. */
+export interface IssuerKeyTable {
+  key_id: string
+  public_key: string
+  issuer: string
+  development: boolean
+  valid_from: Generated<Date>
+  /** `null`: until told otherwise. */
+  valid_to: Date | null
+  revoked_at: Date | null
+  /** When it became known that somebody else may have the key: nothing that it ever signed counts. */
+  compromised_at: Date | null
+}
+
+/** One row a statement that was used. */
+interface StatementTable {
+  nonce: string
+  digest: string
+  about: AboutKind
+  /** `null`: a stop or a resume, which is of no run. */
+  run_key: string | null
+  subject: string
+  issuer: string
+  used_at: Generated<Date>
+}
+
+/** One row a time that somebody asked the gateway for a statement. */
+export interface AttemptTable {
+  id: GeneratedAlways<string>
+  at: GeneratedAlways<Date>
+  /** The network address from which it came. */
+  source: string
+  /** `null`: the statement was signed. */
+  code: string | null
+  reason: string | null
+  /** Of a token that was verified; `null`: none was. So are the next two. */
+  issuer: string | null
+  subject: string | null
+  workspace: string | null
+  /** `null`: it was not in the form of one. */
+  about: ColumnType<About | null, string | null, never>
+  nonce: string | null
+  key_id: string | null
+}
+
 /** The tables of Countersign itself, in the PostgreSQL schema `countersign`. */
 export interface LedgerTables {
   'countersign.policies': PolicyTable
@@ -115,6 +161,9 @@ export interface LedgerTables {
   'countersign.counts': CountTable
   'countersign.model_calls': ModelCallTable
   'countersign.keys': KeyTable
+  'countersign.issuer_keys': IssuerKeyTable
+  'countersign.statements': StatementTable
+  'countersign.attempts': AttemptTable
   'countersign.blobs': BlobTable
   'countersign.stops': StopTable
 }

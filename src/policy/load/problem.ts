@@ -1,8 +1,8 @@
 import { LineCounter } from 'yaml'
 
-/** Something that keeps a policy, or the decision table beside it, from being used, or that its owner will not have meant. */
+/** Something that keeps a policy, the decision table beside it or the mapping of identities from being used, or that its owner will not have meant. */
 export interface PolicyProblem {
-  readonly code: 'policy_invalid' | 'policy_not_found' | 'policy_doubtful' | 'cases_invalid'
+  readonly code: 'policy_invalid' | 'policy_not_found' | 'policy_doubtful' | 'cases_invalid' | 'identity_invalid'
   /** Absent: an error. A warning keeps nothing from being used. */
   readonly level?: 'error' | 'warning'
   /** As the caller named it, such as `policies/refund-request.yaml`. */
@@ -31,6 +31,15 @@ export const fileProblem = (
   code: PolicyProblem['code'] = 'policy_invalid',
 ): PolicyProblem => ({ code, file, line: 0, column: 0, message, help })
 
+/** What a text is called as a whole, and where its form is described. */
+const TEXTS = {
+  policy_invalid: { what: 'the policy', docs: 'docs/writing-a-policy.md' },
+  policy_not_found: { what: 'the policy', docs: 'docs/writing-a-policy.md' },
+  policy_doubtful: { what: 'the policy', docs: 'docs/writing-a-policy.md' },
+  cases_invalid: { what: 'the policy', docs: 'docs/writing-a-policy.md' },
+  identity_invalid: { what: 'the file', docs: 'docs/identity.md' },
+} as const satisfies Readonly<Record<PolicyProblem['code'], object>>
+
 /** Collects the problems of one text, by offset. */
 export class Report {
   readonly #file: string
@@ -52,6 +61,11 @@ export class Report {
   at(offset: number, message: string, help: string): undefined {
     this.#found.push({ offset, problem: { code: this.#code, file: this.#file, ...this.place(offset), message, help } })
     return undefined
+  }
+
+  /** What a text of this kind is called as a whole, and where its form is described. */
+  get form(): { readonly what: string; readonly docs: string } {
+    return TEXTS[this.#code]
   }
 
   /** Where an offset of the text is, as problems tell it. */

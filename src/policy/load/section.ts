@@ -89,8 +89,9 @@ export class Section<Key extends string> {
   /** As `read`, but a missing key is reported. */
   require<T, F>(key: Key, reader: Reader<T>, fallback: F): T | F {
     if (!this.#entries.has(key)) {
-      const place = this.#where === '' ? 'the policy' : `\`${this.#where}\``
-      this.#report.at(this.#offset, `${place} lacks the key \`${key}\`.`, 'add it; see docs/writing-a-policy.md.')
+      const { what, docs } = this.#report.form
+      const place = this.#where === '' ? what : `\`${this.#where}\``
+      this.#report.at(this.#offset, `${place} lacks the key \`${key}\`.`, `add it; see ${docs}.`)
     }
     return this.read(key, reader, fallback)
   }

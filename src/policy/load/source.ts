@@ -11,7 +11,7 @@ const MAX_DEPTH = 16
 
 /** What people are told about texts of one kind. */
 interface Form {
-  readonly what: 'policy' | 'decision table'
+  readonly what: 'policy' | 'decision table' | 'mapping of identities'
   readonly maxBytes: number
   readonly tooLong: string
   readonly tooDeep: string
@@ -28,6 +28,12 @@ const TABLE: Form = {
   maxBytes: MAX_TABLE_BYTES,
   tooLong: 'keep the cases that tell something.',
   tooDeep: 'a decision table needs three.',
+}
+const MAPPING: Form = {
+  what: 'mapping of identities',
+  maxBytes: MAX_BYTES,
+  tooLong: 'list groups and not people.',
+  tooDeep: 'a mapping needs five.',
 }
 
 const FORBIDDEN_TOKENS: Readonly<Record<string, string>> = {
@@ -102,7 +108,7 @@ function readPlain(text: string, report: Report, form: Form): Node | undefined {
     if (code === 'MULTIPLE_DOCS')
       report.at(pos[0], 'a second document.', `a ${form.what} file holds one; take out the \`---\`.`)
     else {
-      const help = `see docs/writing-a-policy.md for the form of a ${form.what}.`
+      const help = `see ${report.form.docs} for the form of a ${form.what}.`
       report.at(pos[0], `not YAML: ${sentence(message)}`, help)
     }
   }
@@ -122,6 +128,15 @@ export function readSource(text: string, report: Report): YAMLMap | undefined {
   }
   const message = `a policy is a map of keys, not ${describe(contents ?? null)}.`
   return report.at(contents?.range?.[0] ?? 0, message, 'start it with `workflow:`.')
+}
+
+/** Reads a mapping of identities as plain YAML 1.2 with a map at its top. `undefined` when it is not; why is in the report. */
+export function readMappingSource(text: string, report: Report): YAMLMap | undefined {
+  const contents = readPlain(text, report, MAPPING)
+  if (!report.isEmpty) return undefined
+  if (isMap(contents)) return contents
+  const message = isEmpty(contents) ? 'the file is empty.' : `it is a map of keys, not ${describe(contents ?? null)}.`
+  return report.at(contents?.range?.[0] ?? 0, message, 'start it with `issuers:`.')
 }
 
 /** Reads a decision table as plain YAML 1.2 with a list at its top. `undefined` when it is not; why is in the report. */

@@ -1,0 +1,113 @@
+import type { Command } from 'commander'
+import type { IssuerKey } from '../../ledger/issuer-keys.ts'
+import { EXIT } from '../exit.ts'
+import { DEFAULT_GATEWAY_NAME } from '../gateway-options.ts'
+import { type CommonOptions, filled, type JsonOption, withCommon, withJson, wholeNumber } from '../options.ts'
+import { tableOf } from '../table.ts'
+import { out, outJson, plain, say } from '../terminal.ts'
+import { moment } from '../time.ts'
+import { withLedger } from '../with-ledger.ts'
+
+interface Options extends CommonOptions, JsonOption {}
+
+interface RotateOptions extends Options {
+  readonly out: string
+  readonly name: string
+  readonly overlapMinutes: number
+}
+
+interface RevokeOptions extends Options {
+  readonly compromised?: true
+}
+
+/** `countersign keys list`, `rotate` and `revoke`: of the issuers of statements, from the ledger. */
+export function define(command: Command): void {
+  withJson(withCommon(command.command('list').description('list every key there ever was, the newest first'))).action(
+    list,
+  )
+  withJson(withCommon(command.command('rotate').description('make a new key for the gateway')))
+    .requiredOption('--out <file>', 'where the new private key is written, for you alone to read', filled)
+    .option('--name <name>', 'whose key it is', filled, DEFAULT_GATEWAY_NAME)
+    .option('--overlap-minutes <number>', 'how long the keys before it may still sign', wholeNumber(0, 10_080), 60)
+    .action(rotate)
+  withJson(withCommon(command.command('revoke').description('have hosts refuse what a key signs from now on')))
+    .argument('<key-id>', 'as `keys list` shows it')
+    .option('--compromised', 'others may have it: refuse all that it ever signed')
+    .action(revoke)
+}
+
+const HEAD = ['KEY', 'ISSUER', 'FROM', 'UNTIL', 'STANDING']
+
+function standingOf({ development, validTo, revokedAt, compromisedAt }: IssuerKey): string {
+  const what = development ? 'development, ' : ''
+  if (compromisedAt !== null) return `${what}compromised ${moment(compromisedAt.toISOString())}`
+  if (revokedAt !== null) return `${what}revoked ${moment(revokedAt.toISOString())}`
+  return `${what}${validTo === null ? 'in force' : validTo.getTime() > Date.now() ? 'ending' : 'over'}`
+}
+
+const rowOf = (key: IssuerKey): readonly string[] => [
+  key.keyId,
+  plain(key.issuer),
+  moment(key.validFrom.toISOString()),
+  key.validTo === null ? '' : moment(key.validTo.toISOString()),
+  standingOf(key),
+]
+
+async function list({ json, ...options }: Options): Promise<void> {
+  await withLedger(options, async (db) => {
+    const { issuerKeys } = await import('../../ledger/issuer-keys.ts')
+    const keys = await issuerKeys(db)
+    if (json) outJson({ keys })
+    else if (keys.length === 0) say('There is no key yet: `countersign keys rotate --out <file>` makes one.')
+    else for (const line of tableOf([HEAD, ...keys.map(rowOf)])) out(line)
+  })
+}
+
+async function rotate({ out: file, name, overlapMinutes, json, ...options }: RotateOptions): Promise<void> {
+  await withLedger(options, async (db) => {
+    const [{ hostKeyOf, newHostKey }, { rotateIssuerKey }, { rm }, { writeKey }] = await Promise.all([
+      import('../../identity/host-key.ts'),
+      import('../../ledger/issuer-keys.ts'),
+      import('node:fs/promises'),
+      import('../gateway-key.ts'),
+    ])
+    const pem = newHostKey()
+    const { keyId, publicKey } = hostKeyOf(pem)
+    await writeKey(file, pem)
+    const made = { keyId, publicKey, issuer: name, development: false }
+    const { key, ending } = await rotateIssuerKey(db, made, overlapMinutes).catch(async (error: unknown) => {
+      // Nobody could verify what it signs.
+      await rm(file, { force: true })
+      throw error
+    })
+    if (json) {
+      outJson({ key, ending })
+      return
+    }
+    out(`key  ${key.keyId}`)
+    out(`file  ${file}`)
+    for (const each of ending) out(`ends  ${each.keyId}, at ${moment(each.validTo?.toISOString() ?? '')}`)
+    say('Start the gateway with COUNTERSIGN_ISSUER_KEY_FILE on that file.')
+  })
+}
+
+async function revoke(keyId: string, { compromised, json, ...options }: RevokeOptions): Promise<void> {
+  await withLedger(options, async (db) => {
+    const { revokeIssuerKey } = await import('../../ledger/issuer-keys.ts')
+    const key = await revokeIssuerKey(db, keyId, { compromised: compromised === true })
+    if (key === undefined) {
+      const { printRefusal } = await import('../errors.ts')
+      if (json) outJson({ key: null })
+      printRefusal(`there is no key ${keyId}`, 'See `countersign keys list`.', 'key_unknown')
+      process.exitCode = EXIT.no
+      return
+    }
+    if (json) outJson({ key })
+    else for (const line of tableOf([HEAD, rowOf(key)])) out(line)
+    say(
+      compromised
+        ? 'Nothing that it ever signed counts any more, on any host.'
+        : 'What it signs from now on counts on no host. What it signed before does.',
+    )
+  })
+}

@@ -1,0 +1,39 @@
+import { type Command, Option } from 'commander'
+import type { HealthAddress } from '../worker/health-server.ts'
+import { type IdentityOption, withIdentity } from './identity-options.ts'
+import { type CommonOptions, filled, wholeNumber } from './options.ts'
+import { listenAddress } from './worker-options.ts'
+
+/** How `countersign gateway` is run; each option can be given as an environment variable, too. */
+export interface GatewayOptions extends CommonOptions, IdentityOption {
+  readonly address: HealthAddress
+  readonly name: string
+  /** Connections. */
+  readonly databasePool: number
+}
+
+/** Whose keys are those of the gateway, unless it is called otherwise. */
+export const DEFAULT_GATEWAY_NAME = 'gateway'
+/** Where the gateway listens unless told otherwise: nobody but this machine, where TLS ends. */
+const DEFAULT_ADDRESS = '127.0.0.1:9465'
+
+export const withGatewayOptions = (command: Command): Command =>
+  withIdentity(command)
+    .addOption(
+      new Option('--address <host:port>', 'where it listens, by plain HTTP: TLS ends in front of it')
+        .env('COUNTERSIGN_GATEWAY_ADDRESS')
+        .default(listenAddress(DEFAULT_ADDRESS), DEFAULT_ADDRESS)
+        .argParser(listenAddress),
+    )
+    .addOption(
+      new Option('--name <name>', 'whose key it signs with, in the list of keys')
+        .env('COUNTERSIGN_GATEWAY_NAME')
+        .default(DEFAULT_GATEWAY_NAME)
+        .argParser(filled),
+    )
+    .addOption(
+      new Option('--database-pool <number>', 'connections to the database')
+        .env('COUNTERSIGN_DATABASE_POOL')
+        .default(10)
+        .argParser(wholeNumber(2, 1_000)),
+    )

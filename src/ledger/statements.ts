@@ -1,0 +1,34 @@
+import type { Kysely } from 'kysely'
+import type { RunKey } from '../contract/evidence.ts'
+import { fail } from '../contract/failures.ts'
+import { type Statement, statementDigestOf } from '../contract/statement.ts'
+import type { LedgerTables } from './tables.ts'
+
+/**
+ * Uses a statement, once. `runKey` is the run that it is used for; `null`: a stop or a resume, which is of none. The very
+ * same statement for the same run is `again`, since Temporal retries; whoever must not do something twice looks at that. Any
+ * other statement with its nonce, or another run, fails with `statement_used`. Waits for a transaction that is using it.
+ * The caller has verified it, and that it is about what it is used for.
+ */
+export async function useStatement(
+  db: Kysely<LedgerTables>,
+  statement: Statement,
+  runKey: RunKey | null,
+): Promise<'first' | 'again'> {
+  const { nonce, about, who } = statement
+  const digest = statementDigestOf(statement)
+  const inserted = await db
+    .insertInto('countersign.statements')
+    .values({ nonce, digest, about: about.kind, run_key: runKey, subject: who.subject, issuer: who.issuer })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('nonce')
+    .executeTakeFirst()
+  if (inserted !== undefined) return 'first'
+  const used = await db
+    .selectFrom('countersign.statements')
+    .select(['digest', 'run_key'])
+    .where('nonce', '=', nonce)
+    .executeTakeFirst()
+  if (used?.digest === digest && used.run_key === runKey) return 'again'
+  throw fail('statement_used', `a statement with the nonce \`${nonce}\` was used already`)
+}

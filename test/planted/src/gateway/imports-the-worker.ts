@@ -1,0 +1,4 @@
+// rejected by countersign/rooms
+import { host } from '../worker/good.ts'
+
+export const used = host
