@@ -7,7 +7,16 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isTrustedLess, TRUSTS } from '../src/contract/fact.ts'
 import { type FactType, OPERATOR_RULES } from '../src/policy/decide/operators.ts'
-import { APPROVALS, APPROVALS_KEYS, MINUTES_A_YEAR, MOST_REMINDERS, ON_TIMEOUT } from '../src/policy/load/approvals.ts'
+import {
+  APPROVALS,
+  APPROVALS_KEYS,
+  MINUTES_A_YEAR,
+  MOST_APPROVALS,
+  MOST_GROUPS,
+  MOST_REMINDERS,
+  ON_TIMEOUT,
+  UNSIGNED,
+} from '../src/policy/load/approvals.ts'
 import { AUDIT, AUDIT_KEYS, LOG_LEVELS, MOST_REDACTIONS, MOST_RETENTION_DAYS } from '../src/policy/load/audit.ts'
 import { BUDGET_KEYS, ENTRY_KEYS, MOST_ENTRIES, MOST_TOOL_CALLS, ON_EXCEEDED } from '../src/policy/load/budget.ts'
 import { LONGEST_CEL } from '../src/policy/load/cel.ts'
@@ -117,7 +126,8 @@ const condition: Schema = {
     'Tests such as `refund_amount_usd_gte: 50`, `all`, `any` and `not`, and an expression in `cel`. All keys of one map must hold.',
 }
 
-const onlyOne = { const: 1, description: 'How many people have to approve. More than 1 is not enforced yet.' } as const
+const quorum = whole(1, MOST_APPROVALS, 'How many people have to approve.')
+const groups = (description: string): Schema => list(filled, MOST_GROUPS, { uniqueItems: true, description })
 
 const rule = map(
   RULE_KEYS,
@@ -126,11 +136,14 @@ const rule = map(
     effect: oneOf(EFFECTS, 'What the rule does when it matches.'),
     when,
     because: { ...filled, maxLength: LONGEST_BECAUSE, description: 'The reason, in your words.' },
-    quorum: onlyOne,
+    quorum,
+    approvers: groups('The groups that they are in, as `identity.yaml` names them.'),
   },
   {
     required: ['id', 'effect', 'when'],
-    dependentSchemas: { quorum: { properties: { effect: { const: 'require_approval' } } } },
+    dependentSchemas: Object.fromEntries(
+      ['quorum', 'approvers'].map((key) => [key, { properties: { effect: { const: 'require_approval' } } }]),
+    ),
   },
 )
 
@@ -225,7 +238,9 @@ export const policySchema = (): Schema => ({
         default: APPROVALS.expiresMinutes,
       }),
       on_timeout: oneOf(ON_TIMEOUT, 'What becomes of the run when nobody decides.', { default: APPROVALS.onTimeout }),
-      quorum: onlyOne,
+      quorum,
+      who: groups('The groups of those who may approve. Default: whoever did not ask for it.'),
+      unsigned: oneOf(UNSIGNED, 'Whether a name without a statement counts, on hosts for development.', { default: 'refuse' }),
       reminders: list(whole(1, MINUTES_A_YEAR, 'Minutes from the question.'), MOST_REMINDERS, {
         uniqueItems: true,
         description: 'When people are reminded. Kept and shown; not acted on yet.',
@@ -245,6 +260,7 @@ export const policySchema = (): Schema => ({
       {
         enabled: { type: 'boolean', description: 'Whether a completed run can be undone.' },
         window_minutes: whole(0, MINUTES_A_YEAR, 'How long after it.'),
+        who: groups('The groups of those who may undo it and resolve incidents. Default: whoever is in the workspace.'),
       },
       {
         required: ['enabled'],

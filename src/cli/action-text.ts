@@ -1,5 +1,7 @@
 import type { Action, Match } from '../contract/action.ts'
+import type { DecisionWord } from '../contract/statement.ts'
 import { amountText, needText, type Raise } from '../contract/raise.ts'
+import { requirementText } from '../contract/approving.ts'
 import type { PendingApproval } from '../contract/run.ts'
 import { changeText, citationText, factTexts, matchText, shellWord } from '../contract/text.ts'
 import { plain } from './terminal.ts'
@@ -21,11 +23,12 @@ export const actionLines = (action: Action, matches: readonly Match[]): readonly
 
 /** The command that answers a question about exactly this action. */
 export const answerCommand = (
-  verb: 'approve' | 'reject',
+  verb: DecisionWord,
   workflowId: string,
   { step, actionDigest }: PendingApproval,
   flags: string,
-): string => `countersign ${verb} ${shellWord(workflowId)} ${step} --digest ${actionDigest} --by <you>${flags}`
+): string =>
+  `countersign ${verb} ${shellWord(workflowId)} ${step} --digest ${actionDigest}${verb === 'change' ? " --input '{…}'" : ''} --by <you>${flags}`
 
 /** Which limit would be raised, and why. */
 const raiseLines = (raise: Raise): readonly string[] => [
@@ -35,12 +38,17 @@ const raiseLines = (raise: Raise): readonly string[] => [
   ...labelled('because', [needText(raise)]),
 ]
 
+/** Who had it done otherwise than it was proposed. */
+const editLines = ({ edits = [] }: Action): readonly string[] => labelled('changed', edits.map(({ by }) => `by ${by}`))
+
 /** A question that waits, as an approver has to see it. */
 export const pendingLines = (pending: PendingApproval): readonly string[] => [
   plain(pending.describe),
   ...[
     `step      ${pending.step}`,
-    `waits     for a person other than the requester, until ${moment(pending.deadline)}`,
+    `waits     for ${plain(pending.requires.map(requirementText).join(' and '))}, until ${moment(pending.deadline)}`,
+    ...(pending.approvedBy.length === 0 ? [] : [`approved  by ${plain(pending.approvedBy.join(', '))}`]),
+    ...(pending.about === 'action' ? editLines(pending.action) : []),
     ...(pending.about === 'action' ? actionLines(pending.action, pending.decision.matches) : raiseLines(pending.raise)),
     `policy    ${(pending.about === 'action' ? pending.action : pending.raise).policyDigest}`,
     `digest    ${pending.actionDigest}`,

@@ -3,12 +3,14 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import type { DecideMessage } from '../contract/action.ts'
 import { failureRule } from '../contract/failures.ts'
+import type { Json } from '../contract/json.ts'
 import type { Answer, PendingApproval } from '../contract/run.ts'
 import { answerCommand, pendingLines } from './action-text.ts'
 import { CliError, printRefusal, UsageError } from './errors.ts'
 import { EXIT } from './exit.ts'
 import { askRun, sendUpdate } from './patience.ts'
 import type { Session } from './session.ts'
+import { spokenBy } from './speaking.ts'
 import { out, outJson, say } from './terminal.ts'
 import { whoAnswers } from './who-answers.ts'
 
@@ -17,14 +19,15 @@ export interface Wish {
   readonly workflowId: string
   readonly step: string | undefined
   readonly decision: DecideMessage['decision']
-  readonly by: string
+  readonly by?: string
+  readonly workspace?: string
+  /** With `change`: what is to be done instead. */
+  readonly input?: Json | undefined
   readonly comment: string | undefined
   readonly digest: DecideMessage['actionDigest'] | undefined
   /** Decide on what waits right now without being asked. */
   readonly yes: boolean
 }
-
-const VERBS = { approve: 'approve', reject: 'reject' } as const
 
 /**
  * Decides on an action: on the one of a digest, or, once shown and confirmed, on the one that waits now. `undefined`:
@@ -34,7 +37,7 @@ export async function decide(
   session: Session,
   wish: Wish,
 ): Promise<(Answer & { readonly step: string | null }) | undefined> {
-  const { workflowId, decision, by, comment = '' } = wish
+  const { workflowId, decision, comment = '', input } = wish
   let { step, digest: actionDigest } = wish
   if (step === undefined || actionDigest === undefined) {
     const pending = choose(await pendingOf(session, workflowId), wish)
@@ -43,7 +46,14 @@ export async function decide(
     step = pending.step
     actionDigest ??= pending.actionDigest
   }
-  const message: DecideMessage = { step, decision, by, comment, actionDigest }
+  const message = {
+    step,
+    decision,
+    comment,
+    actionDigest,
+    ...spokenBy(wish),
+    ...(input !== undefined && { input }),
+  }
   const updateId = randomUUID()
   const answer = await sendUpdate(session, workflowId, () => session.client.run(workflowId).decide(message, updateId))
   return { ...answer, step }
@@ -74,7 +84,7 @@ function choose(
   const steps = matching.map((one) => one.step).join(', ')
   throw new UsageError(
     `several questions wait: ${steps}`,
-    `Name the step: countersign ${VERBS[decision]} ${workflowId} <step> …`,
+    `Name the step: countersign ${decision} ${workflowId} <step> …`,
   )
 }
 
@@ -82,7 +92,7 @@ function choose(
 async function confirmed(session: Session, pending: PendingApproval, wish: Wish): Promise<boolean> {
   for (const line of pendingLines(pending)) say(line)
   if (wish.yes) return true
-  const verb = VERBS[wish.decision]
+  const verb = wish.decision
   if (!process.stdin.isTTY) {
     const exact = answerCommand(verb, wish.workflowId, pending, session.flags)
     throw new UsageError(`say which action you ${verb}`, `Run \`${exact}\`, or add --yes for what waits right now.`)

@@ -5,6 +5,7 @@ import { bundlePlaybooks } from '../worker/bundle.ts'
 import { makeCurrent } from '../worker/deployment.ts'
 import { adoptVersion } from './deployment.ts'
 import type { Project } from '../worker/project.ts'
+import { developmentIssuer } from '../identity/statements.ts'
 import { connectDatabase } from './connect.ts'
 import { findHostKey, type Host, quietRuntime, startHost } from './host.ts'
 import { prepare } from './prepare.ts'
@@ -64,7 +65,8 @@ export async function startDevelopment(options: DevelopmentOptions, closing: Clo
   if (stack.servers.temporalPid === undefined && !options.hasOwnDeployment)
     await adoptVersion({ connection: session.connection, place }, version)
   else await makeCurrent(session.connection, place.namespace, version)
-  const host = await startHost({ temporal: place, db, project, taskQueue, deployment, key, bundle })
+  const development = developmentIssuer(stateDir)
+  const host = await startHost({ temporal: place, db, project, taskQueue, deployment, key, bundle, development })
   closing.add(host.stop)
   return { session, db, host }
 }

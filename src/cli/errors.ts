@@ -16,6 +16,7 @@ export type CliErrorCode =
   | 'models_invalid'
   | 'namespace_unknown'
   | 'no_answer'
+  | 'not_logged_in'
   | 'runs_not_told'
   | 'search_attribute_conflict'
   | 'setup_incomplete'

@@ -11,6 +11,7 @@ import {
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type HostKey, hostKeyFile, hostKeyOf } from '../identity/host-key.ts'
+import type { DevelopmentIssuer } from '../identity/statements.ts'
 import type { WorkerVersion } from '../contract/version.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { loadModels } from '../tools/models/load.ts'
@@ -47,6 +48,8 @@ export interface HostParts {
   readonly taskQueue: string
   readonly deployment: string
   readonly key: HostKey
+  /** Whose statements count although they prove nothing; default: nobody's. */
+  readonly development?: DevelopmentIssuer | undefined
   /** Made ahead of time; default: made here. */
   readonly bundle?: Promise<PlaybookBundle>
   /** Of what goes to Temporal; default: `DEFAULT_COMPRESSION`. */
@@ -147,7 +150,7 @@ async function runToTheEnd(worker: Worker, connection: NativeConnection): Promis
 }
 
 /** Starts a worker on a prepared Temporal and database; returns once it polls. */
-export async function startHost({ temporal, db, project, key, bundle, more, ...rest }: HostParts): Promise<Host> {
+export async function startHost({ temporal, db, project, key, development, bundle, more, ...rest }: HostParts): Promise<Host> {
   const { grpcCompression = DEFAULT_COMPRESSION, ...where } = rest
   const thinker = await thinkerOf(project)
   const workflows = await (bundle ?? bundlePlaybooks(project.workflows))
@@ -162,7 +165,7 @@ export async function startHost({ temporal, db, project, key, bundle, more, ...r
     let standing: PolicyStanding = { inForce: [], trouble: null, refreshMs: 0 }
     const keep = { policies: (told: PolicyStanding) => void (standing = told) }
     const observer = observers(keep, more?.observer ?? {})
-    const parts = { connection, namespace, ...where, workflows, tools, thinker, policies, db, key, ...more, observer }
+    const parts = { connection, namespace, ...where, workflows, tools, thinker, policies, db, key, development, ...more, observer }
     const worker = await createWorker(parts)
     const ended = runToTheEnd(worker, connection)
     // Whoever waits for it hears of a failure; before that it must not end the process.

@@ -10,7 +10,7 @@ import { say } from './terminal.ts'
 /** A token that is about to expire is not used any more. */
 const MARGIN_MS = 30_000
 
-const isFresh = ({ expiresAt }: Login): boolean => Date.parse(expiresAt) > Date.now() + MARGIN_MS
+export const isFresh = ({ expiresAt }: Login): boolean => Date.parse(expiresAt) > Date.now() + MARGIN_MS
 
 /** The issuer of a login in the mapping; fails with `login_invalid` where it is not trusted any more. */
 function issuerOf(login: Login, { issuers }: IdentityMapping): IssuerMapping {

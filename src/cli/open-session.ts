@@ -4,6 +4,7 @@ import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
 import { connectClient } from './connect.ts'
 import { type CommonOptions, DEFAULT_STATE_DIR, type QueueOption } from './options.ts'
 import type { Session } from './session.ts'
+import { type SpeakerOptions, statementsOf } from './speaking.ts'
 import { shellWord } from '../contract/text.ts'
 import type { TemporalPlace } from './where.ts'
 
@@ -13,7 +14,7 @@ const ANSWER_WITHIN_MS = 30_000
 /** Opens a session on a Temporal that is known. */
 export async function openSession(
   place: TemporalPlace,
-  options: CommonOptions & Partial<QueueOption>,
+  options: CommonOptions & Partial<QueueOption> & Partial<SpeakerOptions>,
 ): Promise<Session> {
   const connection = await connectClient(place)
   const temporal = new Client({ connection, namespace: place.namespace })
@@ -22,7 +23,11 @@ export async function openSession(
     place,
     connection,
     temporal,
-    client: new CountersignClient(temporal, { taskQueue, answerWithinMs: ANSWER_WITHIN_MS }),
+    client: new CountersignClient(temporal, {
+      taskQueue,
+      answerWithinMs: ANSWER_WITHIN_MS,
+      statements: statementsOf(options),
+    }),
     taskQueue,
     flags: options.stateDir === DEFAULT_STATE_DIR ? '' : ` --state-dir ${shellWord(options.stateDir)}`,
   }

@@ -2,6 +2,7 @@ import type { RunSummary } from '../client/summary.ts'
 import { failureRule } from '../contract/failures.ts'
 import { formatMicroUsd } from '../contract/money.ts'
 import type { Case, Draft, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
+import { assuranceText } from '../contract/principal.ts'
 import { resumeCommand } from '../contract/stop.ts'
 import { shellWord } from '../contract/text.ts'
 import { actionLines, answerCommand, pendingLines } from './action-text.ts'
@@ -127,7 +128,7 @@ export function runPage(
     `state     ${status.state}${waitingFor === null ? '' : `, waiting for ${waitingFor}`}`,
     ...(principal === null
       ? []
-      : [`asked by  ${plain(principal.subject + behalf)}, ${principal.workspace} (${principal.proof})`]),
+      : [`asked by  ${plain(principal.subject + behalf)}, ${plain(principal.workspace)} (${plain(assuranceText(principal))})`]),
     `request   ${plain(JSON.stringify(status.request))}`,
     `started   ${moment(summary.startedAt)}${summary.closedAt === null ? '' : `, closed ${moment(summary.closedAt)}`}`,
     `policy    ${status.policyDigest ?? 'none yet'}`,

@@ -1,6 +1,7 @@
 import type { Client, Connection } from '@temporalio/client'
 import type { CountersignClient } from '../client/client.ts'
 import type { CommonOptions, QueueOption } from './options.ts'
+import type { SpeakerOptions } from './speaking.ts'
 import type { TemporalPlace } from './where.ts'
 
 /** An open connection to the Temporal that a command talks to. */
@@ -16,7 +17,7 @@ export interface Session {
 
 /** Finds Temporal, does the work of a command, and closes the connection. */
 export async function withSession(
-  options: CommonOptions & Partial<QueueOption>,
+  options: CommonOptions & Partial<QueueOption> & Partial<SpeakerOptions>,
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
   // Here and not above: a usage error has no need of the client, which takes half a second to load.

@@ -17,6 +17,8 @@ export interface WorkerOptions extends CommonOptions, DeploymentOption, ProjectO
   readonly policyRefreshSeconds: number
   /** Connections. */
   readonly databasePool: number
+  /** Takes statements that prove nothing: those of the development issuer of the state directory. */
+  readonly development?: boolean
   /** How messages to Temporal are compressed. */
   readonly grpcCompression: 'none' | 'gzip'
 }
@@ -39,6 +41,7 @@ const count = (name: string, variable: string, description: string, [least, most
 /** Each option of the worker that is its own, with the variable that stands for it. */
 const OPTIONS: readonly Option[] = [
   option('--bundle <folder>', 'BUNDLE', 'run what `countersign build` wrote there'),
+  option('--development', 'DEVELOPMENT', 'take what the development issuer of the state directory signs, which proves nothing'),
   option('--grace <seconds>', 'GRACE', 'how long running steps may take to finish after SIGTERM')
     .default(DEFAULT_GRACE_SECONDS)
     .argParser(wholeNumber(0, 3600)),

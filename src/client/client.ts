@@ -1,26 +1,28 @@
 import { type Client, WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError } from '@temporalio/client'
 import { randomUUID } from 'node:crypto'
 import type { z } from 'zod'
+import { runKeyOf } from '../contract/evidence.ts'
 import { fail, failureOf } from '../contract/failures.ts'
-import { digestOf } from '../contract/digest.ts'
+import { canonicalJson, type Digest, digestOf } from '../contract/digest.ts'
 import type { Json } from '../contract/json.ts'
 import { MAX_START_CHARACTERS } from '../contract/limits.ts'
 import { type PlaybookContract, slugOf } from '../contract/playbook.ts'
-import type { PrincipalClaim } from '../contract/principal.ts'
 import type { RunResult, StartMessage } from '../contract/run.ts'
 import type { RunState } from '../contract/states.ts'
-import type { StopMark, StopWord } from '../contract/stop.ts'
+import type { StopMark } from '../contract/stop.ts'
 import { textOf } from '../contract/text.ts'
 import { DEFAULT_TASK_QUEUE, OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
 import { quoted } from './quoted.ts'
-import { RunHandle } from './run-handle.ts'
+import { type Known, RunHandle } from './run-handle.ts'
 import { Sender, type SendingOptions } from './sender.ts'
-import { type ResumedRuns, resumeStopped } from './stopped-runs.ts'
+import type { Speaker, StatementSource } from './statements.ts'
+import { type ResumedRuns, type ResumeWord, resumeStopped } from './stopped-runs.ts'
 import { type RunSummary, summaryOf } from './summary.ts'
 
-/** Who starts a run and under which id. */
+/** Who starts a run, for whom and under which id. */
 export interface StartOptions {
-  readonly principal: PrincipalClaim
+  /** As in `Speaker`, and on behalf of whom, by his one name. */
+  readonly principal?: Speaker & { readonly onBehalfOf?: string | undefined }
   /** A business id makes a repeated start find the open run. Default: the playbook's slug and a random UUID. */
   readonly workflowId?: string
 }
@@ -39,6 +41,11 @@ export interface ListOptions {
 export interface ClientOptions extends SendingOptions {
   /** Where the workers listen. Default: `countersign`. */
   readonly taskQueue?: string
+  /**
+   * Where what is said gets signed: `gatewayStatements`, or for development `developmentStatements`. Without it everything is sent
+   * unsigned, and refused unless a policy for development takes it.
+   */
+  readonly statements?: StatementSource
 }
 
 /**
@@ -49,11 +56,13 @@ export class CountersignClient {
   readonly #client: Client
   readonly #taskQueue: string
   readonly #sender: Sender
+  readonly #statements: StatementSource | undefined
 
-  constructor(client: Client, { taskQueue = DEFAULT_TASK_QUEUE, ...sending }: ClientOptions = {}) {
+  constructor(client: Client, { taskQueue = DEFAULT_TASK_QUEUE, statements, ...sending }: ClientOptions = {}) {
     this.#client = client
     this.#taskQueue = taskQueue
     this.#sender = new Sender(client, sending)
+    this.#statements = statements
   }
 
   /**
@@ -61,27 +70,31 @@ export class CountersignClient {
    * the request. Fails with `request_invalid` when the request is too large to be sent, and with `run_exists` when
    * there is a run with this workflow id, open or closed and still kept.
    */
-  async start<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions): Promise<RunHandle> {
+  async start<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions = {}): Promise<RunHandle> {
     const workflowId = idOf(playbook, options)
+    const signed = await this.#signed(playbook, request, options, workflowId)
+    let runId: string
     try {
-      await this.#client.workflow.start(playbook, this.#startOptions(playbook, request, options, workflowId))
+      const started = await this.#client.workflow.start(playbook, this.#startOptions(playbook, workflowId, signed.start))
+      runId = started.firstExecutionRunId
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) {
         throw fail('run_exists', `there is a run \`${workflowId}\` already`, {}, error)
       }
       throw error
     }
-    return this.run(workflowId)
+    return this.#run(workflowId, undefined, { runKey: runKeyOf(workflowId, runId), workspace: signed.workspace })
   }
 
   /**
    * Starts a run, or attaches to the open one with this workflow id, and answers with its outcome, in one call
    * to the server.
    */
-  async execute<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions): Promise<RunResult> {
+  async execute<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions = {}): Promise<RunResult> {
     const workflowId = idOf(playbook, options)
+    const { start, requestDigest } = await this.#signed(playbook, request, options, workflowId)
     const operation = new WithStartWorkflowOperation<PlaybookFunction>(playbook, {
-      ...this.#startOptions(playbook, request, options, workflowId),
+      ...this.#startOptions(playbook, workflowId, start),
       workflowIdConflictPolicy: 'USE_EXISTING',
     })
     const run = this.run(workflowId)
@@ -99,14 +112,18 @@ export class CountersignClient {
       if (!isContinued && !(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
       result = await run.outcome()
     }
-    const asked = digestOf({ start: { principal: options.principal, request } })
-    if (result.playbook === playbook && (result.requestDigest ?? asked) === asked) return result
+    if (result.playbook === playbook && (result.requestDigest ?? requestDigest) === requestDigest) return result
     throw fail('run_exists', `the run \`${workflowId}\` was started for something else`)
   }
 
   /** The run with a workflow id; whether it exists shows at the first call. */
   run(workflowId: string, runId?: string): RunHandle {
-    return new RunHandle(this.#client, this.#sender, workflowId, runId)
+    return this.#run(workflowId, runId)
+  }
+
+  #run(workflowId: string, runId?: string, known?: Known): RunHandle {
+    const parts = { client: this.#client, sender: this.#sender, statements: this.#statements }
+    return new RunHandle(parts, workflowId, runId, known)
   }
 
   /** The newest runs that match, open ones first. Visibility lags behind by up to a second or so. */
@@ -121,15 +138,34 @@ export class CountersignClient {
   }
 
   /**
-   * Has the runs that wait at stops try their steps again. Lift the stops first (`liftStop` of `countersign/worker`), or
+   * Has the runs that wait at stops try their steps again. Lift the stops first (`liftNow` of `countersign/worker`), or
    * they wait again. It looks for some seconds, and may be called again.
    */
-  async resumeStopped(stops: readonly StopMark[], word: StopWord): Promise<ResumedRuns> {
-    return await resumeStopped(this.#client, stops, word)
+  async resumeStopped(stops: readonly StopMark[], word: ResumeWord): Promise<ResumedRuns> {
+    return await resumeStopped({ client: this.#client, statements: this.#statements }, stops, word)
   }
 
-  #startOptions(playbook: string, request: unknown, { principal }: StartOptions, workflowId: string) {
-    const start = sendable({ principal, request: request as Json })
+  /** The start message, signed where there is somebody who signs. */
+  async #signed(
+    playbook: string,
+    given: unknown,
+    { principal = {} }: StartOptions,
+    workflowId: string,
+  ): Promise<{ readonly start: StartMessage; readonly requestDigest: Digest; readonly workspace: string | undefined }> {
+    const request = sendable(given)
+    const requestDigest = digestOf(request)
+    const { onBehalfOf, ...as } = principal
+    if (this.#statements === undefined) {
+      return { start: { request } as StartMessage, requestDigest, workspace: undefined }
+    }
+    const workspace = (as.workspace ?? 'default').trim()
+    const behalf = onBehalfOf === undefined ? {} : { onBehalfOf: onBehalfOf.trim() }
+    const about = { kind: 'start', workflowId, playbook, requestDigest, workspace, ...behalf } as const
+    const statement = await this.#statements(about, { ...as, workspace })
+    return { start: { request, statement: statement as unknown as Json }, requestDigest, workspace }
+  }
+
+  #startOptions(playbook: string, workflowId: string, start: StartMessage) {
     return {
       workflowId,
       taskQueue: this.#taskQueue,
@@ -144,15 +180,18 @@ export class CountersignClient {
   }
 }
 
-/** Fails with `request_invalid` on a start message that Temporal, or the host, would not take. */
-function sendable(start: StartMessage): StartMessage {
-  let text: string
+/** Reads a request as it is sent; fails with `request_invalid` on one that Temporal, or the host, would not take. */
+function sendable(request: unknown): Json {
+  let text: string | undefined
   try {
-    text = JSON.stringify(start)
+    text = JSON.stringify(request)
+    // A lone surrogate is no text, and cannot be signed.
+    if (text !== undefined) canonicalJson(JSON.parse(text))
   } catch (error) {
     throw fail('request_invalid', `the request is not plain JSON: ${textOf(error)}`)
   }
-  if (text.length <= MAX_START_CHARACTERS) return start
+  if (text === undefined) throw fail('request_invalid', 'there is no request')
+  if (text.length <= MAX_START_CHARACTERS) return JSON.parse(text) as Json
   throw fail('request_invalid', `the request has ${text.length} characters; at most ${MAX_START_CHARACTERS} are taken`)
 }
 

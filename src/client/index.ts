@@ -2,7 +2,7 @@
 export { failureOf, type Failure, type FailureCode } from '../contract/failures.ts'
 export type { Action, Decision, Match } from '../contract/action.ts'
 export type { Digest } from '../contract/digest.ts'
-export type { PrincipalClaim } from '../contract/principal.ts'
+export type { Principal } from '../contract/principal.ts'
 export type {
   Answer,
   Case,
@@ -22,11 +22,19 @@ export type {
   UndoMessage,
 } from '../contract/run.ts'
 export type { Limit, Raise } from '../contract/raise.ts'
+export type { About, Statement } from '../contract/statement.ts'
 export type { RunEnd, RunState } from '../contract/states.ts'
 export type { StopMark, StopScope, StopTarget, StopWord } from '../contract/stop.ts'
 export type { WorkerVersion } from '../contract/version.ts'
 export { type ClientOptions, CountersignClient, type ListOptions, type RequestOf, type StartOptions } from './client.ts'
-export { RunHandle } from './run-handle.ts'
+export { RunHandle, type Said } from './run-handle.ts'
+export {
+  developmentStatements,
+  type GatewayAccess,
+  gatewayStatements,
+  type Speaker,
+  type StatementSource,
+} from './statements.ts'
 export type { SendingOptions } from './sender.ts'
-export type { ResumedRuns } from './stopped-runs.ts'
+export type { ResumedRuns, ResumeWord } from './stopped-runs.ts'
 export type { RunSummary } from './summary.ts'

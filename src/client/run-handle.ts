@@ -1,11 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client'
-import type { DecideMessage } from '../contract/action.ts'
+import { inputDigestOf, type DecideMessage } from '../contract/action.ts'
+import { digestOfText } from '../contract/digest.ts'
+import type { Json } from '../contract/json.ts'
+import { type About, aboutSchema } from '../contract/statement.ts'
+import { type RunKey, runKeyOf } from '../contract/evidence.ts'
 import { fail, failureOf } from '../contract/failures.ts'
 import type { Answer, ResolveMessage, RunResult, RunStatus, UndoMessage } from '../contract/run.ts'
 import { GRPC, grpcOf } from './grpc.ts'
 import { OUTCOME_UPDATE_ID, WIRE } from '../contract/wire.ts'
 import type { Sender } from './sender.ts'
+import type { Speaker, StatementSource } from './statements.ts'
 import { type RunSummary, summaryOf } from './summary.ts'
 
 /** One call that waits for an outcome; then another one does. */
@@ -14,15 +19,35 @@ const WAIT_MS = 60_000
 /** Before a run is asked again. */
 const PAUSE_MS = 200
 
+/** What a run is told, before it is signed; `by` and `groups` are for development: see `Speaker`. */
+export type Said<M> = Omit<M, 'statement'> & { readonly by?: string; readonly workspace?: string; readonly groups?: readonly string[] }
+
+/** What statements about a run name; the workspace is known once it was opened. */
+export interface Known {
+  readonly runKey: RunKey
+  readonly workspace: string | undefined
+}
+
+/** With what a run is reached. */
+interface Parts {
+  readonly client: Client
+  readonly sender: Sender
+  readonly statements: StatementSource | undefined
+}
+
 /** One run, by its workflow id. Every call fails with `run_not_found` when there is no such run. */
 export class RunHandle {
   readonly workflowId: string
   readonly #client: Client
   readonly #sender: Sender
   readonly #runId: string | undefined
+  readonly #statements: StatementSource | undefined
+  #known: Known | undefined
 
-  constructor(client: Client, sender: Sender, workflowId: string, runId?: string) {
+  constructor({ client, sender, statements }: Parts, workflowId: string, runId?: string, known?: Known) {
     this.workflowId = workflowId
+    this.#statements = statements
+    this.#known = known
     this.#client = client
     this.#sender = sender
     this.#runId = runId
@@ -90,7 +115,10 @@ export class RunHandle {
 
   /** What operators see of the run, now. Needs a worker, since the run itself answers. */
   async status(): Promise<RunStatus> {
-    return await this.#ask(() => this.#handle().query<RunStatus>(WIRE.queries.status))
+    const status = await this.#ask(() => this.#handle().query<RunStatus>(WIRE.queries.status))
+    const { runKey, principal } = status
+    if (principal !== null) this.#known = { runKey, workspace: principal.workspace }
+    return status
   }
 
   /** What Temporal knows of the run without asking a worker. */
@@ -99,26 +127,66 @@ export class RunHandle {
   }
 
   /**
-   * Decides on an action. The same update id twice is one decision: give it the id that the decision has with you, and
+   * Decides on an action, or, with `change`, has `input` done instead, which is decided anew. The same update id twice is one decision: give it the id that the decision has with you, and
    * it can be sent again after a crash. Fails with `no_answer` when the run has not answered in time.
    */
-  async decide(message: DecideMessage, updateId?: string): Promise<Answer> {
-    return await this.#update(WIRE.updates.decide, message, updateId)
+  async decide(message: Said<DecideMessage>, updateId?: string): Promise<Answer> {
+    return await this.#say(WIRE.updates.decide, message, updateId)
   }
 
   /** Asks for a completed run to be undone; the answer says whether it will be. Fails as `decide` does. */
-  async undo(message: UndoMessage, updateId?: string): Promise<Answer> {
-    return await this.#update(WIRE.updates.undo, message, updateId)
+  async undo(message: Said<UndoMessage>, updateId?: string): Promise<Answer> {
+    return await this.#say(WIRE.updates.undo, message, updateId)
   }
 
   /** Settles an incident. Fails as `decide` does. */
-  async resolve(message: ResolveMessage, updateId?: string): Promise<Answer> {
-    return await this.#update(WIRE.updates.resolve, message, updateId)
+  async resolve(message: Said<ResolveMessage>, updateId?: string): Promise<Answer> {
+    return await this.#say(WIRE.updates.resolve, message, updateId)
   }
 
   /** Asks the run to stop and to compensate what it did. */
   async cancel(): Promise<void> {
     await this.#ask(() => this.#handle().cancel())
+  }
+
+  /** Has a message signed and sends it. One that makes no sense is sent as it is: the run refuses it, and keeps the attempt. */
+  async #say(name: 'decide' | 'undo' | 'resolve', message: object, updateId: string | undefined): Promise<Answer> {
+    const { by, workspace, groups, ...said } = message as Said<object>
+    if (this.#statements === undefined) {
+      return await this.#update(name, { ...said, ...(by === undefined ? {} : { by }) }, updateId)
+    }
+    const known = await this.#whichRun()
+    const about = aboutSchema().safeParse(await this.#about(name, said, known.runKey))
+    if (!about.success) return await this.#update(name, said, updateId)
+    const as: Speaker = { subject: by, workspace: workspace ?? known.workspace, groups }
+    const statement = await this.#statements(about.data as About, as)
+    return await this.#update(name, { ...said, statement }, updateId)
+  }
+
+  /** What a message says, as it is signed. */
+  async #about(name: 'decide' | 'undo' | 'resolve', said: object, runKey: RunKey): Promise<unknown> {
+    const { comment = '', step, decision, actionDigest, input, resolution } = said as Readonly<Record<string, unknown>>
+    const words = digestOfText(typeof comment === 'string' ? comment.toWellFormed() : '')
+    if (name === 'undo') return { kind: name, runKey, whyDigest: words }
+    if (name === 'resolve') return { kind: name, runKey, step, resolution, commentDigest: words }
+    const about = { kind: name, runKey, step, actionDigest, decision, commentDigest: words }
+    if (decision !== 'change' || input === undefined) return about
+    const asked = (await this.status()).pending.find((one) => one.step === step)
+    const tool = asked?.about === 'action' ? asked.action.tool : ''
+    return { ...about, inputDigest: inputDigestOf(tool, input as Json) }
+  }
+
+  /** What a statement has to name: the first execution of the chain, and the workspace, where the run was opened. */
+  async #whichRun(): Promise<Known> {
+    if (this.#known !== undefined) return this.#known
+    return await this.#ask(async () => {
+      const described = await this.#handle().describe()
+      const first = described.raw.workflowExecutionInfo?.firstRunId ?? described.runId
+      const workspace = summaryOf(described).workspace ?? undefined
+      const known: Known = { runKey: runKeyOf(this.workflowId, first), workspace }
+      if (workspace !== undefined) this.#known = known
+      return known
+    })
   }
 
   #update(name: string, message: unknown, updateId: string | undefined): Promise<Answer> {

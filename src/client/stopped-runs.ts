@@ -3,12 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { codeOf } from '../contract/failures.ts'
 import { shortened } from '../contract/plain-text.ts'
 import type { RunStatus } from '../contract/run.ts'
-import type { StopMark, StopWord } from '../contract/stop.ts'
+import type { StopMark } from '../contract/stop.ts'
 import { textOf } from '../contract/text.ts'
 import { SEARCH_ATTRIBUTES } from '../contract/wire.ts'
 import { quoted } from './quoted.ts'
 import { RunHandle } from './run-handle.ts'
 import { Sender } from './sender.ts'
+import type { StatementSource } from './statements.ts'
 
 /** What became of the runs that wait at a stop; workflow ids. */
 export interface ResumedRuns {
@@ -16,6 +17,12 @@ export interface ResumedRuns {
   readonly resumed: readonly string[]
   /** Wait for a person, and no worker answered for them: whether they wait at one of the stops is not known. */
   readonly unanswered: readonly string[]
+}
+
+/** Why they go on; `by` is for development: see `Speaker`. */
+export interface ResumeWord {
+  readonly by?: string
+  readonly reason: string
 }
 
 /** So many runs are asked at a time, and each is given so long to answer. */
@@ -26,7 +33,11 @@ const LOOK_MS = 3_000
 const PAUSE_MS = 500
 
 /** Has the runs that wait at these stops try their steps again. Only once the stops are lifted: else they wait again. */
-export async function resumeStopped(client: Client, stops: readonly StopMark[], word: StopWord): Promise<ResumedRuns> {
+export async function resumeStopped(
+  { client, statements }: { readonly client: Client; readonly statements: StatementSource | undefined },
+  stops: readonly StopMark[],
+  word: ResumeWord,
+): Promise<ResumedRuns> {
   const resumed = new Set<string>()
   const unanswered = new Map<string, string>()
   const sender = new Sender(client, { inFlight: AT_A_TIME, answerWithinMs: ANSWER_MS })
@@ -38,7 +49,7 @@ export async function resumeStopped(client: Client, stops: readonly StopMark[], 
       try {
         const deadline = Date.now() + ANSWER_MS
         if (
-          await client.withDeadline(deadline, () => resumeRun(new RunHandle(client, sender, workflowId), stops, word))
+          await client.withDeadline(deadline, () => resumeRun(new RunHandle({ client, sender, statements }, workflowId), stops, word))
         ) {
           resumed.add(workflowId)
         }
@@ -74,13 +85,13 @@ function coveredBy({ scope, name }: StopMark): string | null {
   return ids.map((id) => `WorkflowId = ${quoted(id)}`).join(' OR ')
 }
 
-async function resumeRun(run: RunHandle, stops: readonly StopMark[], { by, reason }: StopWord): Promise<boolean> {
+async function resumeRun(run: RunHandle, stops: readonly StopMark[], { by, reason }: ResumeWord): Promise<boolean> {
   const { incidents }: RunStatus = await run.status()
   let told = false
   for (const { step, stop } of incidents) {
     if (stop === undefined || !stops.some((one) => isSame(one, stop))) continue
     const comment = shortened(`the stop was lifted: ${reason}`, 2_000)
-    const answer = await run.resolve({ step, resolution: 'retry', by, comment })
+    const answer = await run.resolve({ step, resolution: 'retry', comment, ...(by !== undefined && { by }) })
     told ||= answer.accepted
   }
   return told

@@ -4,8 +4,10 @@ import type { Evidence, EvidenceKind, RunKey, StepResult } from './evidence.ts'
 import type { Facts, FactTrust, FactValue, Trust } from './fact.ts'
 import type { FailureCode } from './failures.ts'
 import type { Json, JsonObject } from './json.ts'
+import type { Standing } from './approving.ts'
 import { personName, type Principal } from './principal.ts'
 import type { Reached } from './reached.ts'
+import { type DecisionWord, DECISIONS, type Statement } from './statement.ts'
 import type { WriteTool } from './tool.ts'
 
 /** One field of a record that an action would change, as a person reads it. */
@@ -46,6 +48,21 @@ export interface Action {
   readonly policyDigest: Digest
   /** What a host found of limits over time; absent: none was reached. */
   readonly reached?: readonly Reached[]
+  /** Who had it done otherwise than it was proposed, in order; absent: nobody. */
+  readonly edits?: readonly Pick<Edit, 'by' | 'from'>[]
+}
+
+/** Somebody who was asked had the action done otherwise: he is one of those who asked for it from then on. */
+export interface Edit {
+  readonly by: string
+  /** Of what was to be done before, by `inputDigestOf`. */
+  readonly from: Digest
+  /** Of what is to be done now. */
+  readonly to: Digest
+  readonly comment: string
+  /** Workflow time: ISO 8601, UTC. */
+  readonly at: string
+  readonly statement: Statement
 }
 
 /** What the ledger compares: the tool and its input, whatever they rest on. */
@@ -101,25 +118,40 @@ export interface CandidateVerdict {
 /** What a person sends, by the update or the signal `decide`. */
 export const decideMessage = () => decide
 
+/** What proves who says it: a statement of the gateway; without one, a name that counts only where a policy for development says so. */
+export const spoken = () => said
+
+const said = {
+  statement: z.custom<Json>((value) => value !== undefined).optional(),
+  by: personName().optional(),
+}
+
 const decide = z.strictObject({
   step: z.string().min(1).max(200),
-  decision: z.enum(['approve', 'reject']),
-  by: personName(),
+  decision: z.enum(DECISIONS),
   comment: z.string().max(2000).default(''),
   actionDigest: z.custom<Digest>(isDigest, 'must be `sha256:` and 64 hex digits'),
+  /** With `change`: what is to be done instead. */
+  input: z.custom<Json>((value) => value !== undefined).optional(),
+  ...said,
 })
 export type DecideMessage = z.input<typeof decide>
+/** The same as it was read. */
+export type Decide = z.output<typeof decide>
 
-/** A person's statement about one action digest. `proof`: see `Principal`. */
+/** What one person said of one action digest, with the statement that proves it. */
 export interface Approval {
   readonly step: string
-  readonly decision: 'approve' | 'reject'
+  readonly decision: Exclude<DecisionWord, 'change'>
+  /** The subject of the statement. */
   readonly by: string
   readonly comment: string
   readonly actionDigest: Digest
   /** Workflow time: ISO 8601, UTC. */
   readonly at: string
-  readonly proof: 'unauthenticated'
+  /** As a host found it when it was said; it looks again when the warrant is used. */
+  readonly standing: Standing
+  readonly statement: Statement
 }
 
 /** How the effect can be undone, as it was known when the warrant was issued. */
@@ -159,6 +191,8 @@ export interface Warrant {
   /** No part of the action digest, and no host looks at it. */
   readonly candidate?: CandidateVerdict
   readonly approvals: readonly Approval[]
+  /** As in `Action`, with what proves them. */
+  readonly edits?: readonly Edit[]
   readonly changes: readonly Change[]
   readonly expect: JsonObject
   /** `null`: there is none, and the contract says so. */
@@ -181,6 +215,8 @@ export interface UndoWarrant {
   /** Why: what ended the run, `undo_requested`, or `effect_abandoned` for a write that the playbook gave up. */
   readonly why: FailureCode
   readonly by: string | null
+  /** With `undo_requested`: who asked for it. */
+  readonly statement?: Statement
   readonly issuedAt: string
 }
 

@@ -26,6 +26,7 @@ const RECEIPT_TEXTS = [
   'runKey',
   'step',
   'tool',
+  'by',
   'inputDigest',
   'outputDigest',
   'kind',

@@ -1,9 +1,12 @@
+import type { Standing } from './approving.ts'
 import type { LedgerEntry, Preview, UndoWarrant, Warrant } from './action.ts'
 import type { Digest } from './digest.ts'
 import type { Evidence, RunKey, StepResult } from './evidence.ts'
 import type { Json } from './json.ts'
+import type { FailureCode } from './failures.ts'
 import type { PromptRecord } from './prompt.ts'
 import type { ApprovedRaise } from './raise.ts'
+import type { About, Statement } from './statement.ts'
 
 /** The argument of the local activity `countersign.openRun`. */
 export interface OpenRunCall {
@@ -20,6 +23,26 @@ export interface SealCall {
   /** Of the `Carried` that the run is about to take along. */
   readonly digest: Digest
 }
+
+/** The argument of the local activity `countersign.hear`: somebody says something to a run. */
+export interface HearCall {
+  readonly runKey: RunKey
+  /** As the start message says it; counts only as long as the run is not opened. */
+  readonly workspace: string | null
+  /** What has to be said. */
+  readonly about: Extract<About, { readonly kind: 'decide' | 'undo' | 'resolve' }>
+  /** A `Statement` if it is anything; `null`: none came with it. */
+  readonly statement: Json
+  /** Who it is said to be, where no statement came with it. */
+  readonly by: string | null
+  /** Names the message in its run, so that a second use is told from a second attempt: its number. */
+  readonly message: number
+}
+
+/** Who said it, as a host verified it; or why it does not count. */
+export type Heard =
+  | { readonly by: string; readonly standing: Standing; readonly statement: Statement }
+  | { readonly refused: { readonly code: FailureCode; readonly message: string; readonly by: string | null } }
 
 /** The argument of a read: what is asked, and by which step of which run. */
 export interface ReadCall {

@@ -1,8 +1,10 @@
+import type { Approval } from './action.ts'
 import type { Digest } from './digest.ts'
 import type { RunKey } from './evidence.ts'
 import type { FailureCode } from './failures.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Case, DecisionAttempt, EffectStatus, Spend, TimelineEntry } from './run.ts'
+import type { Statement } from './statement.ts'
 import type { RunEnd } from './states.ts'
 
 /** What something that is not asked for again came to: an activity, a question to people, a resolution. */
@@ -20,6 +22,8 @@ export interface Waiting {
   readonly actionDigest: Digest
   readonly askedAt: string
   readonly deadline: string
+  /** Of those who approved so far. */
+  readonly approvals: readonly Approval[]
 }
 
 /** A question that was answered: nobody decides it again. */
@@ -37,7 +41,7 @@ export interface Settled {
   readonly spend: Spend
   /** Milliseconds since 1970; `null`: the window has not begun. */
   readonly undoDeadline: number | null
-  readonly undo: { readonly why: FailureCode; readonly by: string | null } | null
+  readonly undo: { readonly why: FailureCode; readonly by: string | null; readonly statement?: Statement } | null
 }
 
 /** What a run takes along into the execution in which it goes on. */
@@ -46,6 +50,8 @@ export interface Carried {
   readonly journal: readonly Entry[]
   readonly waiting: readonly Waiting[]
   readonly decided: readonly Decided[]
+  /** How many messages of people a host was asked about. */
+  readonly heard: number
   /** How many incidents waited. */
   readonly incidents: number
   readonly timeline: readonly TimelineEntry[]

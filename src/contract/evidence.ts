@@ -21,6 +21,9 @@ export interface Receipt {
   /** The step id, such as `billing.getOrder-1`. */
   readonly step: string
   readonly tool: string
+  /** The subject for whom it was done, and the scopes that the tool asked for. */
+  readonly by: string
+  readonly scopes: readonly string[]
   readonly inputDigest: Digest
   readonly asked?: Json
   readonly outputDigest: Digest

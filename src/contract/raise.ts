@@ -27,10 +27,10 @@ export interface Raise {
   readonly policyDigest: Digest
 }
 
-/** A raise and the approval of it. It names the new limit and no addition, so counting it twice changes nothing. */
+/** A raise and the approvals of it. It names the new limit and no addition, so counting it twice changes nothing. */
 export interface ApprovedRaise {
   readonly raise: Raise
-  readonly approval: Approval
+  readonly approvals: readonly Approval[]
 }
 
 /** What people approve. */

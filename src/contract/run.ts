@@ -1,21 +1,25 @@
 import { z } from 'zod'
-import type { Action, CandidateVerdict, Decision, DecideMessage, Match } from './action.ts'
+import { type Action, type CandidateVerdict, type Decision, type DecideMessage, type Match, spoken } from './action.ts'
+import type { Requirement } from './approving.ts'
 import type { Digest } from './digest.ts'
 import type { RunKey } from './evidence.ts'
 import type { Facts } from './fact.ts'
 import type { FailureCode } from './failures.ts'
 import type { Json } from './json.ts'
-import { personName, type Principal, principalClaim } from './principal.ts'
+import type { Principal } from './principal.ts'
 import type { Raise } from './raise.ts'
 import type { RunEnd, RunState, WaitingFor } from './states.ts'
 import type { StopMark } from './stop.ts'
 
-/** The one argument of every playbook: who asks, and what for. Any SDK and Temporal's own CLI can send it. */
+/**
+ * The one argument of every playbook: what is asked for, and the statement that says who asks. Any SDK and Temporal's own
+ * CLI can send it, with a statement that the gateway signed.
+ */
 export const startMessage = () => start
 
 const start = z.strictObject({
-  principal: principalClaim(),
   request: z.custom<Json>((value) => value !== undefined),
+  statement: z.custom<Json>((value) => value !== undefined),
 })
 export type StartMessage = z.input<typeof start>
 
@@ -87,7 +91,7 @@ export interface Case {
 export interface RunResult {
   readonly runKey: RunKey
   readonly playbook: string
-  /** Of the start message, principal and request; `null` when the run was never opened. */
+  /** Of the request as it was sent; `null` when the run was never opened. */
   readonly requestDigest: Digest | null
   readonly state: RunEnd
   /** What the playbook returned, when it completed. */
@@ -110,6 +114,10 @@ export type Question =
 
 interface Asked {
   readonly step: string
+  /** Who has to approve. */
+  readonly requires: readonly Requirement[]
+  /** Who has approved so far. */
+  readonly approvedBy: readonly string[]
   readonly describe: string
   /** Of the action, or of the raise. */
   readonly actionDigest: Digest
@@ -125,6 +133,8 @@ export type PendingApproval = Asked & Question
 export interface DecisionAttempt {
   readonly at: string
   readonly message: Json
+  /** Who said it, where a host verified that; `null`: nobody knows. */
+  readonly by: string | null
   readonly answer: Answer
 }
 
@@ -176,7 +186,7 @@ const comment = z.string().max(2000).default('')
 /** What an operator sends to undo a completed run, by the update or the signal `undo`. */
 export const undoMessage = () => undo
 
-const undo = z.strictObject({ by: personName(), comment })
+const undo = z.strictObject({ comment, ...spoken() })
 export type UndoMessage = z.input<typeof undo>
 
 /**
@@ -189,8 +199,8 @@ export const resolveMessage = () => resolve
 const resolve = z.strictObject({
   step: z.string().min(1).max(200),
   resolution: z.enum(['retry', 'settled']),
-  by: personName(),
   comment,
+  ...spoken(),
 })
 export type ResolveMessage = z.input<typeof resolve>
 

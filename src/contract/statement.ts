@@ -76,6 +76,10 @@ export interface Identity {
 /** An identity as it stands in a statement; nothing is mended in it. */
 export const identitySchema = () => identity
 
+/** What somebody may say of an action: yes, no, or that it is to be done otherwise. */
+export const DECISIONS = ['approve', 'reject', 'change'] as const
+export type DecisionWord = (typeof DECISIONS)[number]
+
 const stopped = { scope: z.enum(STOP_SCOPES), name: stopTarget().shape.name, whyDigest: digest }
 
 const about = z.discriminatedUnion('kind', [
@@ -92,9 +96,12 @@ const about = z.discriminatedUnion('kind', [
     runKey,
     step,
     actionDigest: digest,
-    decision: z.enum(['approve', 'reject']),
+    decision: z.enum(DECISIONS),
     commentDigest: digest,
+    /** Of `change`: what is to be done instead, by `inputDigestOf`. */
+    inputDigest: digest.optional(),
   }),
+  z.strictObject({ kind: z.literal('delegate'), to: name, group: name, until: time }),
   z.strictObject({ kind: z.literal('undo'), runKey, whyDigest: digest }),
   z.strictObject({
     kind: z.literal('resolve'),
@@ -131,6 +138,10 @@ const statement = unsigned
     signature: z.string().regex(/^[A-Za-z0-9_-]{85}[AQgw]$/, 'must be 64 bytes in base64url'),
   })
   .refine(({ issuedAt, expiresAt }) => issuedAt < expiresAt, 'must expire after it was issued')
+  .refine(
+    ({ about: said }) => said.kind !== 'decide' || (said.decision === 'change') === (said.inputDigest !== undefined),
+    'must say with `change`, and only with it, what is to be done instead',
+  )
   .refine(
     ({ about: said, who }) => said.kind !== 'start' || said.workspace === who.workspace,
     'must start in the workspace of who says it',
@@ -186,11 +197,15 @@ const OTHER = {
   step: 'statement_other_step',
   requestDigest: 'statement_other_request',
   actionDigest: 'statement_other_action',
+  inputDigest: 'statement_other_action',
   decision: 'statement_other_decision',
   resolution: 'statement_other_decision',
   commentDigest: 'statement_other_words',
   whyDigest: 'statement_other_words',
   onBehalfOf: 'statement_other_principal',
+  to: 'statement_other_principal',
+  group: 'statement_other_principal',
+  until: 'statement_other_principal',
 } as const satisfies Readonly<Record<string, FailureCode>>
 
 /**

@@ -17,7 +17,7 @@ export interface StopTarget {
   readonly name: string
 }
 
-/** Who stops something or lets it go on, and why. `by` is the caller's word: it is `unauthenticated`. */
+/** Who stops something or lets it go on, and why. `by` is the subject of the statement that says so. */
 export interface StopWord {
   readonly by: string
   readonly reason: string
@@ -54,7 +54,7 @@ export const stopTargetText = ({ scope, name }: StopTarget): string => `${scope}
 
 /** Whom a stop is by and why, on one line. */
 export const stopText = ({ id, by, reason, at, ...of }: StopMark): string =>
-  `${stopTargetText(of)} is stopped since ${at} by ${by} (unauthenticated): ${reason} (stop ${id})`
+  `${stopTargetText(of)} is stopped since ${at} by ${by}: ${reason} (stop ${id})`
 
 /** The command that lifts a stop and lets the runs go on that wait at it. */
 export const resumeCommand = ({ scope, name }: StopTarget): string =>

@@ -38,7 +38,7 @@ interface Common<Name extends string, I extends z.ZodType, O extends z.ZodType> 
   readonly input: I
   /** An object; what the tool returns is parsed with it before anybody sees it. */
   readonly output: O
-  /** Scopes that the tool asks of a principal, such as `billing:read`; at least one. Declared, not yet enforced. */
+  /** Scopes that the tool asks of a principal, such as `billing:read`; at least one. Each has to be granted in the workspace of the run. */
   readonly scopes: readonly string[]
   readonly risk: Risk
   /** One attempt may take so long; milliseconds, at most one hour. */

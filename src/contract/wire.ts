@@ -14,6 +14,7 @@ export const WIRE = {
     think: 'model.think',
     spent: 'countersign.spent',
     seal: 'countersign.seal',
+    hear: 'countersign.hear',
     /** Added to the name of a write tool. */
     preview: '.preview',
     undo: '.undo',

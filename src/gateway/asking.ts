@@ -10,6 +10,7 @@ import { signStatement, verifyStatement } from '../identity/statements.ts'
 import { type Attempt, logAttempt } from '../ledger/attempts.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey } from '../ledger/issuer-keys.ts'
+import { seePerson, storeDelegation } from '../ledger/people.ts'
 import type { IssuerKeySets } from './issuers.ts'
 import { holdsToken, withoutTokens } from './problem.ts'
 import { verifyToken } from './token.ts'
@@ -72,12 +73,14 @@ function requestOf({ contentType, body }: Asked, token: string | undefined): z.o
   return parsed.data
 }
 
-/** For whom somebody acts is known by the one name that he has, or another name of his would let him approve. */
+/** For whom somebody acts, and to whom he delegates, is known by the one name that he has, or another name of his would let him approve. */
 function checkBehalf(about: About, { people }: IdentityMapping): void {
-  if (about.kind !== 'start' || about.onBehalfOf === undefined) return
-  const canonical = people.get(normaliseText(about.onBehalfOf))
-  if (canonical !== undefined && canonical !== about.onBehalfOf) {
-    throw invalid(`acts for an alias: write \`onBehalfOf\` as \`${canonical}\``)
+  const [field, named] =
+    about.kind === 'start' ? ['onBehalfOf', about.onBehalfOf] : about.kind === 'delegate' ? ['to', about.to] : []
+  if (field === undefined || named === undefined) return
+  const canonical = people.get(normaliseText(named))
+  if (canonical !== undefined && canonical !== named) {
+    throw invalid(`names an alias: write \`${field}\` as \`${canonical}\``)
   }
 }
 
@@ -132,13 +135,18 @@ async function sign(
   const mapped = mapToken(mapping, issuer, claims)
   // What is no name cannot be written down, either; it is refused right below.
   known.who = { ...known.who, subject: personName().safeParse(mapped.subject).data ?? null }
+  // What is known of him now counts against what he has been given before.
+  const seen = mapped.identityIn(mapped.workspaces[0])
+  await seePerson(db, { ...seen, workspaces: mapped.workspaces })
   const { about, workspace } = valueOf(said)
   const who = mapped.identityIn(about.kind === 'start' ? about.workspace : workspace)
   known.who = { ...known.who, workspace: who.workspace }
   checkBehalf(about, mapping)
   const statement = signStatement(key, { about, who })
   // As a host will: what none would take, because the key was revoked or has ended, is not handed out.
-  return await verifyStatement(statement, { keyOf: (keyId) => findIssuerKey(db, keyId) })
+  const verified = await verifyStatement(statement, { keyOf: (keyId) => findIssuerKey(db, keyId) })
+  if (about.kind === 'delegate') await storeDelegation(db, verified)
+  return verified
 }
 
 const outcomeOf = (answered: Answered): Pick<Attempt, 'refused' | 'signed'> =>

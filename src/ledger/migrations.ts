@@ -204,6 +204,48 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`CREATE INDEX attempts_at ON countersign.attempts (at)`.execute(db)
     },
   },
+  '0011_people': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // Who started a run, and who stopped something or let it go on, in his own signed words.
+      await sql`ALTER TABLE countersign.runs ADD COLUMN statement jsonb`.execute(db)
+      await sql`ALTER TABLE countersign.stops ADD COLUMN statement jsonb, ADD COLUMN lift_statement jsonb`.execute(db)
+      // For which message of its run: another one is a second use, a further attempt of the same one is not.
+      await sql`ALTER TABLE countersign.statements ADD COLUMN used_for text NOT NULL DEFAULT ''`.execute(db)
+      // What the gateway saw last of somebody: what a statement says of him may be out of date.
+      await sql`
+        CREATE TABLE countersign.people (
+          subject text NOT NULL,
+          issuer text NOT NULL,
+          groups jsonb NOT NULL,
+          workspaces jsonb NOT NULL,
+          seen_at timestamptz NOT NULL DEFAULT now(),
+          PRIMARY KEY (subject, issuer)
+        )`.execute(db)
+      await sql`
+        CREATE TABLE countersign.withdrawals (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          subject text NOT NULL,
+          group_name text,
+          reason text NOT NULL,
+          withdrawn_at timestamptz NOT NULL DEFAULT now(),
+          lifted_at timestamptz
+        )`.execute(db)
+      await sql`CREATE INDEX withdrawals_of ON countersign.withdrawals (subject) WHERE lifted_at IS NULL`.execute(db)
+      await sql`
+        CREATE TABLE countersign.delegations (
+          nonce text PRIMARY KEY,
+          from_subject text NOT NULL,
+          from_issuer text NOT NULL,
+          to_subject text NOT NULL,
+          group_name text NOT NULL,
+          workspace text NOT NULL,
+          until timestamptz NOT NULL,
+          statement jsonb NOT NULL,
+          made_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+      await sql`CREATE INDEX delegations_to ON countersign.delegations (to_subject, workspace, until)`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

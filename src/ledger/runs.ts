@@ -3,8 +3,10 @@ import type { Digest } from '../contract/digest.ts'
 import type { RunKey } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import type { Principal } from '../contract/principal.ts'
+import { type Statement, statementDigestOf } from '../contract/statement.ts'
 import type { LedgerDatabase } from './database.ts'
 import { repeated, STANDING } from './effects.ts'
+import { statementUsed, wasUsed } from './statements.ts'
 
 /** A run as `openRun` wrote it down. */
 export interface RunRow {
@@ -21,28 +23,46 @@ export interface RunRow {
   /** Of the worker that opened the run first. */
   readonly kernelVersion: string
   readonly buildId: string
+  /** Who started it; `null`: it was opened before there were statements. */
+  readonly statement: Statement | null
 }
 
 /**
  * Writes a run down once, and answers with what stands: of two attempts that race, the first counts. Fails with
- * `request_repeated` when an effect of another run stands for the same business case.
+ * `request_repeated` when an effect of another run stands for the same business case, and with `statement_used` when another run was
+ * started with the statement: it is used here, in the same command.
  */
-export async function insertRun(db: LedgerDatabase, run: RunRow): Promise<RunRow> {
-  const { businessKey } = run
+export async function insertRun(
+  db: LedgerDatabase,
+  run: RunRow & { readonly statement: Statement },
+): Promise<RunRow> {
+  const { businessKey, statement } = run
+  const { nonce, who } = statement
+  const digest = statementDigestOf(statement)
   // As literals: PostgreSQL then sees that the partial index answers it.
   const standing = sql.join(STANDING.map((state) => sql.lit(state)))
   const { rows } = await sql`
+    WITH used AS (
+      INSERT INTO countersign.statements (nonce, digest, about, run_key, subject, issuer, used_for)
+      VALUES (${nonce}, ${digest}, 'start', ${run.runKey}, ${who.subject}, ${who.issuer}, 'start')
+      ON CONFLICT DO NOTHING
+      RETURNING nonce
+    )
     INSERT INTO countersign.runs (run_key, workflow_id, workflow_type, policy_digest, principal, request_digest,
-      business_key, kernel_version, build_id, candidate_digest)
+      business_key, kernel_version, build_id, candidate_digest, statement)
     SELECT ${run.runKey}, ${run.workflowId}, ${run.workflowType}, ${run.policyDigest}, ${JSON.stringify(run.principal)}::jsonb,
-      ${run.requestDigest}, ${businessKey}, ${run.kernelVersion}, ${run.buildId}, ${run.candidateDigest}
+      ${run.requestDigest}, ${businessKey}, ${run.kernelVersion}, ${run.buildId}, ${run.candidateDigest},
+      ${JSON.stringify(statement)}::jsonb
     WHERE NOT EXISTS (SELECT FROM countersign.effects
       WHERE business_key = ${businessKey} AND state IN (${standing}))
+      AND (EXISTS (SELECT FROM used) OR EXISTS (SELECT FROM countersign.statements
+        WHERE nonce = ${nonce} AND digest = ${digest} AND run_key = ${run.runKey}))
     ON CONFLICT DO NOTHING
     RETURNING run_key`.execute(db)
   if (rows.length > 0) return run
   const known = await findRun(db, run.runKey)
   if (known !== undefined) return known
+  if (!(await wasUsed(db, statement, run.runKey))) throw statementUsed(nonce)
   throw (
     (await repeated(db, businessKey)) ??
     fail('effect_in_flight', `the case of \`${run.workflowId}\` is just being settled`)
@@ -63,5 +83,6 @@ export async function findRun(db: LedgerDatabase, runKey: RunKey): Promise<RunRo
     businessKey: row.business_key as Digest | null,
     kernelVersion: row.kernel_version,
     buildId: row.build_id,
+    statement: row.statement,
   }
 }

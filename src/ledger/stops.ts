@@ -1,6 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { z } from 'zod'
 import { firstIssue } from '../contract/issue.ts'
+import type { Statement } from '../contract/statement.ts'
 import { type StopMark, stopTarget, type StopTarget, stopWord, type StopWord } from '../contract/stop.ts'
 import type { LedgerDatabase } from './database.ts'
 import type { LedgerTables, StopTable } from './tables.ts'
@@ -8,7 +9,14 @@ import type { LedgerTables, StopTable } from './tables.ts'
 /** A stop, in force or lifted: rows are added and lifted, and never deleted. */
 export interface Stop extends StopMark {
   /** `null`: it is in force. */
-  readonly lifted: (StopWord & { readonly at: string }) | null
+  readonly lifted: (SignedWord & { readonly at: string }) | null
+  /** Whose word it is; `null`: it was placed before there were statements. */
+  readonly statement: Statement | null
+}
+
+/** Who and why, with the verified statement that says so: see `signedStop` and `signedLift`. */
+export interface SignedWord extends StopWord {
+  readonly statement: Statement | null
 }
 
 /**
@@ -18,14 +26,14 @@ export interface Stop extends StopMark {
 export async function placeStop(
   db: LedgerDatabase,
   of: StopTarget,
-  said: StopWord,
+  said: SignedWord & { readonly statement: Statement },
 ): Promise<{ readonly stop: Stop; readonly isNew: boolean }> {
   const { scope, name } = parsed(stopTarget(), { scope: of.scope, name: of.name })
   const { by, reason } = parsed(stopWord(), { by: said.by, reason: said.reason })
   for (;;) {
     const row = await db
       .insertInto('countersign.stops')
-      .values({ scope, name, stopped_by: by, reason })
+      .values({ scope, name, stopped_by: by, reason, statement: JSON.stringify(said.statement) })
       .onConflict((conflict) => conflict.columns(['scope', 'name']).where('lifted_at', 'is', null).doNothing())
       .returningAll()
       .executeTakeFirst()
@@ -37,12 +45,21 @@ export async function placeStop(
 }
 
 /** Lifts the stop of something; `undefined` when none is in force. Throws `RangeError` as `placeStop` does. */
-export async function liftStop(db: LedgerDatabase, of: StopTarget, said: StopWord): Promise<Stop | undefined> {
+export async function liftStop(
+  db: LedgerDatabase,
+  of: StopTarget,
+  said: SignedWord & { readonly statement: Statement },
+): Promise<Stop | undefined> {
   const { scope, name } = parsed(stopTarget(), { scope: of.scope, name: of.name })
   const { by, reason } = parsed(stopWord(), { by: said.by, reason: said.reason })
   const row = await db
     .updateTable('countersign.stops')
-    .set({ lifted_by: by, lift_reason: reason, lifted_at: sql<Date>`now()` })
+    .set({
+      lifted_by: by,
+      lift_reason: reason,
+      lifted_at: sql<Date>`now()`,
+      lift_statement: JSON.stringify(said.statement),
+    })
     .where('scope', '=', scope)
     .where('name', '=', name)
     .where('lifted_at', 'is', null)
@@ -107,7 +124,13 @@ const stopOf = (row: Selectable<StopTable>): Stop => ({
   lifted:
     row.lifted_by === null || row.lift_reason === null || row.lifted_at === null
       ? null
-      : { by: row.lifted_by, reason: row.lift_reason, at: row.lifted_at.toISOString() },
+      : {
+          by: row.lifted_by,
+          reason: row.lift_reason,
+          at: row.lifted_at.toISOString(),
+          statement: row.lift_statement,
+        },
+  statement: row.statement,
 })
 
 function parsed<T>(schema: z.ZodType<T>, value: unknown): T {

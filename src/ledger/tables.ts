@@ -2,7 +2,7 @@ import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kys
 import type { LedgerEntry } from '../contract/action.ts'
 import type { StepResult } from '../contract/evidence.ts'
 import type { Principal } from '../contract/principal.ts'
-import type { About, AboutKind } from '../contract/statement.ts'
+import type { About, AboutKind, Statement } from '../contract/statement.ts'
 import type { StopScope } from '../contract/stop.ts'
 
 /** Content-addressed policy texts: shared by every host, never deleted while a run may need one. */
@@ -27,6 +27,8 @@ interface RunTable {
   business_key: string | null
   kernel_version: string
   build_id: string
+  /** Who started it; `null`: it was opened before there were statements. */
+  statement: ColumnType<Statement | null, string | null, never>
   opened_at: Generated<Date>
 }
 
@@ -95,9 +97,11 @@ export interface StopTable {
   name: string
   reason: string
   stopped_by: string
+  statement: ColumnType<Statement | null, string, never>
   stopped_at: GeneratedAlways<Date>
   lifted_by: string | null
   lift_reason: string | null
+  lift_statement: ColumnType<Statement | null, string | null, string | null>
   lifted_at: Date | null
 }
 
@@ -131,7 +135,41 @@ interface StatementTable {
   run_key: string | null
   subject: string
   issuer: string
+  /** Which message of its run it was used for. */
+  used_for: string
   used_at: Generated<Date>
+}
+
+/** What the gateway saw last of somebody, by the token that he sent. */
+interface PersonTable {
+  subject: string
+  issuer: string
+  groups: JSONColumnType<readonly string[]>
+  workspaces: JSONColumnType<readonly string[]>
+  seen_at: Generated<Date>
+}
+
+/** Somebody does not count any more, in a group or (`null`) at all: added, lifted, never deleted. */
+export interface WithdrawalTable {
+  id: GeneratedAlways<string>
+  subject: string
+  group_name: string | null
+  reason: string
+  withdrawn_at: GeneratedAlways<Date>
+  lifted_at: Date | null
+}
+
+/** Somebody lets somebody else speak for him in a group; the newest between two of them counts. */
+export interface DelegationTable {
+  nonce: string
+  from_subject: string
+  from_issuer: string
+  to_subject: string
+  group_name: string
+  workspace: string
+  until: Date
+  statement: ColumnType<Statement, string, never>
+  made_at: GeneratedAlways<Date>
 }
 
 /** One row a time that somebody asked the gateway for a statement. */
@@ -164,6 +202,9 @@ export interface LedgerTables {
   'countersign.issuer_keys': IssuerKeyTable
   'countersign.statements': StatementTable
   'countersign.attempts': AttemptTable
+  'countersign.people': PersonTable
+  'countersign.withdrawals': WithdrawalTable
+  'countersign.delegations': DelegationTable
   'countersign.blobs': BlobTable
   'countersign.stops': StopTable
 }

@@ -96,8 +96,9 @@ export interface Rule {
   readonly when: Condition
   /** In the words of whoever wrote the policy; `null`: the tests speak for themselves. */
   readonly because: string | null
-  /** How many people have to approve; always 1 as yet, since more is refused. */
+  /** How many people have to approve, and in which groups they are; absent: as `approvals` says. */
   readonly quorum?: number
+  readonly approvers?: readonly string[]
 }
 
 /** How much a run does by itself, the least first. */
@@ -178,8 +179,12 @@ export interface Policy extends Caps {
     /** Minutes from the question to its absolute deadline. */
     readonly expiresMinutes: number
     readonly onTimeout: 'escalate' | 'refuse'
-    /** As in `Rule`. */
+    /** How many people have to approve; absent: one. */
     readonly quorum?: number
+    /** The groups that approvers are in; absent: any. */
+    readonly who?: readonly string[]
+    /** `accept`: a name without a statement counts, on hosts that were started for development; absent: it does not. */
+    readonly unsigned?: 'accept' | 'refuse'
     /** Minutes from the question, ascending, before the deadline. Not acted on yet. */
     readonly remindersMinutes?: readonly number[]
   }
@@ -191,7 +196,12 @@ export interface Policy extends Caps {
     /** Names of fields. */
     readonly redaction?: readonly string[]
   }
-  readonly rollback: { readonly enabled: boolean; readonly windowMinutes: number }
+  readonly rollback: {
+    readonly enabled: boolean
+    readonly windowMinutes: number
+    /** The groups that may undo a completed run and resolve incidents; absent: whoever is in the workspace. */
+    readonly who?: readonly string[]
+  }
 }
 
 /**

@@ -22,6 +22,11 @@ export interface ToolCall {
    * whatever waits: another attempt may begin a second later.
    */
   readonly signal: AbortSignal
+  /**
+   * A JWT of this host for this step alone, with the scopes of the contract, in the place of a shared key: send it as a bearer
+   * token to systems that verify it with the keys in `countersign.keys`. See `signCredential` for its claims.
+   */
+  credential(): string
   /** Tells Temporal that the attempt is alive; needed where the contract has `heartbeatMs`. */
   heartbeat(): void
   /**

@@ -9,7 +9,9 @@ import { verifyEvidence } from '../identity/receipts.ts'
 import type { RunRow } from '../ledger/runs.ts'
 import { valueCapsOf } from '../policy/decide/caps.ts'
 import type { Policy } from '../policy/types.ts'
-import { flawOf, type GuardStores } from './guard.ts'
+import { requirementOf } from '../policy/decide/requirements.ts'
+import { askersOf } from '../contract/principal.ts'
+import { checkApprovals, type GuardStores } from './guard.ts'
 
 /**
  * The most that a run may spend on models, in micro-dollars; `null`: no cap. It is that of the policy of the run's own
@@ -28,7 +30,10 @@ export async function modelCapOf(
   if (policy === undefined) throw fail('warrant_policy_unknown', `nobody stored the policy ${run.policyDigest}`)
   const worth = value === undefined ? undefined : await worthOf(value, runKey, at.contract, stores)
   const { modelBudgetMicroUsd: cap } = valueCapsOf(policy, worth) ?? policy
-  return cap === null ? null : raises.reduce((sofar, raised) => raisedTo(raised, sofar, run, policy), cap)
+  if (cap === null) return null
+  let sofar = cap
+  for (const raised of raises) sofar = await raisedTo(raised, sofar, run, policy, stores)
+  return sofar
 }
 
 async function worthOf(
@@ -45,7 +50,13 @@ async function worthOf(
 }
 
 /** A cap after one more raise; no raise begins above what those before it have reached. */
-function raisedTo({ raise, approval }: ApprovedRaise, cap: number, run: RunRow, policy: Policy): number {
+async function raisedTo(
+  { raise, approvals }: ApprovedRaise,
+  cap: number,
+  run: RunRow,
+  policy: Policy,
+  { witness }: Pick<GuardStores, 'witness'>,
+): Promise<number> {
   const refuse = (what: string): Error => fail('approval_invalid', `the raise \`${raise.step}\` ${what}`)
   if (policy.budget.onExceeded !== 'ask') throw refuse('is not for the policy to ask for')
   if (raise.runKey !== run.runKey) throw refuse('is of another run')
@@ -53,7 +64,8 @@ function raisedTo({ raise, approval }: ApprovedRaise, cap: number, run: RunRow, 
   if (raise.policyDigest !== run.policyDigest) throw refuse('was asked for under another policy')
   const caps = [policy, ...(policy.budget.byValue ?? [])].map(({ modelBudgetMicroUsd }) => modelBudgetMicroUsd)
   if (raise.from > cap || !caps.includes(raise.to - raise.from)) throw refuse('is not by one cap of the policy')
-  const flaw = flawOf(approval, { step: raise.step, actionDigest: raiseDigestOf(raise) }, run.principal)
-  if (flaw !== undefined) throw refuse(`has an approval by ${approval.by} that ${flaw}`)
+  const asked = { step: raise.step, actionDigest: raiseDigestOf(raise) }
+  const wanted = { run, requires: [requirementOf(policy)], askers: askersOf(run.principal) }
+  await checkApprovals(approvals, asked, wanted, witness)
   return Math.max(cap, raise.to)
 }

@@ -3,23 +3,27 @@ import {
   actionDigestOf,
   type Approval,
   citationOf,
+  type Edit,
   inputDigestOf,
   undoPathOf,
   type Warrant,
 } from '../contract/action.ts'
+import { type Requirement, requirementText, type Standing, unmet } from '../contract/approving.ts'
 import { contradictions, factsOfAction, missingEvidence, trustOfFacts } from '../contract/derive.ts'
-import { canonicalJson, type Digest } from '../contract/digest.ts'
+import { canonicalJson, type Digest, digestOfText } from '../contract/digest.ts'
 import type { RunKey } from '../contract/evidence.ts'
-import { fail, type FailureCode } from '../contract/failures.ts'
+import { fail, type FailureCode, failureOf, failureRule } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
-import { type Principal, samePerson } from '../contract/principal.ts'
+import { askersOf, sameName } from '../contract/principal.ts'
+import type { Statement, Use } from '../contract/statement.ts'
 import type { WriteTool } from '../contract/tool.ts'
 import type { Verify } from '../identity/host-key.ts'
 import { verifyReached } from '../identity/reached.ts'
 import { verifyEvidence } from '../identity/receipts.ts'
 import type { RunRow } from '../ledger/runs.ts'
 import { decide } from '../policy/decide/index.ts'
+import { requirementsOf } from '../policy/decide/requirements.ts'
 import type { Policy } from '../policy/types.ts'
 
 /** What the guard asks of the host; each answers from the host's own stores, never from the message. */
@@ -30,6 +34,17 @@ export interface GuardStores {
   verifierOf(keyId: string): Promise<Verify | undefined>
   /** The first run id of the chain that a run id belongs to, as Temporal's server says. */
   firstRunIdOf(workflowId: string, runId: string): Promise<string | undefined>
+  readonly witness: WitnessOfGuard
+}
+
+/** What the guard asks about those who said something. */
+export interface WitnessOfGuard {
+  /** Fails where the statement does not say this, as of then. */
+  verify(given: unknown, use: Use, at: Date): Promise<Statement>
+  /** Whether a host heard it for this run. */
+  wasUsed(statement: Statement, runKey: RunKey): Promise<boolean>
+  /** For whom he speaks now. */
+  standingOf(statement: Statement): Promise<Standing>
 }
 
 type Place = Pick<Info, 'inWorkflow' | 'isLocal' | 'workflowType' | 'workflowExecution' | 'activityId' | 'activityType'>
@@ -169,17 +184,23 @@ export async function checkWarrant(
     expect: warrant.expect,
     policyDigest: warrant.policyDigest,
     ...(reached === undefined ? {} : { reached }),
+    ...(warrant.edits === undefined ? {} : { edits: warrant.edits.map(({ by, from }) => ({ by, from })) }),
   })
   if (actionDigest !== warrant.actionDigest) {
     throw refuse('warrant_mismatch', 'the action digest is not that of the action')
   }
+  const { edits = [] } = warrant
+  if (edits.length > 0) await checkEdits(edits, warrant, run, stores.witness)
   switch (decision.effect) {
     case 'allow':
       return
-    case 'require_approval':
-      checkApprovals(warrant, run.principal)
+    case 'require_approval': {
+      const askers = [...askersOf(run.principal), ...edits.map(({ by }) => by)]
+      const requires = requirementsOf(policy, decision)
+      await checkApprovals(warrant.approvals, warrant, { run, requires, askers }, stores.witness)
       checkAge(warrant.approvals, policy.approvals.expiresMinutes, scheduledAtMs)
       return
+    }
     case 'deny':
     case 'escalate':
     case 'suggest':
@@ -187,13 +208,95 @@ export async function checkWarrant(
   }
 }
 
-/** One approval of this very action by somebody else than who asked; fails with `approval_invalid`. */
-function checkApprovals(warrant: Warrant, principal: Principal): void {
-  const [approval, ...others] = warrant.approvals
-  if (approval === undefined) throw refuse('approval_invalid', 'the action was not approved')
-  for (const one of [approval, ...others]) {
-    const flaw = flawOf(one, warrant, principal)
-    if (flaw !== undefined) throw refuse('approval_invalid', `an approval by ${one.by} ${flaw}`)
+/** What approvals have to be of, and by whom. */
+export interface Wanted {
+  readonly run: RunRow
+  readonly requires: readonly Requirement[]
+  /** Those who asked for it, of whom nobody decides. */
+  readonly askers: readonly string[]
+}
+
+const invalid = (what: string): Error => refuse('approval_invalid', what)
+
+/**
+ * Approvals of this very step and action digest, each proved by a statement that a host heard for this run, by distinct people who did
+ * not ask for it and who may decide it now, as many as it takes; fails with `approval_invalid`.
+ */
+export async function checkApprovals(
+  approvals: readonly Approval[],
+  asked: { readonly step: string; readonly actionDigest: Digest },
+  { run, requires, askers }: Wanted,
+  witness: WitnessOfGuard,
+): Promise<void> {
+  if (approvals.length === 0) throw invalid('the action was not approved')
+  const voices = await Promise.all(
+    approvals.map(async (approval) => {
+      const { by, comment, at } = approval
+      const flaw = flawOf(approval, asked, askers)
+      if (flaw !== undefined) throw invalid(`an approval by ${by} ${flaw}`)
+      const about = {
+        kind: 'decide',
+        runKey: run.runKey,
+        step: asked.step,
+        actionDigest: asked.actionDigest,
+        decision: 'approve',
+        commentDigest: digestOfText(comment),
+      } as const
+      const use = { about, workspace: run.principal.workspace }
+      const standing = await proved(`an approval by ${by}`, approval, use, new Date(at), run.runKey, witness)
+      return { by, standing }
+    }),
+  )
+  const open = unmet(requires, voices, askers)
+  if (open.length > 0) throw invalid(`it still needs ${open.map(requirementText).join(' and ')}`)
+}
+
+/** The standing of somebody who said something; fails with `approval_invalid` where his statement does not prove it. */
+async function proved(
+  what: string,
+  said: { readonly by: string; readonly statement: Statement },
+  use: Use,
+  at: Date,
+  runKey: RunKey,
+  witness: WitnessOfGuard,
+): Promise<Standing> {
+  try {
+    const statement = await witness.verify(said.statement, use, at)
+    if (statement.who.subject !== said.by) throw invalid('its statement is of somebody else')
+    if (statement.who.kind !== 'user') throw invalid('it is by no person')
+    if (!(await witness.wasUsed(statement, runKey))) throw invalid('no host has heard it for this run')
+    return await witness.standingOf(statement)
+  } catch (error) {
+    const failure = failureOf(error)
+    if (failure === undefined || failureRule(failure.code).retryable) throw error
+    const { code, message } = failure
+    throw invalid(code === 'approval_invalid' ? `${what}: ${message}` : `${what}: ${message} (${code})`)
+  }
+}
+
+/** Each change of the action is proved by a statement, and they lead to what is to be done; fails with `approval_invalid`. */
+async function checkEdits(
+  edits: readonly Edit[],
+  warrant: Pick<Warrant, 'step' | 'inputDigest'>,
+  run: RunRow,
+  witness: WitnessOfGuard,
+): Promise<void> {
+  for (const [index, edit] of edits.entries()) {
+    const next = edits[index + 1]?.from ?? warrant.inputDigest
+    if (edit.to !== next) throw invalid(`the change by ${edit.by} is not to what is done`)
+    const { about } = edit.statement
+    if (about.kind !== 'decide') throw invalid(`the statement of a change by ${edit.by} is about something else`)
+    const { runKey, principal } = run
+    const said = {
+      ...about,
+      runKey,
+      step: warrant.step,
+      decision: 'change',
+      inputDigest: edit.to,
+      commentDigest: digestOfText(edit.comment),
+    } as const
+    const use = { about: said, workspace: principal.workspace }
+    await proved(`a change by ${edit.by}`, edit, use, new Date(edit.at), runKey, witness)
   }
 }
 
@@ -213,14 +316,14 @@ function checkAge(approvals: readonly Approval[], expiresMinutes: number, schedu
 }
 
 /** What keeps an approval from being one of what was asked; `undefined`: nothing. */
-export function flawOf(
+function flawOf(
   approval: Approval,
   asked: { readonly step: string; readonly actionDigest: Digest },
-  principal: Principal,
+  askers: readonly string[],
 ): string | undefined {
   if (approval.decision !== 'approve') return 'is none'
   if (approval.actionDigest !== asked.actionDigest) return 'is of another action'
   if (approval.step !== asked.step) return 'is of another step'
-  if (samePerson(principal, approval.by)) return 'is by the requester'
+  if (askers.some((one) => sameName(one, approval.by))) return 'is by the requester'
   return undefined
 }

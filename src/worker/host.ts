@@ -2,6 +2,8 @@ import { Context } from '@temporalio/activity'
 import { z } from 'zod'
 import type { LedgerEntry, Preview, UndoWarrant, Warrant } from '../contract/action.ts'
 import type {
+  HearCall,
+  Heard,
   ModelSpend,
   OpenRunCall,
   PreviewResult,
@@ -21,10 +23,12 @@ import type { RunKey, StepResult } from '../contract/evidence.ts'
 import { codeOf, fail, failureOf } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
 import type { Json } from '../contract/json.ts'
+import type { Statement } from '../contract/statement.ts'
 import type { Thought, Tool } from '../contract/tool.ts'
-import type { Principal } from '../contract/principal.ts'
+import { missingScopes, type Principal } from '../contract/principal.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
 import { type HostKey, type Verify, verifierOf } from '../identity/host-key.ts'
+import type { DevelopmentIssuer } from '../identity/statements.ts'
 import { signSeal, verifySeal } from '../identity/seals.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { effectsOf, findEffect } from '../ledger/effects.ts'
@@ -39,16 +43,17 @@ import { modelCapOf } from './cap.ts'
 import { failpoint } from './failpoints.ts'
 import { checkChain, checkPlace, checkWarrant, type GuardStores, playbookAt } from './guard.ts'
 import { countsOf } from './limits.ts'
-import { checked, checkedThink, undoWarrantOf, warrantOf } from './messages.ts'
+import { checked, checkedHear, checkedThink, undoWarrantOf, warrantOf } from './messages.ts'
 import { isRepeated, observed, observedMeter } from './observed.ts'
 import { type Observer, observers } from './observer.ts'
 import type { Pinned } from './policy-files.ts'
 import type { Registry } from './registry.ts'
 import { meterOf, type RunMeter, withSpent } from './spend.ts'
-import { parseStart } from './start.ts'
+import { type ParsedStart, parseStart, principalOf } from './start.ts'
 import { assertCarried, attested, parseInput, parseOutput } from './steps.ts'
 import { StopGuard, type Subject, targetsOf, unlessStopped } from './stops.ts'
-import { executeOnce, toolCall, undoOnce } from './writes.ts'
+import { checkOperator, Witness } from './witness.ts'
+import { executeOnce, type StepHost, toolCall, undoOnce } from './writes.ts'
 
 /** Everything the activities of a worker stand on. */
 export interface HostOptions {
@@ -60,6 +65,8 @@ export interface HostOptions {
   readonly pinned: (workflow: string) => Pinned | undefined
   readonly buildId: string
   readonly observer?: Observer
+  /** Present: the host was started for development, and takes statements that prove nothing. */
+  readonly development?: DevelopmentIssuer | undefined
 }
 
 type Activity = (argument: never) => Promise<unknown>
@@ -73,6 +80,7 @@ export function activitiesOf(options: HostOptions): Record<string, Activity> {
     [WIRE.activities.recall]: (call: RecallCall) => host.recall(checked(call)),
     [WIRE.activities.spent]: (call: SpentCall) => host.spent(checked(call)),
     [WIRE.activities.seal]: (call: SealCall) => host.seal(checked(call)),
+    [WIRE.activities.hear]: (call: HearCall) => host.hear(checkedHear(call)),
     [WIRE.activities.think]: (call: ThinkCall) => host.think(checkedThink(call)),
     // Temporal retries an unknown activity type for ever; this one says no.
     default: () =>
@@ -106,17 +114,20 @@ class Host {
   readonly #firstRunIds = new Map<string, string>()
   readonly #stores: GuardStores
   readonly #stops: StopGuard
+  readonly #witness: Witness
   readonly #observer: Observer
 
   constructor(options: HostOptions) {
     this.#options = options
     this.#stops = new StopGuard(options.db)
+    this.#witness = new Witness(options.db, options.development)
     this.#observer = observers(options.observer ?? {})
     this.#stores = {
       findRun: (runKey) => this.#run(runKey),
       policyOf: async (digest) => (await this.#stored(digest))?.policy,
       verifierOf: (keyId) => this.#verifierOf(keyId),
       firstRunIdOf: (workflowId, runId) => this.#firstRunIdOf(workflowId, runId),
+      witness: this.#witness,
     }
   }
 
@@ -129,7 +140,10 @@ class Host {
     const at = playbookAt(Context.current().info, registry.playbooks)
     await checkChain(runKey, at, this.#stores)
     if (continued !== undefined) await verifySeal(continued, runKey, (keyId) => this.#verifierOf(keyId))
-    const { principal, request, requestDigest, businessKey } = parseStart(start, at.contract)
+    const parsed = parseStart(start, at.contract)
+    const { request, requestDigest, businessKey } = parsed
+    const statement = await this.#starter(parsed, at, runKey)
+    const principal = principalOf(statement)
     await this.#checkOpening(this.#subject(runKey, at, null, principal))
     const current = this.#options.pinned(at.type)
     await failpoint('openRun.before')
@@ -147,6 +161,7 @@ class Host {
             businessKey,
             kernelVersion: KERNEL_VERSION,
             buildId,
+            statement,
           })
     if (run === undefined) throw fail('policy_not_found', `\`${at.type}\` has no policy`)
     this.#remember(run)
@@ -171,6 +186,56 @@ class Host {
       kernelVersion: KERNEL_VERSION,
       buildId,
     }
+  }
+
+  /**
+   * Who starts a run, by the statement that came with it. It is valid for some minutes, and a run may wait longer than that for a
+   * worker: then it counts as of when Temporal began the run. One that was opened before is opened again by the same statement.
+   */
+  async #starter(
+    { statement, requestDigest, claims }: ParsedStart,
+    at: { readonly type: string; readonly workflowId: string; readonly runId: string },
+    runKey: RunKey,
+  ): Promise<Statement> {
+    const { workspace, onBehalfOf } = claims
+    const about = {
+      kind: 'start',
+      workflowId: at.workflowId,
+      playbook: at.type,
+      requestDigest,
+      workspace,
+      ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+    } as const
+    const use = { about, workspace }
+    const verify = (when: Date) => this.#witness.verify(statement, use, when)
+    try {
+      return await verify(new Date(Context.current().info.scheduledTimestampMs))
+    } catch (error) {
+      if (codeOf(error) !== 'statement_expired') throw error
+      const known = (await this.#run(runKey))?.statement
+      if (known !== undefined && known !== null && canonicalJson(known) === canonicalJson(statement)) return known
+      const startedAt = await this.#startedAt(at.workflowId, runKey.slice(runKey.lastIndexOf('/') + 1))
+      if (startedAt === undefined) throw error
+      return await verify(startedAt)
+    }
+  }
+
+  async #startedAt(workflowId: string, runId: string): Promise<Date | undefined> {
+    const handle = Context.current().client.workflow.getHandle(workflowId, runId)
+    return (await handle.describe()).startTime
+  }
+
+  /** Hears what somebody says to a run of this workflow. */
+  async hear(call: HearCall): Promise<Heard> {
+    const { runKey } = call
+    await this.#checkCaller(runKey, null)
+    if ('runKey' in call.about && call.about.runKey !== runKey) throw fail('request_invalid', 'it is about another run')
+    const run = await this.#run(runKey)
+    const policy = run === undefined ? undefined : await this.#stores.policyOf(run.policyDigest)
+    if (run !== undefined && policy === undefined) {
+      throw fail('warrant_policy_unknown', `nobody stored the policy ${run.policyDigest}`)
+    }
+    return await this.#witness.hear(call, run, policy)
   }
 
   async recall({ runKey, step }: RecallCall): Promise<readonly LedgerEntry[]> {
@@ -200,12 +265,15 @@ class Host {
   async read(how: ReadImplementation, { runKey, step, input: raw }: ReadCall): Promise<StepResult> {
     const { contract } = how
     const mark = await this.#checkCaller(runKey, step, contract)
+    const host = await this.#hostOf(runKey, contract)
     const input = parseInput(contract, raw)
-    const output = parseOutput(contract, await how.execute(input, this.#call(contract, runKey, step)))
+    const call = toolCall(host, contract, { runKey, step }, contract.startToCloseMs)
+    const output = parseOutput(contract, await how.execute(input, call))
     await failpoint('read.done')
     const { kind } = contract.evidence
     const reference = contract.evidence.reference(input, output)
-    const said = { runKey, step, tool: contract.name, input: raw, output, kind, reference }
+    const by = host.principal.subject
+    const said = { runKey, step, tool: contract.name, by, scopes: contract.scopes, input: raw, output, kind, reference }
     return { ...attested(this.#options.key, said), ...mark }
   }
 
@@ -254,10 +322,13 @@ class Host {
       const failure = failureOf(error)
       throw failure === undefined ? error : fail(failure.code, failure.message, said)
     }
+    const { principal } = await this.#hostOf(runKey)
     const result = attested(this.#options.key, {
       runKey,
       step,
       tool: thought.name,
+      by: principal.subject,
+      scopes: [],
       input: call.input,
       output,
       kind: 'model',
@@ -268,11 +339,13 @@ class Host {
 
   async preview(how: WriteImplementation, { runKey, step, input: raw }: ReadCall): Promise<PreviewResult> {
     const { resumed } = await this.#checkCaller(runKey, step, how.contract)
+    const host = await this.#hostOf(runKey, how.contract)
     // Only the ledger of a run that was reset can know a step that its history does not.
     const known = resumed === true ? await findEffect(this.#options.db, { runKey, step }) : undefined
     if (known !== undefined) return { known }
     const input = parseInput(how.contract, raw)
-    const shown = await how.preview(input, this.#call(how.contract, runKey, step))
+    const call = toolCall(host, how.contract, { runKey, step }, how.contract.startToCloseMs)
+    const shown = await how.preview(input, call)
     await failpoint('preview.shown')
     return { preview: previewOf(how, shown) }
   }
@@ -285,6 +358,7 @@ class Host {
     const { scheduledTimestampMs, attempt } = Context.current().info
     const subject = this.#subject(run.runKey, { type: run.workflowType, ...run }, how.contract.name, run.principal)
     await this.#stops.check(subject, attempt)
+    const host = await this.#hostOf(run.runKey, how.contract)
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores, scheduledTimestampMs)
     const targets = await targetsOf(subject)
     const guarded = unlessStopped(how, { acts: targets, undoes: targets })
@@ -292,7 +366,7 @@ class Host {
     await failpoint('write.guarded')
     const policy = await this.#stores.policyOf(warrant.policyDigest)
     const counts = policy?.limits === undefined ? [] : countsOf(policy, how.contract, message.input, warrant, run)
-    const result = await executeOnce(this.#options, guarded, asked, warrant, run.businessKey, counts)
+    const result = await executeOnce(host, guarded, asked, warrant, run.businessKey, counts)
     this.#observer.effect?.(how.contract.name, isRepeated(result, startedAt) ? 'repeated' : 'done')
     return { ...result, ...markOf(warrant.runKey) }
   }
@@ -304,13 +378,15 @@ class Host {
     if (warrant.step !== `${warrant.undoes}${WIRE.activities.undo}`) {
       throw fail('warrant_mismatch', 'it is for another step')
     }
+    if (warrant.why === 'undo_requested') await this.#checkUndoer(warrant, run)
     // Whatever else is stopped, what was done can be taken back; but a system that is stopped is not called at all, and
     // what is not known to have happened is not asked for anew.
     const subject = this.#subject(run.runKey, { type: run.workflowType, ...run }, how.contract.name, run.principal)
     const undoes = [{ scope: 'tool' as const, name: how.contract.name }]
     const guarded = unlessStopped(how, { acts: await targetsOf(subject), undoes })
     await failpoint('undo.guarded')
-    const result = await undoOnce(this.#options, guarded, warrant, run.principal)
+    const { db, key } = this.#options
+    const result = await undoOnce({ db, key, principal: run.principal }, guarded, warrant)
     this.#observer.effect?.(how.contract.name, result.state === 'undone' ? 'undone' : 'barred')
     return result
   }
@@ -366,8 +442,29 @@ class Host {
     }
   }
 
-  #call({ startToCloseMs }: Tool, runKey: RunKey, step: string) {
-    return toolCall(this.#options.db, runKey, step, startToCloseMs)
+  /** What a step of a run stands on. Fails with `scope_missing` where its principal was not granted what the tool asks for. */
+  async #hostOf(runKey: RunKey, tool?: Tool): Promise<StepHost> {
+    const { db, key } = this.#options
+    const run = await this.#run(runKey)
+    if (run === undefined) throw fail('run_unknown', `no worker opened the run \`${runKey}\``)
+    const { principal } = run
+    const missing = tool === undefined ? [] : missingScopes(tool, principal)
+    if (missing.length === 0) return { db, key, principal }
+    const { subject, workspace } = principal
+    throw fail('scope_missing', `${subject} was not granted ${missing.join(', ')} in ${workspace}`)
+  }
+
+  /** An operator's undo is proved by what he said, to this run, and by who he is now. */
+  async #checkUndoer({ statement: given, by }: UndoWarrant, run: RunRow): Promise<void> {
+    const refuse = (what: string): Error => fail('warrant_mismatch', `the undo ${what}`)
+    if (given === undefined || given.about.kind !== 'undo') throw refuse('has no statement of who asked for it')
+    const { runKey, principal } = run
+    const about = { ...given.about, runKey }
+    const statement = await this.#witness.verify(given, { about, workspace: principal.workspace }, new Date(given.issuedAt))
+    if (statement.who.subject !== by) throw refuse('is by somebody else')
+    if (!(await this.#witness.wasUsed(statement, runKey))) throw refuse('was not heard by a host')
+    const standing = await this.#witness.standingOf(statement)
+    checkOperator(statement.who, standing, await this.#stores.policyOf(run.policyDigest))
   }
 
   async #stored(digest: Digest): Promise<StoredPolicy | undefined> {

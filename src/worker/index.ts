@@ -6,7 +6,9 @@ export { hostKeyFile, type HostKey, hostKeyOf } from '../identity/host-key.ts'
 export { type LedgerDatabase, openDatabase } from '../ledger/database.ts'
 export { migrateLedger, pendingMigrations } from '../ledger/migrations.ts'
 export type { StopMark, StopScope, StopTarget, StopWord } from '../contract/stop.ts'
-export { liftStop, placeStop, type Stop, stopHistory, stopsInForce } from '../ledger/stops.ts'
+export { type Stop, stopHistory, stopsInForce } from '../ledger/stops.ts'
+export { developmentIssuer, type DevelopmentIssuer } from '../identity/statements.ts'
+export { liftNow, type Signed, stopAbout, stopNow } from './stopping.ts'
 export {
   implement,
   type Meter,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { UndoWarrant, Warrant } from '../contract/action.ts'
-import type { ThinkCall } from '../contract/calls.ts'
+import type { HearCall, ThinkCall } from '../contract/calls.ts'
 import { type Digest, isDigest } from '../contract/digest.ts'
 import type { RunKey } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
@@ -36,7 +36,16 @@ const approval = z.looseObject({
   by: text,
   comment: z.string(),
   actionDigest: digest,
-  at: text,
+  at: z.iso.datetime(),
+  statement: z.looseObject({}),
+})
+const edit = z.strictObject({
+  by: text,
+  from: digest,
+  to: digest,
+  comment: z.string(),
+  at: z.iso.datetime(),
+  statement: z.looseObject({ about: z.looseObject({ kind: text }) }),
 })
 
 const evidence = z.strictObject({ receipt, output: json })
@@ -58,7 +67,8 @@ const warrant = z.strictObject({
     .optional(),
   // Nothing goes by it.
   candidate: z.unknown().optional(),
-  approvals: z.array(approval),
+  approvals: z.array(approval).max(100),
+  edits: z.array(edit).max(100).optional(),
   changes: z.array(z.looseObject({ record: z.string() })),
   expect: z.record(z.string(), json),
   undo: z.strictObject({ does: text, windowMinutes: z.int().nullable() }).nullable(),
@@ -72,6 +82,7 @@ const undoWarrant = z.looseObject({
   inputDigest: digest,
   why: text,
   by: text.nullable(),
+  statement: z.looseObject({ about: z.looseObject({ kind: text }), issuedAt }).optional(),
   issuedAt,
 })
 
@@ -98,6 +109,18 @@ export function undoWarrantOf(message: unknown): UndoWarrant {
   throw mismatch(parsed.error)
 }
 
+const hearCall = z.strictObject({
+  runKey,
+  workspace: z.string().nullable(),
+  about: z.looseObject({ kind: z.enum(['decide', 'undo', 'resolve']) }),
+  statement: json,
+  by: z.string().nullable(),
+  message: z.int().positive(),
+})
+
+/** A call of `countersign.hear`; fails with `request_invalid`. */
+export const checkedHear = (message: HearCall): HearCall => shaped(message, hearCall)
+
 const call = z.looseObject({ runKey })
 
 /** A call that names a run; fails with `request_invalid`. */
@@ -117,7 +140,10 @@ const raise = z.strictObject({
 const thinkCall = z.looseObject({
   runKey,
   value: evidence.optional(),
-  raises: z.array(z.strictObject({ raise, approval })).max(1_000).optional(),
+  raises: z
+    .array(z.strictObject({ raise, approvals: z.array(approval).max(100) }))
+    .max(1_000)
+    .optional(),
 })
 
 /** A call of `model.think`; fails with `request_invalid`. */

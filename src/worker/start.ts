@@ -6,22 +6,33 @@ import type { Json } from '../contract/json.ts'
 import { MAX_START_CHARACTERS } from '../contract/limits.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
 import type { Principal } from '../contract/principal.ts'
+import type { Statement } from '../contract/statement.ts'
 import { startMessage } from '../contract/run.ts'
 import { textOf } from '../contract/text.ts'
 
-/** A start message as the host believes it. */
+/** A start message as the host reads it; who sent it is not verified yet. */
 export interface ParsedStart {
-  readonly principal: Principal
+  readonly statement: Json
+  /** What the statement claims, to be verified against it. */
+  readonly claims: { readonly workspace: string; readonly onBehalfOf?: string }
   /** The request as the playbook's schema read it. */
   readonly request: Json
+  /** Of the request as it was sent. */
   readonly requestDigest: Digest
   /** Names the business case, by workspace, playbook and the playbook's own key; `null`: it has none. */
   readonly businessKey: Digest | null
 }
 
+/** Who acts in a run, by the verified statement that started it. */
+export function principalOf({ about, who }: Statement): Principal {
+  const { subject, issuer, kind, workspace, scopes, assurance, development } = who
+  const behalf = about.kind === 'start' && about.onBehalfOf !== undefined ? { onBehalfOf: about.onBehalfOf } : {}
+  return { subject, issuer, kind, workspace, ...behalf, scopes, assurance, development }
+}
+
 /**
- * Reads a start message. Fails with `principal_invalid` or `request_invalid`: whatever is wrong with a start is the
- * caller's, and final, since a start that is tried for ever starves the others.
+ * Reads a start message. Fails with `statement_missing`, `statement_malformed` or `request_invalid`: whatever is wrong with a start is
+ * the caller's, and final, since a start that is tried for ever starves the others.
  */
 export function parseStart(start: Json, contract: PlaybookContract): ParsedStart {
   try {
@@ -31,28 +42,39 @@ export function parseStart(start: Json, contract: PlaybookContract): ParsedStart
   }
 }
 
+const claimed = z.object({
+  about: z.object({ workspace: z.string(), onBehalfOf: z.string().optional() }),
+})
+
 function parsedStart(start: Json, contract: PlaybookContract): ParsedStart {
   const message = startMessage().safeParse(start)
   if (!message.success) {
-    const whose = message.error.issues[0]?.path[0] === 'principal' ? 'principal_invalid' : 'request_invalid'
-    throw fail(whose, `the start message: ${firstIssue(message.error)}`)
+    const isUnsigned = typeof start === 'object' && start !== null && !Object.hasOwn(start, 'statement')
+    throw fail(
+      isUnsigned ? 'statement_missing' : 'request_invalid',
+      `the start message, {request, statement}: ${firstIssue(message.error)}`,
+    )
   }
-  const text = canonicalJson({ start })
+  const { request: sent, statement } = message.data
+  const claims = claimed.safeParse(statement)
+  if (!claims.success) throw fail('statement_malformed', `the statement is none of a start: ${firstIssue(claims.error)}`)
+  const text = canonicalJson(sent)
   if (text.length > MAX_START_CHARACTERS) {
     throw fail(
       'request_invalid',
       `the request has ${text.length} characters; at most ${MAX_START_CHARACTERS} are taken`,
     )
   }
-  const parsed = contract.request.safeParse(message.data.request)
+  const parsed = contract.request.safeParse(sent)
   if (!parsed.success) throw fail('request_invalid', `the request: ${firstIssue(parsed.error)}`)
-  const { onBehalfOf, ...claimed } = message.data.principal
+  const { workspace, onBehalfOf } = claims.data.about
   const request = JSON.parse(canonicalJson(parsed.data)) as Json
   return {
-    principal: { ...claimed, ...(onBehalfOf === undefined ? {} : { onBehalfOf }), proof: 'unauthenticated' },
+    statement,
+    claims: { workspace, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) },
     request,
     requestDigest: digestOfText(text),
-    businessKey: businessKeyOf(contract, claimed.workspace, request),
+    businessKey: businessKeyOf(contract, workspace, request),
   }
 }
 

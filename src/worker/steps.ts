@@ -100,17 +100,21 @@ export function attested(
     readonly runKey: RunKey
     readonly step: string
     readonly tool: string
+    readonly by: string
+    readonly scopes: readonly string[]
     readonly input: Json
     readonly output: Json
     readonly kind: EvidenceKind
     readonly reference: string
   },
 ): StepResult {
-  const { runKey, step, tool, input, output, kind, reference } = what
+  const { runKey, step, tool, by, scopes, input, output, kind, reference } = what
   const statement: Omit<Receipt, 'v' | 'keyId' | 'signature'> = {
     runKey,
     step,
     tool,
+    by,
+    scopes,
     inputDigest: inputDigestOf(tool, input),
     // The input of a local activity is not in the history, so the receipt repeats it.
     ...(Context.current().info.isLocal ? { asked: input } : {}),

@@ -39,7 +39,7 @@ export async function targetsOf(
 async function refuseStopped(db: LedgerDatabase, targets: readonly StopTarget[]): Promise<void> {
   const [stop] = await told(stopsInForce(db, targets))
   if (stop === undefined) return
-  const { lifted: _, ...mark } = stop
+  const { lifted: _, statement: _signed, ...mark } = stop
   throw fail('stopped', stopText(mark), { stop: mark })
 }
 

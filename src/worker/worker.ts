@@ -2,8 +2,10 @@ import type { NativeConnection, Worker } from '@temporalio/worker'
 import { deploymentOf, isDeploymentName } from '../contract/version.ts'
 import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
 import type { HostKey } from '../identity/host-key.ts'
+import type { DevelopmentIssuer } from '../identity/statements.ts'
 import { bulkCodec } from '../ledger/bulk-codec.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
+import { storeIssuerKey } from '../ledger/issuer-keys.ts'
 import { storeKey } from '../ledger/keys.ts'
 import type { Thinker, ToolImplementation } from '../tools/implementation.ts'
 import { PAYLOAD_CONVERTER } from './bundle-files.ts'
@@ -46,6 +48,10 @@ export interface WorkerSettings {
   /** The ledger; migrated with `migrateLedger`. */
   readonly db: LedgerDatabase
   readonly key: HostKey
+  /**
+   * For development only: takes statements of this issuer, which prove nothing, and publishes its key. Default: they are refused.
+   */
+  readonly development?: DevelopmentIssuer | undefined
   /** How long running steps may take to finish once the worker is told to stop. Default: 10 seconds. */
   readonly shutdownGraceMs?: number
   /**
@@ -88,6 +94,8 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     observer,
   })
   await storeKey(db, key.keyId, key.publicKey)
+  const { development } = settings
+  if (development !== undefined) await storeIssuerKey(db, development.published)
   const worker = await PlaybookWorker.create({
     connection: settings.connection,
     namespace: settings.namespace ?? 'default',
@@ -107,6 +115,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       pinned: (workflow) => policies.pinned(workflow),
       buildId: built.buildId,
       observer,
+      development,
     }),
     shutdownGraceTime: settings.shutdownGraceMs ?? DEFAULT_GRACE_MS,
     ...(settings.shutdownForceMs !== undefined && { shutdownForceTime: settings.shutdownForceMs }),

@@ -5,9 +5,10 @@ import type { RunKey, StepResult } from '../contract/evidence.ts'
 import { codeOf, fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import { textOf } from '../contract/text.ts'
-import type { WriteTool } from '../contract/tool.ts'
+import type { Tool, WriteTool } from '../contract/tool.ts'
 import type { Principal } from '../contract/principal.ts'
 import { type Digest, digestOf } from '../contract/digest.ts'
+import { signCredential } from '../identity/credentials.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import {
@@ -37,10 +38,11 @@ export interface GuardedWrite extends WriteImplementation {
   admit?(call: Pick<WriteCall, 'db'>): Promise<void>
 }
 
-/** What a write needs of its host. */
-export interface WriteHost {
+/** What a step needs of its host, and for whom it is done. */
+export interface StepHost {
   readonly db: LedgerDatabase
   readonly key: HostKey
+  readonly principal: Principal
 }
 
 /** The same on every attempt of a step and no other step's; 64 hex digits. */
@@ -54,24 +56,31 @@ const idempotencyKeyOf = (runKey: RunKey, step: string): string =>
 const LEASE_MARGIN_MS = 1_000
 const leaseOf = (startToCloseMs: number): number => startToCloseMs + LEASE_MARGIN_MS
 
-/** What a tool is handed, on a database or a transaction; it has `startToCloseMs` from now on. */
-export function toolCall(db: LedgerDatabase, runKey: RunKey, step: string, startToCloseMs: number): ToolCall {
+/** What a tool is handed, on the database or a transaction of the host; it has `leftMs` from now on. */
+export function toolCall(
+  { db, key, principal }: StepHost,
+  { name: tool, scopes }: Pick<Tool, 'name' | 'scopes'>,
+  { runKey, step }: { readonly runKey: RunKey; readonly step: string },
+  leftMs: number,
+): ToolCall {
   const context = Context.current()
   return {
     runKey,
     step,
     idempotencyKey: idempotencyKeyOf(runKey, step),
-    signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(startToCloseMs)]),
+    signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(leftMs)]),
+    credential: () => signCredential(key, { runKey, step, tool, principal, scopes, validMs: leftMs }),
     heartbeat: () => context.heartbeat(),
     db: db as unknown as ToolCall['db'],
   }
 }
 
 const writeCall = (
-  db: LedgerDatabase,
+  host: StepHost,
+  tool: WriteTool,
   leftMs: number,
-  { runKey, step, principal, expect }: Pick<Warrant, 'runKey' | 'step' | 'principal' | 'expect'>,
-): WriteCall => ({ ...toolCall(db, runKey, step, leftMs), principal, expect })
+  asked: Pick<Warrant, 'runKey' | 'step' | 'expect'>,
+): WriteCall => ({ ...toolCall(host, tool, asked, leftMs), principal: host.principal, expect: asked.expect })
 
 /** When an attempt that begins now has to be over, by the clock of this process, which goes on while it is stopped. */
 const dueIn = (startToCloseMs: number): { readonly leftMs: () => number } => {
@@ -93,7 +102,7 @@ const NOTHING_HAPPENED: ReadonlySet<string> = new Set([
  * counts under, by the limits of its policy.
  */
 export async function executeOnce(
-  host: WriteHost,
+  host: StepHost,
   how: GuardedWrite,
   input: { readonly raw: Json; readonly parsed: unknown },
   warrant: Warrant,
@@ -117,23 +126,24 @@ export async function executeOnce(
 
 /** Effect and ledger row commit together, so an outcome is never unknown. */
 async function inOneTransaction(
-  { db, key }: WriteHost,
+  host: StepHost,
   how: GuardedWrite,
   input: unknown,
   warrant: Warrant,
   claimed: Claim,
   counts: readonly Counted[],
 ): Promise<StepResult> {
+  const { db, key } = host
   return await db.transaction().execute(async (tx) => {
     const mine = await claim(tx, claimed, null)
     if (!('fence' in mine)) return resultOf(mine)
     if (counts.length > 0) await countWithin(tx, key, claimed, counts, warrant.reached)
     await failpoint('write.claimed')
-    const call = writeCall(tx, how.contract.startToCloseMs, warrant)
+    const call = writeCall({ ...host, db: tx }, how.contract, how.contract.startToCloseMs, warrant)
     await how.admit?.(call)
     const output = await how.execute(input, call)
     await failpoint('write.executed')
-    const result = attest(key, how, input, output, claimed)
+    const result = attest(host, how, input, output, claimed)
     await complete(tx, claimed, mine, result)
     return result
   })
@@ -141,7 +151,7 @@ async function inOneTransaction(
 
 /** The effect is in another system: its claim commits first, and an unknown outcome is reconciled, never repeated blindly. */
 async function acrossSystems(
-  host: WriteHost,
+  host: StepHost,
   how: GuardedWrite,
   input: unknown,
   warrant: Warrant,
@@ -166,7 +176,7 @@ async function acrossSystems(
 
 /** Claims a step and counts it at once; of one that is claimed or done already nothing is counted again. */
 async function claimCounted(
-  { db, key }: WriteHost,
+  { db, key }: StepHost,
   claimed: Claim,
   leaseMs: number,
   counts: readonly Counted[],
@@ -190,10 +200,10 @@ type Before = 'did_not_happen' | 'may_have_happened'
 
 /** Lets the request leave, and records what came of it. */
 async function send(
-  host: WriteHost,
+  host: StepHost,
   how: GuardedWrite,
   input: unknown,
-  asked: Pick<Warrant, 'runKey' | 'step' | 'principal' | 'expect'>,
+  asked: Pick<Warrant, 'runKey' | 'step' | 'expect'>,
   claimed: Claim,
   mine: Claimed,
   before: Before,
@@ -202,7 +212,7 @@ async function send(
   const { leftMs } = dueIn(startToCloseMs)
   await markSent(host.db, claimed, mine, leaseOf(startToCloseMs))
   await failpoint('write.executing')
-  const call = writeCall(host.db, Math.max(leftMs(), 1), asked)
+  const call = writeCall(host, how.contract, Math.max(leftMs(), 1), asked)
   try {
     await how.admit?.(call)
     // A process that was stopped here goes on without having heard of its time: the clock knows.
@@ -234,7 +244,7 @@ async function send(
  * nobody can tell.
  */
 async function reconcile(
-  host: WriteHost,
+  host: StepHost,
   how: GuardedWrite,
   input: unknown,
   claimed: Claim,
@@ -247,7 +257,7 @@ async function reconcile(
     await markUnknown(host.db, claimed, mine)
     throw fail('effect_unknown', `nobody can tell whether \`${claimed.step}\` happened`)
   }
-  const call = toolCall(host.db, claimed.runKey, claimed.step, contract.startToCloseMs)
+  const call = toolCall(host, contract, claimed, contract.startToCloseMs)
   await failpoint('probe.asking')
   const output = await how.probe(input, call)
   await failpoint('probe.answered')
@@ -259,7 +269,7 @@ const isInKeyWindow = ({ idempotency, keyWindowMs = 0, startToCloseMs }: WriteTo
   idempotency === 'key' && Date.now() + startToCloseMs < sentAt.getTime() + keyWindowMs
 
 async function record(
-  host: WriteHost,
+  host: StepHost,
   how: GuardedWrite,
   input: unknown,
   output: unknown,
@@ -268,7 +278,7 @@ async function record(
 ): Promise<StepResult> {
   let result: StepResult
   try {
-    result = attest(host.key, how, input, output, claimed)
+    result = attest(host, how, input, output, claimed)
   } catch (error) {
     await markUnknown(host.db, claimed, mine)
     throw error
@@ -280,13 +290,21 @@ async function record(
   throw fail('effect_in_flight', `a newer attempt of \`${claimed.step}\` has taken over`)
 }
 
-function attest(key: HostKey, how: GuardedWrite, input: unknown, output: unknown, claimed: Claim): StepResult {
+function attest(
+  { key, principal }: StepHost,
+  how: GuardedWrite,
+  input: unknown,
+  output: unknown,
+  claimed: Claim,
+): StepResult {
   const { contract } = how
   const plain = parseOutput(contract, output)
   return attested(key, {
     runKey: claimed.runKey,
     step: claimed.step,
     tool: contract.name,
+    by: principal.subject,
+    scopes: contract.scopes,
     input: claimed.input,
     output: plain,
     kind: contract.evidence.kind,
@@ -304,10 +322,9 @@ function resultOf(entry: LedgerEntry): StepResult {
  * Fails with `effect_irreversible` or `effect_unknown` when only a person can go on.
  */
 export async function undoOnce(
-  host: WriteHost,
+  host: StepHost,
   how: GuardedWrite,
   warrant: UndoWarrant,
-  principal: Principal,
 ): Promise<UndoResult> {
   const { runKey, undoes, inputDigest } = warrant
   const known = await bar(host.db, {
@@ -335,19 +352,20 @@ export async function undoOnce(
     case 'claimed':
     case 'sent':
     case 'unknown':
-      await settle(host, how, known, runKey, principal)
-      return await undoOnce(host, how, warrant, principal)
+      await settle(host, how, known, runKey)
+      return await undoOnce(host, how, warrant)
   }
 }
 
 async function undoDone(
-  { db }: WriteHost,
+  host: StepHost,
   how: GuardedWrite,
   known: LedgerEntry,
   { runKey, step }: UndoWarrant,
 ): Promise<string> {
   const input = parseInput(how.contract, known.input)
   const { output } = resultOf(known)
+  const { db } = host
   const effect = { runKey, step: known.step }
   const { startToCloseMs } = how.contract.undo ?? how.contract
   const { leftMs } = dueIn(startToCloseMs)
@@ -355,7 +373,9 @@ async function undoDone(
     if (how.undo === undefined) throw fail('effect_irreversible', `${known.step} cannot be undone`)
     await failpoint('undo.executing')
     if (leftMs() < 1) throw fail('tool_unavailable', `this attempt to undo \`${known.step}\` slept past its time`)
-    const text = textOf(await how.undo(input, output, toolCall(on, runKey, step, leftMs())))
+    const text = textOf(
+      await how.undo(input, output, toolCall({ ...host, db: on }, how.contract, { runKey, step }, leftMs())),
+    )
     await failpoint('undo.executed')
     await markUndone(on, effect, text, mine)
     await failpoint('undo.recorded')
@@ -378,11 +398,10 @@ async function undoDone(
 
 /** An unknown outcome is settled before it is compensated, and never guessed. */
 async function settle(
-  host: WriteHost,
+  host: StepHost,
   how: GuardedWrite,
   known: LedgerEntry,
   runKey: RunKey,
-  principal: Principal,
 ): Promise<void> {
   const claimed: Claim = { ...known, runKey, actionDigest: null, businessKey: null }
   const mine = await takeOver(host.db, claimed, leaseOf(how.contract.startToCloseMs))
@@ -391,5 +410,5 @@ async function settle(
   if (typeof before !== 'string') return
   if (before === 'did_not_happen') return await markFailed(host.db, claimed, mine)
   // The same key again: the system answers with what it did, or does it now, and then it is undone.
-  await send(host, how, input, { runKey, step: known.step, principal, expect: {} }, claimed, mine, before)
+  await send(host, how, input, { runKey, step: known.step, expect: {} }, claimed, mine, before)
 }

@@ -1,19 +1,44 @@
-import { condition, log } from '@temporalio/workflow'
-import { actionDigestOf, type Approval, decideMessage } from '../../src/contract/action.ts'
+import { condition, log, metricMeter } from '@temporalio/workflow'
+import { actionDigestOf, type Approval, type Decide, decideMessage, type Edit, inputDigestOf } from '../../src/contract/action.ts'
+import { type Requirement, requirementText, speaksFor, unmet } from '../../src/contract/approving.ts'
+import type { Heard } from '../../src/contract/calls.ts'
 import type { Carried, Decided, Waiting } from '../../src/contract/carried.ts'
+import { digestOfText } from '../../src/contract/digest.ts'
 import type { FailureCode } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
+import type { Json } from '../../src/contract/json.ts'
 import type { Answer, PendingApproval, Question } from '../../src/contract/run.ts'
 import { questionSummary } from '../../src/contract/question.ts'
-import { samePerson } from '../../src/contract/principal.ts'
+import { askersOf, assuranceText, sameName } from '../../src/contract/principal.ts'
 import { raiseDigestOf } from '../../src/contract/raise.ts'
 import { type Board, now } from './board.ts'
+import type { Hearing } from './hearing.ts'
 import type { Journal } from './journal.ts'
 
-/** A question that waits for a person, and the person's decision once there is one. */
+/** What people are asked, who has to answer, and until when. */
+export interface Asking {
+  readonly question: Question
+  readonly describe: string
+  readonly requires: readonly Requirement[]
+  readonly expiresMinutes: number
+  /** Reads what is to be done instead, as somebody sent it; throws where it makes no sense. Absent: nothing can be changed. */
+  readonly readInput?: (input: Json) => Json
+}
+
+/** What came of a question; `null`: nobody decided in time. */
+export type Answered =
+  | { readonly approvals: readonly Approval[] }
+  | { readonly rejection: Approval }
+  | { readonly edit: Edit; readonly input: Json }
+  | null
+
+/** A question that waits for people, and what they have said so far. */
 interface Ask {
   readonly pending: PendingApproval
-  approval: Approval | null
+  readonly asking: Asking
+  readonly askers: readonly string[]
+  approvals: readonly Approval[]
+  answered: Answered | undefined
   /** Whether the run still waits for it. */
   open: boolean
 }
@@ -25,13 +50,15 @@ interface Ask {
 export class Approvals {
   readonly #board: Board
   readonly #journal: Journal
+  readonly #hearing: Hearing
   readonly #asks = new Map<string, Ask>()
   #waiting: readonly Waiting[] = []
   #decided: readonly Decided[] = []
 
-  constructor(board: Board, journal: Journal) {
+  constructor(board: Board, journal: Journal, hearing: Hearing) {
     this.#board = board
     this.#journal = journal
+    this.#hearing = hearing
   }
 
   /** Lets questions that waited in an earlier execution wait on, until the deadlines that they had. */
@@ -52,21 +79,23 @@ export class Approvals {
 
   /** What was answered, in this execution or before. */
   get decided(): readonly Decided[] {
-    const here = [...this.#asks.values()].flatMap(({ pending: { step }, approval }) =>
-      approval === null ? [] : { step, by: approval.by },
-    )
+    const here = [...this.#asks.values()].flatMap(({ pending: { step }, answered }) => {
+      const by = answered === undefined ? null : speakerOf(answered)
+      return by === null ? [] : { step, by }
+    })
     return [...this.#decided.filter(({ step }) => !this.#asks.has(step)), ...here]
   }
 
   /** What waits for an answer. */
   get waiting(): readonly Waiting[] {
-    const here = [...this.#asks.values()].flatMap(({ pending, approval, open }) =>
-      open && approval === null
+    const here = [...this.#asks.values()].flatMap(({ pending, approvals, answered, open }) =>
+      open && answered === undefined
         ? {
             step: pending.step,
             actionDigest: pending.actionDigest,
             askedAt: pending.askedAt,
             deadline: pending.deadline,
+            approvals,
           }
         : [],
     )
@@ -74,10 +103,11 @@ export class Approvals {
   }
 
   /**
-   * Shows an action or a raise to people and waits for one of them, until the deadline. `null`: nobody decided in
-   * time. Throws `CancelledFailure` when the run is cancelled meanwhile.
+   * Shows an action or a raise to people and waits until enough of them approve, or one of them says no or changes it, until the
+   * deadline. Throws `CancelledFailure` when the run is cancelled meanwhile.
    */
-  async ask(question: Question, describe: string, expiresMinutes: number): Promise<Approval | null> {
+  async ask(asking: Asking): Promise<Answered> {
+    const { question, describe, requires, expiresMinutes } = asking
     const [{ step }, actionDigest] =
       question.about === 'action'
         ? [question.action, actionDigestOf(question.action)]
@@ -85,82 +115,208 @@ export class Approvals {
     const before = this.#waiting.find((one) => one.step === step && one.actionDigest === actionDigest)
     const askedAt = before?.askedAt ?? now()
     const deadline = before?.deadline ?? new Date(Date.now() + expiresMinutes * 60_000).toISOString()
-    const pending = { ...question, step, describe, actionDigest, askedAt, deadline }
+    const approvals = before?.approvals ?? []
+    const approvedBy = approvals.map(({ by }) => by)
+    const pending = { ...question, step, requires, approvedBy, describe, actionDigest, askedAt, deadline }
     const id = answerTo(step)
-    const answered = this.#journal.has(id) ? ((await this.#journal.take(id)) as Approval | null) : undefined
-    const ask: Ask = { pending, approval: answered ?? null, open: answered === undefined }
+    const answered = this.#journal.has(id) ? ((await this.#journal.take(id)) as Answered) : undefined
+    const edits = question.about === 'action' ? (question.action.edits ?? []) : []
+    const { principal } = this.#board
+    const askers = [...(principal === null ? [] : askersOf(principal)), ...edits.map(({ by }) => by)]
+    const ask: Ask = { pending, asking, askers, approvals, answered, open: answered === undefined }
     this.#asks.set(step, ask)
     if (answered !== undefined) return answered
-    this.#board.pending.push(ask.pending)
+    this.#board.pending.push(pending)
     this.#board.reflectWaiting()
     this.#board.note('ask', `asks for approval: ${describe}`, step)
     this.#board.flush()
     log.info('waiting for approval', { step, digest: actionDigest, deadline })
     try {
       const leftMs = Math.max(Date.parse(deadline) - Date.now(), 1)
-      await condition(() => ask.approval !== null, leftMs, { summary: questionSummary(step) })
+      await condition(() => ask.answered !== undefined, leftMs, { summary: questionSummary(step) })
     } finally {
       ask.open = false
-      this.#board.pending.splice(this.#board.pending.indexOf(ask.pending), 1)
+      this.#board.pending.splice(
+        this.#board.pending.findIndex((one) => one.step === step),
+        1,
+      )
       this.#board.reflectWaiting()
     }
-    if (ask.approval === null) this.#journal.note(answerTo(step), null)
-    return ask.approval
+    const came = ask.answered ?? null
+    if (came === null) this.#journal.note(answerTo(step), null)
+    return came
   }
 
   /** The handler of `decide`, as update and as signal. */
-  decide(raw: unknown): Answer {
-    const answer = this.#judge(raw)
-    this.#board.attempt(raw, answer)
-    if (!answer.accepted) this.#board.note('note', `a decision${claimedBy(raw)} was refused: ${answer.message}`)
+  async decide(raw: unknown): Promise<Answer> {
+    const { by, answer } = await this.#judge(raw)
+    this.#board.attempt(raw, by, answer)
+    if (!answer.accepted) {
+      const who = by === null ? claimedBy(raw) : ` by ${by}`
+      this.#board.note('note', `a decision${who} was refused: ${answer.message}`)
+    }
     return answer
   }
 
-  #judge(raw: unknown): Answer {
+  async #judge(raw: unknown): Promise<{ readonly by: string | null; readonly answer: Answer }> {
     const parsed = decideMessage().safeParse(raw)
-    if (!parsed.success) {
-      return refuse('decision_malformed', firstIssue(parsed.error))
-    }
+    if (!parsed.success) return unheard(refuse('decision_malformed', firstIssue(parsed.error)))
     const message = parsed.data
-    const ask = this.#asks.get(message.step)
-    const before = this.#decided.find(({ step }) => step === message.step)
-    if (ask === undefined && before !== undefined) return alreadyMade(before)
-    if (ask === undefined) {
-      return refuse('decision_unknown_step', `nothing waits under the step \`${message.step}\``)
+    const first = this.#standing(message)
+    if ('accepted' in first) return unheard(first)
+    const input = readChange(message, first)
+    if (typeof input === 'string') return unheard(refuse('decision_malformed', input))
+    const { step, decision, actionDigest, comment } = message
+    const { action } = first.pending.about === 'action' ? first.pending : { action: undefined }
+    const heard = await this.#hearing.hear(
+      {
+        kind: 'decide',
+        runKey: this.#board.runKey,
+        step,
+        actionDigest,
+        decision,
+        commentDigest: digestOfText(comment),
+        ...(input === undefined || action === undefined ? {} : { inputDigest: inputDigestOf(action.tool, input.value) }),
+      },
+      message,
+    )
+    if ('refused' in heard) {
+      const { code, message: why, by } = heard.refused
+      return { by, answer: refuse(code, why) }
     }
-    if (ask.approval !== null) {
-      return alreadyMade({ step: message.step, by: ask.approval.by })
-    }
-    if (Date.now() >= Date.parse(ask.pending.deadline)) {
-      return refuse('approval_timed_out', `the time to decide \`${message.step}\` is over`)
-    }
-    if (!ask.open) {
-      return refuse('decision_unknown_step', `\`${message.step}\` does not wait any more`)
-    }
-    if (message.actionDigest !== ask.pending.actionDigest) {
-      return refuse(
-        'decision_wrong_digest',
-        `\`${message.step}\` waits for a decision on ${ask.pending.actionDigest}, not on ${message.actionDigest}`,
-      )
-    }
-    const principal = this.#board.principal
-    if (principal !== null && samePerson(principal, message.by)) {
-      return refuse('decision_by_requester', `${message.by} asked for this and cannot decide it`)
-    }
-    ask.approval = { ...message, at: now(), proof: 'unauthenticated' }
-    this.#journal.note(answerTo(message.step), ask.approval)
-    const verb = message.decision === 'approve' ? 'approves' : 'rejects'
-    const comment = message.comment === '' ? '' : `: ${message.comment}`
-    this.#board.note('decide', `${message.by} (unauthenticated) ${verb}${comment}`, message.step)
-    return { accepted: true, message: `${message.by} ${verb} \`${message.step}\`` }
+    // Somebody else may have decided, and the deadline may have passed, while a host verified this.
+    const ask = this.#standing(message)
+    if ('accepted' in ask) return { by: heard.by, answer: ask }
+    const flaw = flawOf(ask, heard)
+    if (flaw !== undefined) return { by: heard.by, answer: flaw }
+    return { by: heard.by, answer: this.#count(ask, message, heard, input?.value) }
   }
+
+  /** The question that a decision is about; or why there is none. */
+  #standing(message: Pick<Decide, 'step' | 'actionDigest'>): Ask | Answer {
+    const { step, actionDigest } = message
+    const ask = this.#asks.get(step)
+    const before = this.#decided.find((one) => one.step === step)
+    if (ask === undefined && before !== undefined) return alreadyMade(before)
+    if (ask === undefined) return refuse('decision_unknown_step', `nothing waits under the step \`${step}\``)
+    const by = ask.answered === undefined ? null : speakerOf(ask.answered)
+    if (by !== null) return alreadyMade({ step, by })
+    if (Date.now() >= Date.parse(ask.pending.deadline)) {
+      return refuse('approval_timed_out', `the time to decide \`${step}\` is over`)
+    }
+    if (!ask.open) return refuse('decision_unknown_step', `\`${step}\` does not wait any more`)
+    if (actionDigest === ask.pending.actionDigest) return ask
+    return refuse(
+      'decision_wrong_digest',
+      `\`${step}\` waits for a decision on ${ask.pending.actionDigest}, not on ${actionDigest}`,
+    )
+  }
+
+  #count(
+    ask: Ask,
+    { step, decision, comment, actionDigest }: Decide,
+    { by, standing, statement }: Spoken,
+    input: Json | undefined,
+  ): Answer {
+    const at = now()
+    const how = `(${assuranceText(statement.who)})`
+    const words = comment === '' ? '' : `: ${comment}`
+    const done = (verb: string): Answer => {
+      this.#board.note('decide', `${by} ${how} ${verb}${words}`, step)
+      return { accepted: true, message: `${by} ${verb} \`${step}\`` }
+    }
+    const settle = (answered: Exclude<Answered, null>): void => {
+      ask.answered = answered
+      this.#journal.note(answerTo(step), answered)
+      this.#measure(ask, decision, standing.groups)
+    }
+    if (decision === 'change') {
+      const { action } = ask.pending as Extract<PendingApproval, { readonly about: 'action' }>
+      const to = inputDigestOf(action.tool, input as Json)
+      const edit: Edit = { by, from: inputDigestOf(action.tool, action.input), to, comment, at, statement }
+      settle({ edit, input: input as Json })
+      return done('changes')
+    }
+    const said: Approval = { step, decision, by, comment, actionDigest, at, standing, statement }
+    if (decision === 'reject') {
+      settle({ rejection: said })
+      return done('rejects')
+    }
+    const { requires } = ask.asking
+    ask.approvals = [...ask.approvals, said]
+    const index = this.#board.pending.findIndex((one) => one.step === step)
+    this.#board.pending[index] = { ...ask.pending, approvedBy: ask.approvals.map((each) => each.by) }
+    const open = unmet(requires, ask.approvals, ask.askers)
+    const answer = done('approves')
+    if (open.length === 0) {
+      settle({ approvals: ask.approvals })
+      return answer
+    }
+    const message = `${by} approves \`${step}\`; it still needs ${open.map(requirementText).join(' and ')}`
+    return { accepted: true, message }
+  }
+
+  /** How long people took, by rule and by group. */
+  #measure({ pending }: Ask, decision: string, groups: readonly string[]): void {
+    const tookMs = Math.max(Date.now() - Date.parse(pending.askedAt), 0)
+    const rule = pending.about === 'limit' ? pending.raise.limit : (pending.decision.matches[0]?.rule ?? 'none')
+    const latency = metricMeter.createHistogram('countersign_approval_latency', 'int', 'ms', 'From question to answer')
+    const asked = new Set(pending.requires.flatMap((each) => each.groups))
+    const group = groups.find((one) => asked.has(one)) ?? 'any'
+    latency.record(tookMs, { playbook: this.#board.playbook, rule, group, decision })
+  }
+}
+
+type Spoken = Exclude<Heard, { readonly refused: unknown }>
+
+/** Reads what is to be done instead; a text says what is wrong with it. */
+function readChange(
+  { decision, input }: Decide,
+  { asking: { readInput } }: Ask,
+): { readonly value: Json } | string | undefined {
+  if (decision !== 'change') return input === undefined ? undefined : '`input` comes with `change` only'
+  if (readInput === undefined) return 'a limit is raised or not: nothing about it can be changed'
+  if (input === undefined) return '`change` needs the `input` that is to be done instead'
+  try {
+    return { value: readInput(input) }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+/** Why what somebody says does not count for a question, although he says it. */
+function flawOf({ askers, approvals, asking: { requires } }: Ask, { by, standing, statement }: Spoken): Answer | undefined {
+  if (statement.who.kind !== 'user') {
+    return refuse('decision_by_machine', `${by} is a ${statement.who.kind}, and people decide`)
+  }
+  if (askers.some((one) => sameName(one, by))) {
+    return refuse('decision_by_requester', `${by} asked for this and cannot decide it`)
+  }
+  if (requires.every((each) => speaksFor({ by, standing }, each, askers).length === 0)) {
+    const groups = [...new Set(requires.flatMap((each) => each.groups))].join(', ')
+    return refuse('decision_not_approver', `${by} is in none of the groups that decide this: ${groups}`)
+  }
+  if (approvals.some((one) => sameName(one.by, by)) && statement.about.kind === 'decide') {
+    if (statement.about.decision === 'approve') return refuse('decision_repeated', `${by} has approved this already`)
+  }
+  return undefined
+}
+
+/** Who gave an answer; the last of those who approved. */
+function speakerOf(answered: Answered): string | null {
+  if (answered === null) return null
+  if ('rejection' in answered) return answered.rejection.by
+  if ('edit' in answered) return answered.edit.by
+  return answered.approvals.at(-1)?.by ?? null
 }
 
 /** Who says to have decided, where the message says it. */
 function claimedBy(raw: unknown): string {
   const by = typeof raw === 'object' && raw !== null ? (raw as { by?: unknown }).by : undefined
-  return typeof by === 'string' ? ` by ${by.slice(0, 200)}` : ''
+  return typeof by === 'string' ? ` by somebody who says to be ${by.slice(0, 200)}` : ''
 }
+
+const unheard = (answer: Answer) => ({ by: null, answer })
 
 const alreadyMade = ({ step, by }: Decided): Answer =>
   refuse('decision_already_made', `${by} decided \`${step}\` already`)

@@ -103,11 +103,11 @@ export class Board {
   }
 
   /** Keeps an attempt to decide, shortened if it must be; the whole message stands in the history. What counted is always kept. */
-  attempt(message: unknown, answer: Answer): void {
+  attempt(message: unknown, by: string | null, answer: Answer): void {
     if (!answer.accepted && this.#refused++ >= MAX_ATTEMPTS) return
     const text = JSON.stringify(message) ?? 'nothing'
     const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (message as Json)
-    this.attempts.push({ at: now(), message: kept, answer })
+    this.attempts.push({ at: now(), message: kept, by, answer })
   }
 
   /** Keeps what the run would have done: the first draft always, and more as long as Temporal carries them. */

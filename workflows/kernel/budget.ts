@@ -9,11 +9,12 @@ import { textOf } from '../../src/contract/text.ts'
 import type { ReadTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import { capOf, valueCapsOf } from '../../src/policy/decide/caps.ts'
+import { requirementOf } from '../../src/policy/decide/requirements.ts'
 import type { Caps, OpenedRun } from '../../src/policy/types.ts'
 import type { Approvals } from './approvals.ts'
 import type { Board } from './board.ts'
 import { type Dispatcher, hostOptions } from './dispatch.ts'
-import { approvalOrEnd, type End, endOf, type EndOfRun, endState, endWith } from './ends.ts'
+import { answerOrEnd, type End, endOf, type EndOfRun, endState, endWith } from './ends.ts'
 
 interface Parts {
   readonly board: Board
@@ -155,10 +156,12 @@ export class Budget {
     }
     const describe = raiseText(raise)
     const { expiresMinutes, onTimeout } = policy.approvals
-    const answer = await asking.ask({ about: 'limit', raise }, describe, expiresMinutes)
-    const approval = approvalOrEnd(answer, describe, onTimeout)
-    if ('because' in approval) throw ends(approval)
-    this.#raises[limit].push({ raise, approval })
+    const question = { about: 'limit', raise } as const
+    const answered = await asking.ask({ question, describe, requires: [requirementOf(policy)], expiresMinutes })
+    const answer = answerOrEnd(answered, describe, onTimeout)
+    if ('because' in answer) throw ends(answer)
+    // Nothing about a raise can be changed, so this is all that is left.
+    if ('approvals' in answer) this.#raises[limit].push({ raise, approvals: answer.approvals })
   }
 }
 

@@ -1,4 +1,3 @@
-import type { Approval } from '../../src/contract/action.ts'
 import type { Case } from '../../src/contract/run.ts'
 import type { RunEnd } from '../../src/contract/states.ts'
 import { type FailureCode, failureOf } from '../../src/contract/failures.ts'
@@ -6,6 +5,7 @@ import { MAX_MESSAGE_CHARACTERS } from '../../src/contract/limits.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import { textOf } from '../../src/contract/text.ts'
 import { isCancellation } from '@temporalio/workflow'
+import type { Answered } from './approvals.ts'
 
 /** How a run ends short of completing. */
 export interface End {
@@ -48,18 +48,18 @@ export const endWith = (
 export const endState = (how: 'escalate' | 'refuse'): 'escalated' | 'refused' =>
   how === 'escalate' ? 'escalated' : 'refused'
 
-/** What the answer to a question comes to: the approval, or the end of the run. */
-export function approvalOrEnd(
-  approval: Approval | null,
+/** What the answer to a question comes to: what people allow or change, or the end of the run. */
+export function answerOrEnd(
+  answered: Answered,
   describe: string,
   onTimeout: 'escalate' | 'refuse',
   why: Partial<Pick<Case, 'facts' | 'action' | 'rules' | 'candidate'>> = {},
-): Approval | End {
-  if (approval === null) {
-    return endWith(endState(onTimeout), 'approval_timed_out', `nobody decided on \`${describe}\` in time`, why)
+): Exclude<Answered, null | { readonly rejection: unknown }> | End {
+  if (answered === null) {
+    return endWith(endState(onTimeout), 'approval_timed_out', `\`${describe}\` was not approved in time`, why)
   }
-  if (approval.decision === 'approve') return approval
-  const { by, comment } = approval
+  if (!('rejection' in answered)) return answered
+  const { by, comment } = answered.rejection
   // Where the case shows an action, it says to what.
   const to = why.action === undefined ? ` to \`${describe}\`` : ''
   const message = `${by} said no${to}${comment === '' ? '' : `: ${comment}`}`

@@ -3,6 +3,7 @@ import {
   type CandidateVerdict,
   citationOf,
   type Decision,
+  type Edit,
   type Preview,
 } from '../../src/contract/action.ts'
 import { contradictions, factsOfAction, missingEvidence, trustOfFacts } from '../../src/contract/derive.ts'
@@ -14,6 +15,7 @@ import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import type { Reached } from '../../src/contract/reached.ts'
 import type { Tool, WriteTool } from '../../src/contract/tool.ts'
 import { decide } from '../../src/policy/decide/index.ts'
+import { missingScopes } from '../../src/contract/principal.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import { type End, endWith } from './ends.ts'
 
@@ -25,6 +27,8 @@ export interface Attempt {
   readonly evidence: readonly Evidence[]
   /** What a host found of limits over time when it was about to do it; absent: nothing yet. */
   readonly reached?: readonly Reached[]
+  /** Who had it done otherwise than the playbook proposed; absent: nobody. */
+  readonly edits?: readonly Edit[]
 }
 
 /** What the policy decided, and on which facts. */
@@ -58,9 +62,18 @@ export const isListed = (contract: PlaybookContract, tool: Tool): boolean =>
 export const notListed = (tool: Tool): End =>
   endWith('refused', 'tool_not_listed', `the playbook does not list \`${tool.name}\``)
 
+/** What a principal may not have done, since it was not granted what the tool asks for; `undefined`: it may. */
+export function notGranted(tool: Tool, { principal }: Pick<OpenedRun, 'principal'>): End | undefined {
+  const missing = missingScopes(tool, principal)
+  if (missing.length === 0) return undefined
+  const { subject, workspace } = principal
+  const scopes = missing.map((scope) => `\`${scope}\``).join(', ')
+  return endWith('refused', 'scope_missing', `${subject} was not granted ${scopes} in ${workspace}, which \`${tool.name}\` asks for`)
+}
+
 /** The action as it is shown to people, once a preview told what it would change. */
 export const actionOf = (
-  { step, tool, input, evidence, reached }: Attempt,
+  { step, tool, input, evidence, reached, edits }: Attempt,
   facts: Facts,
   run: { readonly runKey: RunKey } & Pick<OpenedRun, 'policyDigest'>,
   preview?: Preview,
@@ -76,6 +89,7 @@ export const actionOf = (
   expect: preview?.expect ?? {},
   policyDigest: run.policyDigest,
   ...(reached === undefined ? {} : { reached }),
+  ...(edits === undefined ? {} : { edits: edits.map(({ by, from }) => ({ by, from })) }),
 })
 
 const no = (end: End): Verdict => ({ kind: 'end', end })
@@ -85,6 +99,8 @@ export function judge(contract: PlaybookContract, opened: OpenedRun, attempt: At
   const { policy } = opened
   const { step, tool, input, evidence, reached } = attempt
   if (!isListed(contract, tool)) return no(notListed(tool))
+  const ungranted = notGranted(tool, opened)
+  if (ungranted !== undefined) return no(ungranted)
   const missing = missingEvidence(tool, evidence, policy.audit.logLevel === 'evidence')
   if (missing.length > 0) {
     return no(endWith('escalated', 'evidence_missing', `\`${step}\` does not cite ${missing.join(', ')}`))

@@ -15,7 +15,7 @@ import type { z } from 'zod'
 import { Bulk } from '../../src/contract/bulk.ts'
 import type { OpenRunCall, SealCall } from '../../src/contract/calls.ts'
 import type { Carried, Seal } from '../../src/contract/carried.ts'
-import { canonicalJson, digestOf } from '../../src/contract/digest.ts'
+import { canonicalJson, digestOf, digestOfText } from '../../src/contract/digest.ts'
 import { runKeyOf } from '../../src/contract/evidence.ts'
 import { fail, type FailureCode } from '../../src/contract/failures.ts'
 import { MAX_OUTCOME_CHARACTERS } from '../../src/contract/limits.ts'
@@ -23,6 +23,7 @@ import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import { type Answer, type RunResult, type RunStatus, type StartMessage, undoMessage } from '../../src/contract/run.ts'
+import { assuranceText } from '../../src/contract/principal.ts'
 import type { RunEnd } from '../../src/contract/states.ts'
 import { type Stopped, stoppedIn } from '../../src/contract/stop.ts'
 import { textOf } from '../../src/contract/text.ts'
@@ -34,6 +35,7 @@ import { Approvals } from './approvals.ts'
 import { Board } from './board.ts'
 import { Continuation, ContinueRun } from './continuation.ts'
 import { Dispatcher, hostOptions } from './dispatch.ts'
+import { Hearing } from './hearing.ts'
 import { bareCase, type End, endOf, endWith } from './ends.ts'
 import { Journal } from './journal.ts'
 import { Outcome } from './outcome.ts'
@@ -66,7 +68,7 @@ export function playbook<R extends z.ZodType, V extends ReadTool>(
   body: (run: Run, request: z.output<R>) => Promise<unknown>,
 ): Playbook<R> {
   const workflow = async (start: StartMessage, carried?: unknown): Promise<RunResult> =>
-    await new Execution(contract, body as Body).run(start, carried)
+    await new Execution(contract, body as Body, start).run(carried)
   return Object.assign(workflow, { contract })
 }
 
@@ -108,8 +110,14 @@ function continued(carried: unknown): Pick<OpenRunCall, 'continued'> {
 }
 
 /** A signal is answered by nobody; the run does not leave an execution before it was judged. */
-const silently = (answer: Answer | Promise<Answer>): Promise<void> | undefined =>
-  answer instanceof Promise ? answer.then(() => {}) : undefined
+const silently = async (answer: Promise<Answer>): Promise<void> => void (await answer)
+
+/** The workspace that a start message says, before anybody verified it. */
+function workspaceIn(start: unknown): string | null {
+  const { statement } = (start ?? {}) as { readonly statement?: { readonly who?: { readonly workspace?: unknown } } }
+  const workspace = statement?.who?.workspace
+  return typeof workspace === 'string' ? workspace : null
+}
 
 /** The life of a run: opened, carried out, ended, undoable for a while, closed. It may go on in several executions. */
 class Execution {
@@ -118,38 +126,41 @@ class Execution {
   readonly #board: Board
   readonly #dispatcher: Dispatcher
   readonly #approvals: Approvals
+  readonly #hearing: Hearing
   readonly #saga: Saga
   readonly #outcome: Outcome
   readonly #journal = new Journal()
   readonly #continuation = new Continuation(this.#journal)
-  #start: unknown
+  readonly #start: unknown
   #isContinued = false
   #carried: Carried | undefined
   #ended: Ended | undefined
   #undo: UndoReason | undefined
   #undoDeadline: number | null = null
+  #isWindowOver = false
 
-  constructor(contract: PlaybookContract, body: Body) {
+  constructor(contract: PlaybookContract, body: Body, start: unknown) {
     const { workflowId, firstExecutionRunId, workflowType } = workflowInfo()
     this.#contract = contract
     this.#body = body
+    this.#start = start
     this.#board = new Board(runKeyOf(workflowId, firstExecutionRunId), contract.name)
     this.#dispatcher = new Dispatcher(this.#journal, (isBrief) => this.#board.flush(isBrief))
-    this.#approvals = new Approvals(this.#board, this.#journal)
-    this.#saga = new Saga(this.#board, this.#dispatcher, workflowType, this.#continuation)
+    this.#hearing = new Hearing(this.#dispatcher, this.#board.runKey, workspaceIn(start))
+    this.#approvals = new Approvals(this.#board, this.#journal, this.#hearing)
+    this.#saga = new Saga(this.#board, this.#dispatcher, workflowType, this.#continuation, this.#hearing)
     this.#outcome = new Outcome(this.#board)
   }
 
-  async run(start: unknown, carried: unknown): Promise<RunResult> {
+  async run(carried: unknown): Promise<RunResult> {
     const { runId, firstExecutionRunId, continuedFromExecutionRunId } = workflowInfo()
-    this.#start = start
     this.#isContinued = carried !== undefined && continuedFromExecutionRunId !== undefined
     this.#listen()
     // A run that goes on, or was reset, has effects: a cancel waits until they are known, and then unwinds them.
     const opened =
       runId !== firstExecutionRunId
-        ? await CancellationScope.nonCancellable(() => this.#open(start, carried))
-        : await this.#open(start, carried)
+        ? await CancellationScope.nonCancellable(() => this.#open(carried))
+        : await this.#open(carried)
     if ('state' in opened) return await CancellationScope.nonCancellable(() => this.#close(opened))
     const ofRun = CancellationScope.current()
     const { run, ended } = await this.#carryOut(opened, ofRun)
@@ -193,7 +204,7 @@ class Execution {
   }
 
   /** What is said to an execution that goes on after another one waits until it stands where that one stood. */
-  #onceTakenUp(answer: () => Answer, stands: () => boolean = () => true): Answer | Promise<Answer> {
+  #onceTakenUp(answer: () => Promise<Answer>, stands: () => boolean = () => true): Promise<Answer> {
     const isTakenUp = (): boolean => {
       if (!this.#isContinued || this.#board.result !== null || this.#outcome.isLeft) return true
       // One that cannot be opened waits for a person, who is heard.
@@ -205,13 +216,13 @@ class Execution {
     if (isTakenUp()) return answer()
     return CancellationScope.nonCancellable(async () => {
       await condition(isTakenUp)
-      return answer()
+      return await answer()
     })
   }
 
-  async #open(start: unknown, carried: unknown): Promise<OpenedRun | End> {
+  async #open(carried: unknown): Promise<OpenedRun | End> {
     try {
-      const call: OpenRunCall = { runKey: this.#board.runKey, start: (start ?? null) as Json, ...continued(carried) }
+      const call: OpenRunCall = { runKey: this.#board.runKey, start: (this.#start ?? null) as Json, ...continued(carried) }
       const opened = await this.#dispatcher.local<OpenedRun>(
         WIRE.activities.openRun,
         call,
@@ -222,15 +233,16 @@ class Execution {
       const candidateDigest = opened.candidate?.policyDigest ?? null
       const digests = { requestDigest, policyDigest, candidateDigest }
       const record = { principal, request, ...digests, kernelVersion, buildId, auditExport }
+      this.#hearing.takesUnsigned = policy.approvals.unsigned === 'accept'
       Object.assign(this.#board, record, { notActedOn: notActedOn(policy) })
       this.#board.enter('in_progress')
       if (call.continued !== undefined) this.#restore((carried as Sealed).carried)
-      this.#board.note('open', `${this.#contract.title}, asked by ${principal.subject} (${principal.proof})`)
+      this.#board.note('open', `${this.#contract.title}, asked by ${principal.subject} (${assuranceText(principal)})`)
       return opened
     } catch (error) {
       const stopped = stoppedIn(error)
-      if (stopped !== undefined) return (await this.#untilResumed(stopped)) ?? (await this.#open(start, carried))
-      if (this.#isContinued) return (await this.#untilOpenable(error)) ?? (await this.#open(start, carried))
+      if (stopped !== undefined) return (await this.#untilResumed(stopped)) ?? (await this.#open(carried))
+      if (this.#isContinued) return (await this.#untilOpenable(error)) ?? (await this.#open(carried))
       // The converter's stack is not deep enough for what somebody sent; JSON that is read need not be writable.
       const isTooDeep = error instanceof Error && error.name === 'ValueError'
       return isTooDeep ? endWith('failed', 'request_invalid', 'the start message nests too deeply') : endOf(error)
@@ -239,7 +251,8 @@ class Execution {
 
   /** Takes up what an earlier execution left; a host has verified that it is that. */
   #restore(carried: Carried): void {
-    const { timeline, attempts, journal, settled } = carried
+    const { timeline, attempts, journal, settled, heard } = carried
+    this.#hearing.restore(heard)
     this.#carried = carried
     this.#board.restore(timeline, attempts)
     this.#journal.restore(journal)
@@ -349,6 +362,7 @@ class Execution {
       journal: ended === undefined ? this.#journal.entries : [],
       waiting: this.#approvals.waiting,
       decided: this.#approvals.decided,
+      heard: this.#hearing.heard,
       incidents: incidents.length,
       timeline,
       attempts,
@@ -417,6 +431,7 @@ class Execution {
     }
     const undo = this.#undo
     if (undo === undefined) {
+      this.#isWindowOver = windowMs > 0
       this.#board.undoUntil = null
       return await this.#close(null)
     }
@@ -433,28 +448,42 @@ class Execution {
     })
   }
 
-  #requestUndo(raw: unknown): Answer {
+  async #requestUndo(raw: unknown): Promise<Answer> {
     const parsed = undoMessage().safeParse(raw)
     if (!parsed.success) return this.#refuseUndo('undo_malformed', firstIssue(parsed.error))
-    const { by, comment } = parsed.data
-    if (this.#board.state !== 'completed') {
-      return this.#refuseUndo('undo_not_completed', `the run is ${this.#board.state}, not completed`)
-    }
-    if (this.#undo !== undefined) return this.#refuseUndo('undo_under_way', 'the run is being undone already')
-    if (this.#board.undoUntil === null) {
-      return this.#refuseUndo('undo_disabled', 'the policy of the run gives it no undo window')
-    }
-    if (Date.now() >= (this.#undoDeadline ?? 0)) {
-      return this.#refuseUndo('undo_window_closed', 'the undo window of the run is over')
-    }
-    this.#undo = { why: 'undo_requested', by }
+    const { comment } = parsed.data
+    const before = this.#notUndoable()
+    if (before !== undefined) return this.#refuseUndo(...before)
+    const about = { kind: 'undo', runKey: this.#board.runKey, whyDigest: digestOfText(comment) } as const
+    const heard = await this.#hearing.hear(about, parsed.data)
+    if ('refused' in heard) return this.#refuseUndo(heard.refused.code, heard.refused.message, heard.refused.by)
+    const { by, statement } = heard
+    // The window may have closed, or somebody else may have been first, while a host verified this.
+    const after = this.#notUndoable()
+    if (after !== undefined) return this.#refuseUndo(...after, by)
+    this.#undo = { why: 'undo_requested', by, statement }
     this.#board.undoUntil = null
-    this.#board.note('undo', `${by} (unauthenticated) undoes the run${comment === '' ? '' : `: ${comment}`}`)
+    const words = comment === '' ? '' : `: ${comment}`
+    this.#board.note('undo', `${by} (${assuranceText(statement.who)}) undoes the run${words}`)
     return { accepted: true, message: `the run is being undone for ${by}` }
   }
 
-  #refuseUndo(code: FailureCode, message: string): Answer {
-    this.#board.note('note', `an undo was refused: ${message}`)
+  /** Why the run cannot be undone now; `undefined`: it can. */
+  #notUndoable(): readonly [FailureCode, string] | undefined {
+    if (this.#board.state !== 'completed') {
+      return ['undo_not_completed', `the run is ${this.#board.state}, not completed`]
+    }
+    if (this.#undo !== undefined) return ['undo_under_way', 'the run is being undone already']
+    if (this.#board.undoUntil === null && !this.#isWindowOver) {
+      return ['undo_disabled', 'the policy of the run gives it no undo window']
+    }
+    return this.#isWindowOver || Date.now() >= (this.#undoDeadline ?? 0)
+      ? ['undo_window_closed', 'the undo window of the run is over']
+      : undefined
+  }
+
+  #refuseUndo(code: FailureCode, message: string, by: string | null = null): Answer {
+    this.#board.note('note', `an undo${by === null ? '' : ` by ${by}`} was refused: ${message}`)
     return { accepted: false, code, message }
   }
 

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import {
   actionDigestOf,
   type Approval,
+  type Edit,
   inputDigestOf,
   undoPathOf,
   type LedgerEntry,
@@ -29,10 +30,11 @@ import type { Approvals } from './approvals.ts'
 import { type Board, now } from './board.ts'
 import { Budget } from './budget.ts'
 import type { Continuation } from './continuation.ts'
+import { requirementsOf } from '../../src/policy/decide/requirements.ts'
 import { type Delegated, delegate, type Delegation } from './delegate.ts'
 import { type Dispatcher, hostOptions, stepOptions } from './dispatch.ts'
-import { approvalOrEnd, type End, endOf, EndOfRun, endWith } from './ends.ts'
-import { actionOf, type Attempt, isListed, judge, notListed, type Ruling } from './judge.ts'
+import { answerOrEnd, type End, endOf, EndOfRun, endWith } from './ends.ts'
+import { actionOf, type Attempt, isListed, judge, notGranted, notListed, type Ruling } from './judge.ts'
 import type { Saga } from './saga.ts'
 import { type StepName, Steps } from './steps.ts'
 
@@ -70,8 +72,9 @@ export interface Grounds extends StepName {
   readonly refuse?: string | undefined
 }
 
-/** How often an action is decided, and so how often it is shown to people at most. */
+/** How often an action is decided, and so how often it is shown to people at most; whoever changes it has it shown anew. */
 const MAX_ROUNDS = 3
+const MAX_EDITS = 20
 
 /** Nothing was done: the world moved under what was approved, or the approval grew too old while the step was stopped. */
 const SHOWN_AGAIN: readonly FailureCode[] = ['world_moved', 'approval_invalid']
@@ -153,6 +156,8 @@ export class KernelRun implements Run {
       const step = this.#steps.next(tool.name, name)
       const call = { runKey: this.key, step, input: this.#parse(tool, input) }
       if (!isListed(this.#contract, tool)) throw this.#ends(notListed(tool))
+      const ungranted = notGranted(tool, this.#opened)
+      if (ungranted !== undefined) throw this.#ends(ungranted)
       if (!this.#budget.countToolCall()) await this.#budget.admitToolCall(step)
       const options = stepOptions(tool, step, tool.title)
       const answers = resultOfStep({ runKey: this.key, step, tool: tool.name })
@@ -256,16 +261,21 @@ export class KernelRun implements Run {
       if (known !== undefined) return known
       await this.#budget.admitToolCall(attempt.step)
     }
-    for (let round = 1; ; round++) {
+    for (let round = 1, shows = 1; ; round++, shows++) {
       const verdict = judge(this.#contract, this.#opened, attempt)
-      if (round === 1) this.#noteCandidate(attempt, verdict.kind === 'end' ? verdict.end.because : verdict)
+      if (shows === 1) this.#noteCandidate(attempt, verdict.kind === 'end' ? verdict.end.because : verdict)
       if (verdict.kind === 'end') {
         // After a reset the no may rest on what this very step did: the ledger is asked before anybody is told it.
         return await this.#knownOr(attempt.step, () => this.#ends(verdict.end))
       }
       if (verdict.kind === 'draft') return await this.#draft(attempt, verdict)
-      const shown = verdict.kind === 'ask' ? await this.#approve(attempt, verdict, round) : undefined
+      const shown = verdict.kind === 'ask' ? await this.#approve(attempt, verdict, shows) : undefined
       if (shown !== undefined && 'result' in shown) return shown.result
+      if (shown !== undefined && 'edit' in shown) {
+        attempt = this.#edited(attempt, shown)
+        round--
+        continue
+      }
       try {
         return await this.#execute(attempt, verdict, shown)
       } catch (error) {
@@ -335,27 +345,45 @@ export class KernelRun implements Run {
     throw this.#ends(endWith('suggested', 'suggested', `drafted, and not done: ${drafted}`))
   }
 
+  /** What somebody had done otherwise is another action: it is judged anew, and what a host found of the one before is not of it. */
+  #edited({ reached: _, ...attempt }: Attempt, { edit, input }: Edited): Attempt {
+    const edits = [...(attempt.edits ?? []), edit]
+    if (edits.length <= MAX_EDITS) return { ...attempt, input: deepFreeze(input), edits }
+    throw this.#ends(endWith('escalated', 'approval_rejected', `it was changed ${MAX_EDITS} times, and never approved`))
+  }
+
   /** Preview, question, answer. */
-  async #approve(attempt: Attempt, ruling: Ruling, round: number): Promise<Shown | { readonly result: StepResult }> {
+  async #approve(
+    attempt: Attempt,
+    ruling: Ruling,
+    round: number,
+  ): Promise<Shown | Edited | { readonly result: StepResult }> {
     const { decision, facts } = ruling
     const previewed = await this.#preview(attempt, round)
     if ('result' in previewed) return previewed
     const { preview } = previewed
     const { tool, input } = attempt
-    const { approvals } = this.#opened.policy
+    const { policy } = this.#opened
+    const { expiresMinutes, onTimeout } = policy.approvals
     const action = actionOf(attempt, facts, this.#opened, preview)
     const describe = tool.describe(input)
-    const answer = await this.#approvals.ask({ about: 'action', action, decision }, describe, approvals.expiresMinutes)
+    const answered = await this.#approvals.ask({
+      question: { about: 'action', action, decision },
+      describe,
+      requires: requirementsOf(policy, decision),
+      expiresMinutes,
+      readInput: (other) => this.#parse(tool, other),
+    })
     const why = { facts, action, rules: decision.matches, ...besideIn(ruling) }
-    const approval = approvalOrEnd(answer, describe, approvals.onTimeout, why)
-    if ('because' in approval) throw this.#ends(approval)
-    return { preview, approvals: [approval] }
+    const answer = answerOrEnd(answered, describe, onTimeout, why)
+    if ('because' in answer) throw this.#ends(answer)
+    return 'edit' in answer ? answer : { preview, approvals: answer.approvals }
   }
 
   /** Registers the compensation, issues the warrant and schedules the write. */
   async #execute(attempt: Attempt, ruling: Ruling, shown: Shown | undefined): Promise<StepResult> {
     const { decision, facts } = ruling
-    const { step, tool, input, evidence, reached } = attempt
+    const { step, tool, input, evidence, reached, edits } = attempt
     const describe = tool.describe(input)
     const action = actionOf(attempt, facts, this.#opened, shown?.preview)
     const warrant: Warrant = {
@@ -377,6 +405,7 @@ export class KernelRun implements Run {
       ...(reached === undefined ? {} : { reached }),
       ...besideIn(ruling),
       approvals: shown?.approvals ?? [],
+      ...(edits === undefined ? {} : { edits }),
       changes: action.changes,
       expect: action.expect,
       undo: undoPathOf(tool, this.#opened.policy.rollback),
@@ -508,6 +537,12 @@ export class KernelRun implements Run {
     this.#reject(end)
     return end
   }
+}
+
+/** What somebody who was asked has done instead. */
+interface Edited {
+  readonly edit: Edit
+  readonly input: Json
 }
 
 /** What was shown to people, and what they said. */

@@ -2,8 +2,10 @@ import { condition } from '@temporalio/workflow'
 import { inputDigestOf, type UndoWarrant } from '../../src/contract/action.ts'
 import { isUndoResult } from '../../src/contract/answers.ts'
 import type { Settled } from '../../src/contract/carried.ts'
-import type { Digest } from '../../src/contract/digest.ts'
 import { fail, type FailureCode, failureOf } from '../../src/contract/failures.ts'
+import type { Statement } from '../../src/contract/statement.ts'
+import { type Digest, digestOfText } from '../../src/contract/digest.ts'
+import { assuranceText } from '../../src/contract/principal.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
 import { type Answer, type EffectStatus, resolveMessage } from '../../src/contract/run.ts'
@@ -15,11 +17,14 @@ import { WIRE } from '../../src/contract/wire.ts'
 import { type Board, now } from './board.ts'
 import { type Continuation, ContinueRun } from './continuation.ts'
 import { type Dispatcher, undoOptions } from './dispatch.ts'
+import type { Hearing } from './hearing.ts'
 
 /** Why effects are undone, and on whose word. */
 export interface UndoReason {
   readonly why: FailureCode
   readonly by: string | null
+  /** With `undo_requested`. */
+  readonly statement?: Statement
 }
 
 interface Registered {
@@ -46,14 +51,22 @@ export class Saga {
   readonly #dispatcher: Dispatcher
   readonly #workflowType: string
   readonly #continuation: Continuation
+  readonly #hearing: Hearing
   readonly #registered: Registered[] = []
   readonly #resolutions = new Map<string, Resolution>()
 
-  constructor(board: Board, dispatcher: Dispatcher, workflowType: string, continuation: Continuation) {
+  constructor(
+    board: Board,
+    dispatcher: Dispatcher,
+    workflowType: string,
+    continuation: Continuation,
+    hearing: Hearing,
+  ) {
     this.#board = board
     this.#dispatcher = dispatcher
     this.#workflowType = workflowType
     this.#continuation = continuation
+    this.#hearing = hearing
   }
 
   /** The registered compensations, as a run takes them along. */
@@ -154,22 +167,30 @@ export class Saga {
   }
 
   /** The handler of `resolve`. */
-  resolve(raw: unknown): Answer {
+  async resolve(raw: unknown): Promise<Answer> {
     const parsed = resolveMessage().safeParse(raw)
     if (!parsed.success) return this.#refuse('resolve_malformed', firstIssue(parsed.error))
-    const { step, resolution, by, comment } = parsed.data
-    if (!this.#board.incidents.some((incident) => incident.step === step) || this.#resolutions.has(step)) {
-      return this.#refuse('resolve_unknown_step', `no incident waits at \`${step}\``)
-    }
+    const { step, resolution, comment } = parsed.data
+    const waits = (): boolean =>
+      this.#board.incidents.some((incident) => incident.step === step) && !this.#resolutions.has(step)
+    const none = `no incident waits at \`${step}\``
+    if (!waits()) return this.#refuse('resolve_unknown_step', none)
+    const { runKey } = this.#board
+    const about = { kind: 'resolve', runKey, step, resolution, commentDigest: digestOfText(comment) } as const
+    const heard = await this.#hearing.hear(about, parsed.data)
+    if ('refused' in heard) return this.#refuse(heard.refused.code, heard.refused.message, heard.refused.by)
+    // Somebody else may have resolved it while a host verified this.
+    if (!waits()) return this.#refuse('resolve_unknown_step', none, heard.by)
     this.#resolutions.set(step, resolution)
     this.#continuation.journal.note(resolutionOf(step), resolution)
     const said = comment === '' ? '' : `: ${comment}`
-    this.#board.note('decide', `${by} (unauthenticated) resolves the incident as ${resolution}${said}`, step)
+    const by = `${heard.by} (${assuranceText(heard.statement.who)})`
+    this.#board.note('decide', `${by} resolves the incident as ${resolution}${said}`, step)
     return { accepted: true, message: `the incident at \`${step}\` is resolved as ${resolution}` }
   }
 
-  #refuse(code: FailureCode, message: string): Answer {
-    this.#board.note('note', `a resolution was refused: ${message}`)
+  #refuse(code: FailureCode, message: string, by: string | null = null): Answer {
+    this.#board.note('note', `a resolution${by === null ? '' : ` by ${by}`} was refused: ${message}`)
     return { accepted: false, code, message }
   }
 
@@ -188,6 +209,7 @@ export class Saga {
       inputDigest: inputDigestOf(tool.name, input),
       why: reason.why,
       by: reason.by,
+      ...(reason.statement === undefined ? {} : { statement: reason.statement }),
       issuedAt: now(),
     }
     try {

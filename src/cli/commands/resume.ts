@@ -1,17 +1,17 @@
 import type { Command } from 'commander'
 import type { ResumedRuns } from '../../client/stopped-runs.ts'
-import { stopTargetText, type StopTarget, type StopWord } from '../../contract/stop.ts'
+import { stopTargetText, type StopTarget } from '../../contract/stop.ts'
 import type { Stop } from '../../ledger/stops.ts'
 import { CliError, explain, printRefusal } from '../errors.ts'
 import { EXIT } from '../exit.ts'
-import { type CommonOptions, type JsonOption, withCommon, withJson } from '../options.ts'
+import { type JsonOption, withCommon, withJson } from '../options.ts'
 import { withSession } from '../session.ts'
-import { targetOf, withStopWords } from '../stop-words.ts'
+import { signedWord, type StopOptions, targetOf, withStopWords } from '../stop-words.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
 import { moment } from '../time.ts'
 import { withLedger } from '../with-ledger.ts'
 
-interface Options extends CommonOptions, JsonOption, StopWord {}
+interface Options extends StopOptions, JsonOption {}
 
 /** `countersign resume`: lifts a stop, then has the runs that wait at it go on. */
 export function define(command: Command): void {
@@ -19,11 +19,15 @@ export function define(command: Command): void {
 }
 
 async function resume(what: string, name: string, options: Options): Promise<void> {
-  const { by, reason, json } = options
+  const { json } = options
   const target = targetOf(what, name)
   const [lifted, stops] = await withLedger(options, async (db) => {
-    const { liftStop, stopHistory } = await import('../../ledger/stops.ts')
-    return [await liftStop(db, target, { by, reason }), await stopHistory(db, target)] as const
+    const [{ stopHistory }, { liftNow }] = await Promise.all([
+      import('../../ledger/stops.ts'),
+      import('../../worker/stopping.ts'),
+    ])
+    const lifted = await liftNow(db, target, await signedWord('resume', target, options))
+    return [lifted, await stopHistory(db, target)] as const
   })
   const [newest] = stops
   if (newest === undefined) {
@@ -59,7 +63,8 @@ const earlier = (target: StopTarget, { lifted }: Stop): string =>
 async function tellRuns(options: Options, stops: readonly Stop[]): Promise<ResumedRuns> {
   let runs: ResumedRuns = { resumed: [], unanswered: [] }
   await withSession(options, async ({ client }) => {
-    runs = await client.resumeStopped(stops, options)
+    const { by, reason } = options
+    runs = await client.resumeStopped(stops, { ...(by !== undefined && { by }), reason })
   })
   return runs
 }

@@ -1,9 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { readFile } from 'node:fs/promises'
-import { text } from 'node:stream/consumers'
-import { UsageError } from '../errors.ts'
 import { EXIT } from '../exit.ts'
-import { jsonObject } from '../json-object.ts'
+import { readJson } from '../read-json.ts'
 import {
   type CommonOptions,
   filled,
@@ -17,12 +14,11 @@ import {
 } from '../options.ts'
 import { resultLines } from '../run-text.ts'
 import { linkOf, withSession } from '../session.ts'
+import { type SpeakerOptions, withSpeaker } from '../speaking.ts'
 import { out, outJson, say } from '../terminal.ts'
 
-interface Options extends CommonOptions, JsonOption, ProjectOption, QueueOption {
-  readonly by: string
+interface Options extends CommonOptions, JsonOption, ProjectOption, QueueOption, SpeakerOptions {
   readonly onBehalfOf?: string
-  readonly workspace?: string
   readonly request?: string
   readonly requestFile?: string
   readonly id?: string
@@ -32,11 +28,9 @@ interface Options extends CommonOptions, JsonOption, ProjectOption, QueueOption 
 
 /** `countersign start`: prints the workflow id, and with `--wait` what the run came to. */
 export function define(command: Command): void {
-  withQueue(withProject(withJson(withCommon(command))))
+  withSpeaker(withQueue(withProject(withJson(withCommon(command)))), 'who asks')
     .argument('<playbook>', 'the playbook, such as refund_request', playbookName)
-    .requiredOption('--by <subject>', 'who asks', filled)
     .option('--on-behalf-of <subject>', 'for whom, when it is not the one who asks', filled)
-    .option('--workspace <name>', 'the workspace (default: default)', filled)
     .option('--request <json>', 'the request, or - to read it from stdin')
     .option('--request-file <file>', 'a file with the request')
     .option('--id <workflow id>', 'a business id: a second run with it is refused', filled)
@@ -53,14 +47,14 @@ function playbookName(name: string): string {
 }
 
 async function start(playbook: string, options: Options): Promise<void> {
-  const request = await readRequest(options)
+  const request = await readJson('request', options)
   if (options.force !== true) {
     const { checkPlaybook } = await import('../known-names.ts')
     await checkPlaybook(playbook, options.config)
   }
   await withSession(options, async (session) => {
     const { by: subject, onBehalfOf, workspace, id } = options
-    const principal = { subject, ...(onBehalfOf && { onBehalfOf }), ...(workspace && { workspace }) }
+    const principal = { subject, onBehalfOf, workspace }
     const run = await session.client.start(playbook, request, { principal, ...(id && { workflowId: id }) })
     const { workflowId } = run
     const link = linkOf(session, workflowId)
@@ -79,24 +73,5 @@ async function start(playbook: string, options: Options): Promise<void> {
     if (options.json) outJson({ workflowId, link, result })
     else for (const line of resultLines(result)) out(line)
     if (result.state !== 'completed') process.exitCode = EXIT.no
-  })
-}
-
-async function readRequest({ request, requestFile }: Options): Promise<object> {
-  if ((request === undefined) === (requestFile === undefined)) {
-    throw new UsageError('give the request by --request or by --request-file', 'such as --request \'{"orderId": …}\'')
-  }
-  const where = requestFile === undefined ? '--request' : `\`${requestFile}\``
-  let json = request ?? ''
-  if (requestFile !== undefined) {
-    json = await readFile(requestFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      throw new UsageError(`${where} cannot be read: ${error.code ?? error.message}`, 'Name a file with JSON in it.')
-    })
-  } else if (request === '-') {
-    json = await text(process.stdin)
-  }
-  return jsonObject(json, where, {
-    json: 'Quote it for your shell, or use --request-file.',
-    object: 'See the contract of the playbook for its keys.',
   })
 }

@@ -1,18 +1,11 @@
 import type { Command } from 'commander'
-import { stopTargetText, stopText, type StopWord } from '../../contract/stop.ts'
-import {
-  type CommonOptions,
-  type JsonOption,
-  type ProjectOption,
-  withCommon,
-  withJson,
-  withProject,
-} from '../options.ts'
-import { targetOf, withStopWords } from '../stop-words.ts'
+import { stopTargetText, stopText } from '../../contract/stop.ts'
+import { type JsonOption, type ProjectOption, withCommon, withJson, withProject } from '../options.ts'
+import { signedWord, type StopOptions, targetOf, withStopWords } from '../stop-words.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
 import { withLedger } from '../with-ledger.ts'
 
-interface Options extends CommonOptions, JsonOption, ProjectOption, StopWord {
+interface Options extends StopOptions, JsonOption, ProjectOption {
   readonly force?: true
 }
 
@@ -23,20 +16,22 @@ export function define(command: Command): void {
     .action(stop)
 }
 
-async function stop(what: string, name: string, { by, reason, json, force, ...options }: Options): Promise<void> {
+async function stop(what: string, name: string, { json, force, ...options }: Options): Promise<void> {
   const target = targetOf(what, name)
   await withLedger(options, async (db) => {
-    const [{ isKnown, placeStop }, { checkName }] = await Promise.all([
+    const [{ isKnown }, { stopNow }, { checkName }] = await Promise.all([
       import('../../ledger/stops.ts'),
+      import('../../worker/stopping.ts'),
       import('../known-names.ts'),
     ])
     const known = await (force === true ? isKnown(db, target) : checkName(db, target, options.config))
-    const { stop: placed, isNew } = await placeStop(db, target, { by, reason })
+    const signed = await signedWord('stop', target, options)
+    const { stop: placed, isNew } = await stopNow(db, target, signed)
     if (json) {
       outJson({ stop: placed, isNew, known })
       return
     }
-    const { lifted: _, ...mark } = placed
+    const { lifted: _, statement: _signed, ...mark } = placed
     out(plain(`${isNew ? '' : 'already: '}${stopText(mark)}`))
     if (!known) say(plain(`Nobody has heard of the ${stopTargetText(target)} yet: check the name.`))
     say('It is in force on every host within a second. What is being done at this moment is let finish.')

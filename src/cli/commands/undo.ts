@@ -2,34 +2,33 @@ import type { Command } from 'commander'
 import { randomUUID } from 'node:crypto'
 import { printAnswer } from '../decision.ts'
 import { EXIT } from '../exit.ts'
-import { type CommonOptions, filled, type JsonOption, withCommon, withJson } from '../options.ts'
+import { type CommonOptions, type JsonOption, withCommon, withJson } from '../options.ts'
 import { sendUpdate } from '../patience.ts'
 import { resultLines } from '../run-text.ts'
 import { withSession } from '../session.ts'
+import { type SpeakerOptions, spokenBy, withSpeaker } from '../speaking.ts'
 import { out, outJson } from '../terminal.ts'
 
-interface Options extends CommonOptions, JsonOption {
-  readonly by: string
+interface Options extends CommonOptions, JsonOption, SpeakerOptions {
   readonly comment: string
   readonly wait?: true
 }
 
 /** `countersign undo` */
 export function define(command: Command): void {
-  withJson(withCommon(command))
+  withSpeaker(withJson(withCommon(command)), 'who undoes it')
     .argument('<id>', 'the workflow id')
-    .requiredOption('--by <subject>', 'who undoes it', filled)
     .option('--comment <text>', 'why; it stands on the record', '')
     .option('--wait', 'wait until everything is undone')
     .action(undo)
 }
 
 async function undo(workflowId: string, options: Options): Promise<void> {
-  const { by, comment, json } = options
+  const { comment, json } = options
   await withSession(options, async (session) => {
     const run = session.client.run(workflowId)
     const updateId = randomUUID()
-    const answer = await sendUpdate(session, workflowId, () => run.undo({ by, comment }, updateId))
+    const answer = await sendUpdate(session, workflowId, () => run.undo({ comment, ...spokenBy(options) }, updateId))
     if (!answer.accepted || !options.wait) {
       printAnswer(answer, { workflowId }, { json })
       return

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunHandle } from '../../client/run-handle.ts'
-import type { DecideMessage } from '../../contract/action.ts'
 import type { Answer, PendingApproval, RunStatus } from '../../contract/run.ts'
 import { answerCommand, pendingLines } from '../action-text.ts'
 import { CliError } from '../errors.ts'
@@ -40,7 +39,7 @@ export class Stage {
   }
 
   /** Decides on what was shown. */
-  async decide(pending: PendingApproval, decision: DecideMessage['decision'], by: string, comment: string) {
+  async decide(pending: PendingApproval, decision: 'approve' | 'reject', by: string, comment: string) {
     const { workflowId } = this.#run
     const command = answerCommand(decision, workflowId, pending, ` --comment '${comment}'`).replace('<you>', by)
     const { step, actionDigest } = pending

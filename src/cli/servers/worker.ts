@@ -10,6 +10,7 @@ import { notCurrent, versionsOf } from '../deployment.ts'
 import { drain, drainTimes } from '../draining.ts'
 import { CliError, explain, UsageError } from '../errors.ts'
 import { EXIT } from '../exit.ts'
+import { developmentIssuer } from '../../identity/statements.ts'
 import { findHostKey, quietRuntime, startHost } from '../host.ts'
 import { assertLedger } from '../ledger-schema.ts'
 import { type JsonLog, jsonLog } from '../log.ts'
@@ -64,6 +65,8 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     const database = await findDatabase(stateDir)
     const { key, from, own } = findHostKey(stateDir)
     if (own) say(`COUNTERSIGN_KEY_FILE is not set: receipts are signed with the development key in ${from}`)
+    const development = options.development === true ? developmentIssuer(stateDir) : undefined
+    if (development !== undefined) say('--development: whoever says to be somebody is taken for him')
     const connection = await connectClient(temporal)
     closing.add(() => connection.close())
     await assertAttributes(connection, temporal)
@@ -90,6 +93,7 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
       taskQueue,
       deployment,
       key,
+      development,
       bundle: Promise.resolve(bundle),
       grpcCompression: { codec: options.grpcCompression },
       more,

@@ -3,7 +3,7 @@ import { deepFreeze } from '../../contract/json.ts'
 import { factsOf, type PlaybookContract, slugOf } from '../../contract/playbook.ts'
 import { quoted } from '../decide/words.ts'
 import type { Policy } from '../types.ts'
-import { APPROVALS, MINUTES_A_YEAR, readApprovals, UNDOERS } from './approvals.ts'
+import { APPROVALS, MINUTES_A_YEAR, readApprovals, readGroups } from './approvals.ts'
 import { AUDIT, readAudit } from './audit.ts'
 import { readAutonomy } from './autonomy.ts'
 import { readBudget, readCaps } from './budget.ts'
@@ -55,21 +55,18 @@ export const KEYS = [
 
 const BUDGET: Policy['budget'] = { onExceeded: 'escalate' }
 const ROLLBACK: Policy['rollback'] = { enabled: false, windowMinutes: 0 }
-export const ROLLBACK_KEYS = ['enabled', 'window_minutes'] as const
+export const ROLLBACK_KEYS = ['enabled', 'window_minutes', 'who'] as const
 
-const readRollback = readSection(
-  ROLLBACK_KEYS,
-  (section): Policy['rollback'] => {
-    const enabled = section.require('enabled', readBoolean, false)
-    const minutes = readWholeNumber(0, MINUTES_A_YEAR)
-    const windowMinutes = enabled
-      ? section.require('window_minutes', minutes, 0)
-      : section.read('window_minutes', minutes, 0)
-    // Who reads only the window of a disabled rollback must find none.
-    return { enabled, windowMinutes: enabled ? windowMinutes : 0 }
-  },
-  { who: UNDOERS },
-)
+const readRollback = readSection(ROLLBACK_KEYS, (section): Policy['rollback'] => {
+  const enabled = section.require('enabled', readBoolean, false)
+  const minutes = readWholeNumber(0, MINUTES_A_YEAR)
+  const windowMinutes = enabled
+    ? section.require('window_minutes', minutes, 0)
+    : section.read('window_minutes', minutes, 0)
+  const who = section.read('who', readGroups, undefined)
+  // Who reads only the window of a disabled rollback must find none.
+  return { enabled, windowMinutes: enabled ? windowMinutes : 0, ...(who === undefined ? {} : { who }) }
+})
 
 /** Absent where there are none, so that what is stored of a policy without them stays what it was. */
 const rulesOf = (rules: Policy['rules']): Pick<Policy, 'rules'> => (rules === undefined ? {} : { rules })

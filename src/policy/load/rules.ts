@@ -2,7 +2,7 @@ import type { KnownFact } from '../../contract/playbook.ts'
 import { factsIn } from '../decide/rule.ts'
 import { listed, quoted } from '../decide/words.ts'
 import type { Condition, Rule } from '../types.ts'
-import { APPROVERS, readQuorum } from './approvals.ts'
+import { readGroups, readQuorum } from './approvals.ts'
 import { readExpression } from './cel.ts'
 import { type Found, readOneOf, type Reader, readText } from './found.ts'
 import type { Report } from './problem.ts'
@@ -17,7 +17,7 @@ export const MOST_PARTS = 100
 export const ID = /^[a-z][a-z0-9_]{0,63}$/
 export const LONGEST_BECAUSE = 300
 
-export const RULE_KEYS = ['id', 'effect', 'when', 'because', 'quorum'] as const
+export const RULE_KEYS = ['id', 'effect', 'when', 'because', 'quorum', 'approvers'] as const
 export const EFFECTS = ['deny', 'escalate', 'require_approval', 'allow'] as const
 
 /** Reads `rules`; without facts (the playbook is unknown) only its form. */
@@ -31,21 +31,24 @@ export const readRules =
   }
 
 const readRule = (facts: KnownFacts | undefined, ids: Set<string>): Reader<Rule> =>
-  readSection(
-    RULE_KEYS,
-    (section): Rule | undefined => {
-      const id = section.require('id', readId(ids), undefined)
-      const where = `rules.${id ?? '?'}`
-      const effect = section.require('effect', readOneOf(EFFECTS), undefined)
-      const when = section.require('when', readCondition(facts, where), undefined)
-      const because = section.read('because', readBecause, null)
-      const quorum = section.read('quorum', readRuleQuorum(effect), undefined)
-      return id === undefined || effect === undefined || when === undefined
-        ? undefined
-        : { id: where, effect, when, because, ...(quorum === undefined ? {} : { quorum }) }
-    },
-    { approvers: APPROVERS },
-  )
+  readSection(RULE_KEYS, (section): Rule | undefined => {
+    const id = section.require('id', readId(ids), undefined)
+    const where = `rules.${id ?? '?'}`
+    const effect = section.require('effect', readOneOf(EFFECTS), undefined)
+    const when = section.require('when', readCondition(facts, where), undefined)
+    const because = section.read('because', readBecause, null)
+    const quorum = section.read('quorum', ofApproval(effect, readQuorum), undefined)
+    const approvers = section.read('approvers', ofApproval(effect, readGroups), undefined)
+    if (id === undefined || effect === undefined || when === undefined) return undefined
+    return {
+      id: where,
+      effect,
+      when,
+      because,
+      ...(quorum === undefined ? {} : { quorum }),
+      ...(approvers === undefined ? {} : { approvers }),
+    }
+  })
 
 /** The id of an entry of `rules` or `limits`, which no other of them has. */
 export const readId =
@@ -68,10 +71,11 @@ export const readId =
     return id
   }
 
-const readRuleQuorum =
-  (effect: Rule['effect'] | undefined): Reader<number> =>
+/** What only a rule that asks for approval can say. */
+const ofApproval =
+  <T>(effect: Rule['effect'] | undefined, read: Reader<T>): Reader<T> =>
   (found, report) => {
-    if (effect === undefined || effect === 'require_approval') return readQuorum(found, report)
+    if (effect === undefined || effect === 'require_approval') return read(found, report)
     const message = `\`${found.name}\` says nothing of a rule with the effect \`${effect}\`.`
     return report.at(found.offset, message, 'take it out, or write `effect: require_approval`.')
   }

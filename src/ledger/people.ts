@@ -1,0 +1,170 @@
+import { type Kysely, type Selectable, sql } from 'kysely'
+import { fail } from '../contract/failures.ts'
+import { sameName } from '../contract/principal.ts'
+import type { Identity, Statement } from '../contract/statement.ts'
+import type { DelegationTable, LedgerTables, WithdrawalTable } from './tables.ts'
+
+type Db = Kysely<LedgerTables>
+
+/** The longest that somebody lets somebody else speak for him. */
+const MOST_DELEGATED_MS = 366 * 24 * 3_600_000
+
+/** Writes down what a token says of somebody now. */
+export async function seePerson(
+  db: Db,
+  { subject, issuer, groups, workspaces }: Pick<Identity, 'subject' | 'issuer' | 'groups'> & { workspaces: readonly string[] },
+): Promise<void> {
+  const seen = { groups: JSON.stringify(groups), workspaces: JSON.stringify(workspaces), seen_at: sql<Date>`now()` }
+  await db
+    .insertInto('countersign.people')
+    .values({ subject, issuer, ...seen })
+    .onConflict((conflict) => conflict.columns(['subject', 'issuer']).doUpdateSet(seen))
+    .execute()
+}
+
+/** What was seen of somebody since a moment; `undefined`: nothing. */
+export async function seenSince(
+  db: Db,
+  { subject, issuer }: Pick<Identity, 'subject' | 'issuer'>,
+  since: Date,
+): Promise<{ readonly groups: readonly string[]; readonly workspaces: readonly string[] } | undefined> {
+  return await db
+    .selectFrom('countersign.people')
+    .select(['groups', 'workspaces'])
+    .where('subject', '=', subject)
+    .where('issuer', '=', issuer)
+    .where('seen_at', '>', since)
+    .executeTakeFirst()
+}
+
+/** Somebody who does not count any more, in a group or (`null`) at all. */
+export interface Withdrawal {
+  readonly id: string
+  readonly subject: string
+  readonly group: string | null
+  readonly reason: string
+  readonly at: string
+  /** `null`: it is in force. */
+  readonly liftedAt: string | null
+}
+
+/** From now on what somebody says does not count, in a group or (`null`) at all, whatever his statements say. */
+export async function withdraw(
+  db: Db,
+  { subject, group, reason }: Pick<Withdrawal, 'subject' | 'group' | 'reason'>,
+): Promise<Withdrawal> {
+  const row = await db
+    .insertInto('countersign.withdrawals')
+    .values({ subject, group_name: group, reason })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  return withdrawalOf(row)
+}
+
+/** Lets somebody count again; answers what was lifted. */
+export async function liftWithdrawals(db: Db, subject: string, group: string | null): Promise<readonly Withdrawal[]> {
+  const rows = await db
+    .updateTable('countersign.withdrawals')
+    .set({ lifted_at: sql<Date>`now()` })
+    .where('subject', '=', subject)
+    .where('lifted_at', 'is', null)
+    .where('group_name', group === null ? 'is' : '=', group)
+    .returningAll()
+    .execute()
+  return rows.map(withdrawalOf)
+}
+
+/** What is in force of these; of everybody where nobody is named. */
+export async function withdrawals(db: Db, subjects?: readonly string[]): Promise<readonly Withdrawal[]> {
+  const rows = await db
+    .selectFrom('countersign.withdrawals')
+    .selectAll()
+    .where('lifted_at', 'is', null)
+    .$if(subjects !== undefined, (query) => query.where('subject', 'in', [...(subjects ?? [])]))
+    .orderBy('id')
+    .execute()
+  return rows.map(withdrawalOf)
+}
+
+const withdrawalOf = (row: Selectable<WithdrawalTable>): Withdrawal => ({
+  id: row.id,
+  subject: row.subject,
+  group: row.group_name,
+  reason: row.reason,
+  at: row.withdrawn_at.toISOString(),
+  liftedAt: row.lifted_at?.toISOString() ?? null,
+})
+
+/** Somebody lets somebody else speak for him in a group of a workspace. */
+export interface Delegated {
+  readonly from: string
+  readonly fromIssuer: string
+  readonly to: string
+  readonly group: string
+  readonly workspace: string
+  /** ISO 8601, UTC. */
+  readonly until: string
+  readonly madeAt: string
+}
+
+/**
+ * Writes a delegation down, by its verified statement; the newest between two people in a group counts, so one whose time is over
+ * ends it. Fails with `delegation_invalid`. The same statement again changes nothing.
+ */
+export async function storeDelegation(db: Db, statement: Statement, now = new Date()): Promise<void> {
+  const { about, who, nonce } = statement
+  const refuse = (what: string): Error => fail('delegation_invalid', `the delegation ${what}`)
+  if (about.kind !== 'delegate') throw refuse('is none')
+  if (who.kind !== 'user') throw refuse('is by no person')
+  if (sameName(about.to, who.subject)) throw refuse('is to whoever delegates')
+  if (!who.groups.includes(about.group) && !who.development) {
+    throw refuse(`is of the group \`${about.group}\`, in which ${who.subject} is not`)
+  }
+  if (Date.parse(about.until) > now.getTime() + MOST_DELEGATED_MS) throw refuse('is for more than a year')
+  await db
+    .insertInto('countersign.delegations')
+    .values({
+      nonce,
+      from_subject: who.subject,
+      from_issuer: who.issuer,
+      to_subject: about.to,
+      group_name: about.group,
+      workspace: who.workspace,
+      until: new Date(about.until),
+      statement: JSON.stringify(statement),
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+/** The delegations in force to somebody; to everybody where nobody is named. */
+export async function delegations(
+  db: Db,
+  to?: { readonly subject: string; readonly workspace: string },
+): Promise<readonly Delegated[]> {
+  const rows = await db
+    .selectFrom('countersign.delegations')
+    .distinctOn(['from_subject', 'from_issuer', 'to_subject', 'group_name', 'workspace'])
+    .selectAll()
+    .$if(to !== undefined, (query) =>
+      query.where('to_subject', '=', to?.subject ?? '').where('workspace', '=', to?.workspace ?? ''),
+    )
+    .orderBy('from_subject')
+    .orderBy('from_issuer')
+    .orderBy('to_subject')
+    .orderBy('group_name')
+    .orderBy('workspace')
+    .orderBy('made_at', 'desc')
+    .execute()
+  return rows.filter(({ until }) => until.getTime() > Date.now()).map(delegatedOf)
+}
+
+const delegatedOf = (row: Selectable<DelegationTable>): Delegated => ({
+  from: row.from_subject,
+  fromIssuer: row.from_issuer,
+  to: row.to_subject,
+  group: row.group_name,
+  workspace: row.workspace,
+  until: row.until.toISOString(),
+  madeAt: row.made_at.toISOString(),
+})

@@ -1,0 +1,139 @@
+import { Context } from '@temporalio/activity'
+import { type Standing } from '../contract/approving.ts'
+import type { HearCall, Heard } from '../contract/calls.ts'
+import type { RunKey } from '../contract/evidence.ts'
+import { fail, failureOf, failureRule } from '../contract/failures.ts'
+import { EVERY } from '../contract/principal.ts'
+import { type Identity, namesOf, type Statement, type Use } from '../contract/statement.ts'
+import { type DevelopmentIssuer, type Verifying, verifyUse } from '../identity/statements.ts'
+import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
+import { findIssuerKey, type IssuerKey } from '../ledger/issuer-keys.ts'
+import { delegations, seenSince, withdrawals } from '../ledger/people.ts'
+import { useStatement, wasUsed } from '../ledger/statements.ts'
+import type { RunRow } from '../ledger/runs.ts'
+import type { Policy } from '../policy/types.ts'
+
+/** How old what a host has read of a key may be: a revocation is in force within it. */
+const KEY_AGE_MS = 500
+
+/**
+ * Who says what: verifies statements, uses each once, and knows for whom somebody speaks now. A host that was started for
+ * development takes those of the development issuer, and no other host does.
+ */
+export class Witness {
+  readonly #db: LedgerDatabase
+  readonly #development: DevelopmentIssuer | undefined
+  readonly #keys = new Map<string, { readonly key: Promise<IssuerKey | undefined>; readonly at: number }>()
+
+  constructor(db: LedgerDatabase, development: DevelopmentIssuer | undefined) {
+    this.#db = db
+    this.#development = development
+  }
+
+  /** Verifies that a statement says this, as of then; fails with a code of `verifyUse`. */
+  async verify(given: unknown, use: Use, at: Date): Promise<Statement> {
+    return await verifyUse(given, use, this.verifying(at))
+  }
+
+  verifying(at: Date): Verifying {
+    return { keyOf: (keyId) => this.#keyOf(keyId), at, development: this.#development !== undefined }
+  }
+
+  async wasUsed(statement: Statement, runKey: RunKey): Promise<boolean> {
+    return await wasUsed(this.#db, statement, runKey)
+  }
+
+  #keyOf(keyId: string): Promise<IssuerKey | undefined> {
+    const known = this.#keys.get(keyId)
+    if (known !== undefined && performance.now() - known.at < KEY_AGE_MS) return known.key
+    // Key ids come from strangers: what is kept is bounded.
+    if (this.#keys.size > 100) this.#keys.clear()
+    const key = findIssuerKey(this.#db, keyId)
+    this.#keys.set(keyId, { key, at: performance.now() })
+    key.catch(() => this.#keys.delete(keyId))
+    return key
+  }
+
+  /**
+   * For whom somebody speaks now: what his statement says, less what was seen or taken away since. Fails with
+   * `standing_lost` where he does not count at all any more.
+   */
+  async standingOf({ who, issuedAt }: Statement): Promise<Standing> {
+    const { subject, workspace, development } = who
+    const [seen, offered] = await Promise.all([
+      seenSince(this.#db, who, new Date(issuedAt)),
+      delegations(this.#db, { subject, workspace }),
+    ])
+    const taken = await withdrawals(this.#db, namesOf([subject, ...offered.map(({ from }) => from)]))
+    const isOut = (person: string, group: string | null): boolean =>
+      taken.some((one) => one.subject === person && (one.group === null || one.group === group))
+    if (isOut(subject, null)) throw fail('standing_lost', `what ${subject} says does not count any more`)
+    if (seen !== undefined && !seen.workspaces.includes(workspace)) {
+      throw fail('standing_lost', `${subject} is not in the workspace \`${workspace}\` any more`)
+    }
+    const groups = who.groups
+      .filter((group) => development || group !== EVERY)
+      .filter((group) => (seen === undefined || seen.groups.includes(group)) && !isOut(subject, group))
+    const delegated = []
+    for (const { from, fromIssuer, group, madeAt } of offered) {
+      if (isOut(from, group)) continue
+      const since = await seenSince(this.#db, { subject: from, issuer: fromIssuer }, new Date(madeAt))
+      const isIn = since === undefined || (since.groups.includes(group) && since.workspaces.includes(workspace))
+      if (isIn) delegated.push({ group, from })
+    }
+    return { groups, delegated }
+  }
+
+  /**
+   * Hears what somebody says to a run. What does not count is an answer, with its reason: it stands on the record. A
+   * database that does not answer is tried again.
+   */
+  async hear(call: HearCall, run: RunRow | undefined, policy: Policy | undefined): Promise<Heard> {
+    let by: string | null = null
+    try {
+      const workspace = run?.principal.workspace ?? call.workspace
+      if (workspace === null) throw fail('run_unknown', `no worker opened the run \`${call.runKey}\``)
+      const statement =
+        call.statement === null
+          ? this.#signFor(call, workspace, policy)
+          : await this.verify(call.statement, { about: call.about, workspace }, saidAt())
+      by = statement.who.subject
+      const standing = await this.standingOf(statement)
+      if (call.about.kind !== 'decide') checkOperator(statement.who, standing, policy)
+      await useStatement(this.#db, statement, call.runKey, `message ${call.message}`)
+      return { by, standing, statement }
+    } catch (error) {
+      const failure = failureOf(databaseFailure(error))
+      if (failure === undefined || failureRule(failure.code).retryable) throw error
+      return { refused: { code: failure.code, message: failure.message, by } }
+    }
+  }
+
+  /** For a policy of development: a name is enough, and the record says what it is worth. */
+  #signFor({ by, about }: HearCall, workspace: string, policy: Policy | undefined): Statement {
+    if (by === null || policy?.approvals.unsigned !== 'accept') {
+      throw fail('statement_missing', 'it came without a statement of who says it')
+    }
+    if (this.#development === undefined) {
+      throw fail('statement_missing', 'a name without a statement counts only where a worker was started for development')
+    }
+    const who = { subject: by, kind: 'user', groups: [EVERY], scopes: [], workspace } as const
+    return this.#development.signDevelopment(about, who)
+  }
+}
+
+/** When Temporal was told of it first, whatever attempt this is. */
+const saidAt = (): Date => new Date(Context.current().info.scheduledTimestampMs)
+
+/** Whether somebody may undo a run or settle its incidents; fails with `undo_not_allowed`. */
+export function checkOperator(
+  { subject, kind }: Pick<Identity, 'subject' | 'kind'>,
+  { groups, delegated }: Standing,
+  policy: Policy | undefined,
+): void {
+  if (kind === 'agent') throw fail('undo_not_allowed', `${subject} is an agent`)
+  const who = policy?.rollback.who
+  if (who === undefined || groups.some((group) => group === EVERY || who.includes(group))) return
+  if (delegated.some(({ group }) => who.includes(group))) return
+  throw fail('undo_not_allowed', `${subject} is in none of the groups that may do this: ${who.join(', ')}`)
+}
