@@ -136,8 +136,8 @@ async function sign(
   // What is no name cannot be written down, either; it is refused right below.
   known.who = { ...known.who, subject: personName().safeParse(mapped.subject).data ?? null }
   // What is known of him now counts against what he has been given before.
-  const seen = mapped.identityIn(mapped.workspaces[0])
-  await seePerson(db, { ...seen, workspaces: mapped.workspaces })
+  const { subject, groups, workspaces } = mapped
+  if (known.who.subject !== null) await seePerson(db, { subject, issuer: issuer.issuer, groups, workspaces })
   const { about, workspace } = valueOf(said)
   const who = mapped.identityIn(about.kind === 'start' ? about.workspace : workspace)
   known.who = { ...known.who, workspace: who.workspace }

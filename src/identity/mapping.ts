@@ -183,6 +183,7 @@ export interface MappedToken {
   readonly subject: string
   readonly kind: Identity['kind']
   readonly workspaces: readonly string[]
+  readonly groups: readonly string[]
   /** The identity in one of its workspaces; the only one where none is named. */
   readonly identityIn: (workspace?: string) => Identity
 }
@@ -203,6 +204,7 @@ export function mapToken(mapping: IdentityMapping, issuer: IssuerMapping, claims
     subject,
     kind,
     workspaces: [...workspaces.keys()],
+    groups: namesOf(groups),
     identityIn(wanted) {
       const workspace = chosen(workspaces.keys(), wanted)
       const found = identitySchema().safeParse({

@@ -46,7 +46,8 @@ async function list(options: Options): Promise<void> {
   })
 }
 
-async function withdrawal(subject: string, { group = null, reason, json, ...options }: Options & { group?: string | null }) {
+async function withdrawal(subject: string, { group: named, reason, json, ...options }: Options): Promise<void> {
+  const group = named ?? null
   await withLedger(options, async (db) => {
     const { withdraw } = await import('../../ledger/people.ts')
     const done = await withdraw(db, { subject, group, reason })
