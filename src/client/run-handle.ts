@@ -20,7 +20,11 @@ const WAIT_MS = 60_000
 const PAUSE_MS = 200
 
 /** What a run is told, before it is signed; `by` and `groups` are for development: see `Speaker`. */
-export type Said<M> = Omit<M, 'statement'> & { readonly by?: string; readonly workspace?: string; readonly groups?: readonly string[] }
+export type Said<M> = Omit<M, 'statement' | 'by'> & {
+  readonly by?: string | undefined
+  readonly workspace?: string | undefined
+  readonly groups?: readonly string[] | undefined
+}
 
 /** What statements about a run name; the workspace is known once it was opened. */
 export interface Known {

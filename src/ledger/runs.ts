@@ -27,15 +27,15 @@ export interface RunRow {
   readonly statement: Statement | null
 }
 
+/** A run that is just being opened. */
+export type NewRun = RunRow & { readonly statement: Statement }
+
 /**
  * Writes a run down once, and answers with what stands: of two attempts that race, the first counts. Fails with
  * `request_repeated` when an effect of another run stands for the same business case, and with `statement_used` when another run was
  * started with the statement: it is used here, in the same command.
  */
-export async function insertRun(
-  db: LedgerDatabase,
-  run: RunRow & { readonly statement: Statement },
-): Promise<RunRow> {
+export async function insertRun(db: LedgerDatabase, run: NewRun): Promise<RunRow> {
   const { businessKey, statement } = run
   const { nonce, who } = statement
   const digest = statementDigestOf(statement)

@@ -6,7 +6,7 @@ import type { LedgerTables } from './tables.ts'
 
 /**
  * Uses a statement, once. `runKey` is the run that it is used for; `null`: a stop or a resume, which is of none. `usedFor`
- * names the message: the very same statement for the same message of the same run is no second use, since Temporal retries.
+ * names the message: the very same statement for the same message of the same run is `again`, and no second use, since Temporal retries.
  * Anything else with its nonce fails with `statement_used`. Waits for a transaction that is using it.
  * The caller has verified it, and that it is about what it is used for.
  */
@@ -15,7 +15,7 @@ export async function useStatement(
   statement: Statement,
   runKey: RunKey | null,
   usedFor: string,
-): Promise<void> {
+): Promise<'first' | 'again'> {
   const { nonce, about, who } = statement
   const digest = statementDigestOf(statement)
   const inserted = await db
@@ -32,13 +32,13 @@ export async function useStatement(
     .onConflict((conflict) => conflict.doNothing())
     .returning('nonce')
     .executeTakeFirst()
-  if (inserted !== undefined) return
+  if (inserted !== undefined) return 'first'
   const used = await db
     .selectFrom('countersign.statements')
     .select(['digest', 'run_key', 'used_for'])
     .where('nonce', '=', nonce)
     .executeTakeFirst()
-  if (used?.digest === digest && used.run_key === runKey && used.used_for === usedFor) return
+  if (used?.digest === digest && used.run_key === runKey && used.used_for === usedFor) return 'again'
   throw statementUsed(nonce)
 }
 

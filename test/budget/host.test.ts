@@ -165,7 +165,7 @@ test.concurrent('a raise that nobody approved like this raises nothing', async (
   await think(puppet, item)
   const raise = (more?: Partial<Raise>, runKey = puppet.runKey) => raising(runKey, policyDigest, more)
   const good = raise()
-  const approvedAs = (more: object) => ({ ...good, approval: { ...good.approval, ...more } })
+  const approvedAs = (more: object) => ({ ...good, approvals: good.approvals.map((one) => ({ ...one, ...more })) })
   const forged: readonly (readonly [raise: unknown, why: string])[] = [
     [raise({}, 'another/run'), 'is of another run'],
     [raise({ limit: 'tool_calls' }), 'is of another limit'],

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { SampleOrder } from '../../activities/records/sample.ts'
 import type { Answer, PendingApproval, RunHandle, RunResult } from '../../src/client/index.ts'
 import { codeOf } from '../../src/contract/failures.ts'
-import type { PrincipalClaim } from '../../src/contract/principal.ts'
+import type { StartOptions } from '../../src/client/index.ts'
 import { newOrder, type OrderOptions } from './orders.ts'
 import { until, type World } from './world.ts'
 
@@ -12,6 +12,7 @@ export interface Refund {
   readonly order: SampleOrder
 }
 
+export type PrincipalClaim = NonNullable<StartOptions['principal']>
 export const REQUESTER: PrincipalClaim = { subject: 'ana@acme.example', workspace: 'acme' }
 export const APPROVER = 'ben@acme.example'
 

@@ -134,7 +134,7 @@ test.concurrent('a refund at the threshold without an approval by somebody else 
   const by = (who: string) => (one: Approval) => [{ ...one, by: who }]
   for (const [warrant, code] of [
     [issue(wanted, { approvals: () => [] }), 'approval_invalid'],
-    [issue(wanted, { approvals: by(REQUESTER.subject.toUpperCase()) }), 'approval_invalid'],
+    [issue(wanted, { approvals: by(String(REQUESTER.subject).toUpperCase()) }), 'approval_invalid'],
     [issue(wanted, { decision: { effect: 'allow', matches: [] } }), 'warrant_decision_differs'],
   ] as const) {
     expect(await puppet.call(REFUND, calling(wanted, warrant), how)).toMatchObject(refused(code))

@@ -8,7 +8,8 @@ import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
 import { findEffect } from '../../src/ledger/effects.ts'
 import { migrateLedger } from '../../src/ledger/migrations.ts'
 import { storePolicy } from '../../src/ledger/policies.ts'
-import { insertRun, type RunRow } from '../../src/ledger/runs.ts'
+import { insertRun, type NewRun } from '../../src/ledger/runs.ts'
+import { principalNamed, startOf } from '../support/people.ts'
 import { freshDatabase } from '../support/world.ts'
 
 const RUN: RunKey = runKeyOf('boxes-1', 'run-1')
@@ -17,18 +18,21 @@ export const LEASE_MS = 600_000
 
 const POLICY = digestOfText('none')
 
+export const ANA = principalNamed('ana', 'boxes')
+
 /** A run as it is written down; of no business case unless one is given. */
-export const runOf = (runKey: RunKey, businessKey: Digest | null = null): RunRow => ({
+export const runOf = (runKey: RunKey, businessKey: Digest | null = null): NewRun => ({
   runKey,
   workflowId: runKey.slice(0, runKey.lastIndexOf('/')),
   workflowType: 'boxes',
   policyDigest: POLICY,
   candidateDigest: null,
-  principal: { subject: 'ana', kind: 'user', workspace: 'boxes', proof: 'unauthenticated' },
+  principal: ANA,
   requestDigest: POLICY,
   businessKey,
   kernelVersion: '0',
   buildId: 'test',
+  statement: startOf(runKey.slice(0, runKey.lastIndexOf('/')), ANA),
 })
 
 /** A ledger of its own for a test file, with one run. */
