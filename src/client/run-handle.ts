@@ -155,6 +155,7 @@ export class RunHandle {
 
   /** Has a message signed and sends it. One that makes no sense is sent as it is: the run refuses it, and keeps the attempt. */
   async #say(name: 'decide' | 'undo' | 'resolve', message: object, updateId: string | undefined): Promise<Answer> {
+    if (typeof message !== 'object' || (message as object | null) === null) return await this.#update(name, message, updateId)
     const { by, workspace, groups, ...said } = message as Said<object>
     if (this.#statements === undefined) {
       return await this.#update(name, { ...said, ...(by === undefined ? {} : { by }) }, updateId)

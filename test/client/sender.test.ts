@@ -22,7 +22,7 @@ function clientWith(
   const connection = Connection.lazy({ address })
   closing.push(() => connection.close())
   const workflow = startUpdate === undefined ? [] : [{ startUpdate }]
-  return new CountersignClient(new Client({ connection, interceptors: { workflow } }), more)
+  return new CountersignClient(new Client({ connection, interceptors: { workflow } }), { statements, ...more })
 }
 
 async function waitingRefund() {

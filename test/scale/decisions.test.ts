@@ -36,7 +36,7 @@ function counting(inFlight: number) {
       ],
     },
   })
-  return { seen, temporal, client: new CountersignClient(temporal, { inFlight, taskQueue: child().taskQueue }) }
+  return { seen, temporal, client: child().clientOn(temporal, { inFlight }) }
 }
 
 /** What the runs did to their orders, and how their effects stand in the ledger; the sample records hold other refunds. */
