@@ -6,7 +6,7 @@ import type { Principal } from '../contract/principal.ts'
 import { type Statement, statementDigestOf } from '../contract/statement.ts'
 import type { LedgerDatabase } from './database.ts'
 import { repeated, STANDING } from './effects.ts'
-import { statementUsed, wasUsed } from './statements.ts'
+import { statementUsed, usedAt } from './statements.ts'
 
 /** A run as `openRun` wrote it down. */
 export interface RunRow {
@@ -62,7 +62,7 @@ export async function insertRun(db: LedgerDatabase, run: NewRun): Promise<RunRow
   if (rows.length > 0) return run
   const known = await findRun(db, run.runKey)
   if (known !== undefined) return known
-  if (!(await wasUsed(db, statement, run.runKey))) throw statementUsed(nonce)
+  if ((await usedAt(db, statement, run.runKey)) === undefined) throw statementUsed(nonce)
   throw (
     (await repeated(db, businessKey)) ??
     fail('effect_in_flight', `the case of \`${run.workflowId}\` is just being settled`)

@@ -45,12 +45,16 @@ export async function useStatement(
 export const statementUsed = (nonce: string): Error =>
   fail('statement_used', `a statement with the nonce \`${nonce}\` was used already`)
 
-/** Whether a host heard this very statement for a run. */
-export async function wasUsed(db: Kysely<LedgerTables>, statement: Statement, runKey: RunKey): Promise<boolean> {
+/** When a host heard this very statement for a run; `undefined`: none has. */
+export async function usedAt(
+  db: Kysely<LedgerTables>,
+  statement: Statement,
+  runKey: RunKey,
+): Promise<Date | undefined> {
   const used = await db
     .selectFrom('countersign.statements')
-    .select(['digest', 'run_key'])
+    .select(['digest', 'run_key', 'used_at'])
     .where('nonce', '=', statement.nonce)
     .executeTakeFirst()
-  return used?.digest === statementDigestOf(statement) && used.run_key === runKey
+  return used?.digest === statementDigestOf(statement) && used.run_key === runKey ? used.used_at : undefined
 }

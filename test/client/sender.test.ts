@@ -6,6 +6,7 @@ import { CountersignClient, type DecideMessage } from '../../src/client/index.ts
 import { codeOf } from '../../src/contract/failures.ts'
 import { freePort } from '../../src/embedded/ports.ts'
 import { eventsOf, typesOf } from '../support/history.ts'
+import { statements } from '../support/people.ts'
 import { approvalOf, pendingOf, startRefund } from '../support/refunds.ts'
 import { until, useWorld } from '../support/world.ts'
 

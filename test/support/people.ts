@@ -55,9 +55,24 @@ export function approvalBy(
 
 /** Believes every statement, and finds everybody in the groups that he says: for tests of what is decided without a ledger. */
 export const CREDULOUS: WitnessOfGuard = {
-  verify: async (given) => given as Statement,
-  wasUsed: async () => true,
+  heard: async (given) => given,
   standingOf: async ({ who }) => ({ groups: who.groups, delegated: [] }),
+}
+
+/** An undo, and a resolution, as another client sends them: signed by hand. */
+export function undoBy(subject: string, runKey: RunKey, workspace: string, comment = '') {
+  return { comment, statement: said({ kind: 'undo', runKey, whyDigest: digestOfText(comment) }, subject, workspace) }
+}
+
+export function resolutionBy(
+  subject: string,
+  of: { readonly runKey: RunKey; readonly step: string; readonly resolution: 'retry' | 'settled' },
+  workspace: string,
+  comment = '',
+) {
+  const { step, resolution } = of
+  const statement = said({ kind: 'resolve', ...of, commentDigest: digestOfText(comment) }, subject, workspace)
+  return { step, resolution, comment, statement }
 }
 
 /** The signed word of somebody who stops something, or lets it go on. */
