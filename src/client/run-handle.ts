@@ -155,17 +155,20 @@ export class RunHandle {
 
   /** Has a message signed and sends it. One that makes no sense is sent as it is: the run refuses it, and keeps the attempt. */
   async #say(name: 'decide' | 'undo' | 'resolve', message: object, updateId: string | undefined): Promise<Answer> {
-    if (typeof message !== 'object' || (message as object | null) === null) return await this.#update(name, message, updateId)
+    const { workflowId } = this
+    const sent = { workflowId, runId: this.#runId, name, message: () => this.#signed(name, message), updateId }
+    return await this.#ask(() => this.#sender.send(sent))
+  }
+
+  async #signed(name: 'decide' | 'undo' | 'resolve', message: object): Promise<unknown> {
+    if (typeof message !== 'object' || (message as object | null) === null) return message
     const { by, workspace, groups, ...said } = message as Said<object>
-    if (this.#statements === undefined) {
-      return await this.#update(name, { ...said, ...(by === undefined ? {} : { by }) }, updateId)
-    }
+    if (this.#statements === undefined) return { ...said, ...(by === undefined ? {} : { by }) }
     const known = await this.#whichRun()
     const about = aboutSchema().safeParse(await this.#about(name, said, known.runKey))
-    if (!about.success) return await this.#update(name, said, updateId)
+    if (!about.success) return said
     const as: Speaker = { subject: by, workspace: workspace ?? known.workspace, groups }
-    const statement = await this.#statements(about.data as About, as)
-    return await this.#update(name, { ...said, statement }, updateId)
+    return { ...said, statement: await this.#statements(about.data as About, as) }
   }
 
   /** What a message says, as it is signed. */
@@ -192,11 +195,6 @@ export class RunHandle {
       if (workspace !== undefined) this.#known = known
       return known
     })
-  }
-
-  #update(name: string, message: unknown, updateId: string | undefined): Promise<Answer> {
-    const { workflowId } = this
-    return this.#ask(() => this.#sender.send({ workflowId, runId: this.#runId, name, message, updateId }))
   }
 
   #handle() {

@@ -7,6 +7,7 @@ import { countersign } from '../cli/cli.ts'
 import { expectNothingMade, madeFor } from '../hostile/hostile.ts'
 import { activitiesIn, eventsOf } from '../support/history.ts'
 import { newOrder } from '../support/orders.ts'
+import { HOME } from '../support/people.ts'
 import { approvalOf, pendingOf, REQUESTER, startRefund } from '../support/refunds.ts'
 import { SHIPPED_POLICIES, until } from '../support/world.ts'
 import { useLevel } from './levels.ts'
@@ -125,7 +126,7 @@ test.concurrent('show, list and the page of the Temporal UI tell that it is a dr
   const { run, order } = await startRefund(world, ORDER)
   await run.result()
   const env = { TEMPORAL_ADDRESS: inject('temporalAddress'), DATABASE_URL: world.databaseUrl }
-  const shown = await countersign(['show', run.workflowId, '--task-queue', world.taskQueue], { env })
+  const shown = await countersign(['show', run.workflowId, '--task-queue', world.taskQueue], { env, cwd: HOME })
   expect(shown.stdout).toContain('\nstate     suggested\n')
   expect(shown.stdout).toContain(`  drafted, and not done: refund $120.00 of payment ${order.paymentId}  (suggested)\n`)
   expect(shown.stdout).toContain(

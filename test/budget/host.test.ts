@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { startMessageOf } from '../support/refunds.ts'
 import { expect, test } from 'vitest'
 import type { ThinkResult } from '../../src/contract/calls.ts'
 import { digestOf } from '../../src/contract/digest.ts'
@@ -20,7 +21,7 @@ async function opened(worth?: string) {
   const { taskQueue } = world()
   const item = newItem(worth)
   const puppet = await startPuppet(world(), 'puppets', { taskQueue, workflowId: `puppets-${randomUUID()}` })
-  const start = { principal: REQUESTER, request: { item } }
+  const start = startMessageOf(puppet.workflowId, { item }, REQUESTER, 'puppets')
   const told = await puppet.call(WIRE.activities.openRun, { runKey: puppet.runKey, start })
   if (!told.ok) throw new Error(told.message)
   return { puppet, item, policyDigest: (told.result as OpenedRun).policyDigest }

@@ -68,7 +68,7 @@ test('show tells what waits, for whom, until when, why, and the exact commands t
   const { code, stdout } = await run('show', workflowId)
   expect(code).toBe(0)
   expect(stdout).toContain(`refund_request  ${workflowId}\nstate     blocked, waiting for approval\n`)
-  expect(stdout).toContain('asked by  ana@acme.example, acme (unauthenticated)\n')
+  expect(stdout).toContain('asked by  ana@acme.example, acme (development: nobody proved it)\n')
   expect(stdout).toContain('audit export: splunk, not exported yet\n')
   expect(stdout).toMatch(/waits {5}for a person other than the requester, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n/)
   expect(stdout).toContain(

@@ -106,7 +106,7 @@ test.concurrent('six hundred refused decisions do not crowd out the decision and
   await expectGoesOn()
   const { timeline } = await run.status()
   const told = timeline.map(({ kind, text }) => `${kind}: ${text}`)
-  expect(told).toContain(`decide: ${approval.by} (unauthenticated) approves`)
+  expect(told).toContain(`decide: ${approval.by} (development: nobody proved it) approves`)
   expect(told).toContain('end: completed')
   expect(told.filter((text) => text.includes('a decision was refused'))).not.toEqual([])
   expect(await run.undo({ by: 'olga' })).toMatchObject({ accepted: true })

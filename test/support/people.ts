@@ -12,8 +12,12 @@ import { developmentIssuer } from '../../src/identity/statements.ts'
 import type { WitnessOfGuard } from '../../src/worker/guard.ts'
 import { stopAbout } from '../../src/worker/stopping.ts'
 
-/** The development issuer of all tests: a worker takes its statements since it is handed it. */
-export const issuer = developmentIssuer(mkdtempSync(join(tmpdir(), 'countersign-issuer-')))
+/**
+ * The development issuer of all tests: a worker takes its statements since it is handed it. `HOME` is the folder in which a command signs
+ * with it.
+ */
+export const HOME = mkdtempSync(join(tmpdir(), 'countersign-home-'))
+export const issuer = developmentIssuer(join(HOME, '.countersign'))
 export const statements = developmentStatements(issuer)
 
 /** A principal of the development issuer, who may do everything. */

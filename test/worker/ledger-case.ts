@@ -20,6 +20,14 @@ const POLICY = digestOfText('none')
 
 export const ANA = principalNamed('ana', 'boxes')
 
+const starts = new Map<RunKey, NewRun['statement']>()
+/** The start of a run; the same each time. */
+function startOnce(runKey: RunKey): NewRun['statement'] {
+  const start = starts.get(runKey) ?? startOf(runKey.slice(0, runKey.lastIndexOf('/')), ANA)
+  starts.set(runKey, start)
+  return start
+}
+
 /** A run as it is written down; of no business case unless one is given. */
 export const runOf = (runKey: RunKey, businessKey: Digest | null = null): NewRun => ({
   runKey,
@@ -32,7 +40,7 @@ export const runOf = (runKey: RunKey, businessKey: Digest | null = null): NewRun
   businessKey,
   kernelVersion: '0',
   buildId: 'test',
-  statement: startOf(runKey.slice(0, runKey.lastIndexOf('/')), ANA),
+  statement: startOnce(runKey),
 })
 
 /** A ledger of its own for a test file, with one run. */
