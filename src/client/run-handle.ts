@@ -26,7 +26,7 @@ export type Said<M> = Omit<M, 'statement' | 'by'> & {
   readonly groups?: readonly string[] | undefined
 }
 
-/** What statements about a run name; the workspace is known once it was opened. */
+/** What statements about a run name. */
 export interface Known {
   readonly runKey: RunKey
   readonly workspace: string | undefined
@@ -120,8 +120,8 @@ export class RunHandle {
   /** What operators see of the run, now. Needs a worker, since the run itself answers. */
   async status(): Promise<RunStatus> {
     const status = await this.#ask(() => this.#handle().query<RunStatus>(WIRE.queries.status))
-    const { runKey, principal } = status
-    if (principal !== null) this.#known = { runKey, workspace: principal.workspace }
+    const { runKey, workspace } = status
+    if (workspace !== null) this.#known = { runKey, workspace }
     return status
   }
 
@@ -190,10 +190,11 @@ export class RunHandle {
     return await this.#ask(async () => {
       const described = await this.#handle().describe()
       const first = described.raw.workflowExecutionInfo?.firstRunId ?? described.runId
-      const workspace = summaryOf(described).workspace ?? undefined
-      const known: Known = { runKey: runKeyOf(this.workflowId, first), workspace }
-      if (workspace !== undefined) this.#known = known
-      return known
+      const runKey = runKeyOf(this.workflowId, first)
+      // One that is not opened yet shows it to nobody but whoever asks itself.
+      const workspace = summaryOf(described).workspace ?? (await this.status()).workspace ?? undefined
+      this.#known = { runKey, workspace }
+      return this.#known
     })
   }
 

@@ -155,6 +155,8 @@ export interface RunStatus {
   readonly state: RunState
   readonly waitingFor: WaitingFor | null
   readonly principal: Principal | null
+  /** That of the principal; before the run was opened, as its start says. */
+  readonly workspace: string | null
   readonly request: Json
   readonly policyDigest: Digest | null
   /** Of the policy that decides beside it, on the record and without effect; `null`: none. */

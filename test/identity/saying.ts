@@ -38,7 +38,7 @@ export const ABOUTS: { readonly [Kind in AboutKind]: Extract<About, { kind: Kind
   delegate: {
     kind: 'delegate',
     to: 'dora@acme.example',
-    group: 'finance',
+    group: 'refund-approvers',
     until: '2027-01-01T00:00:00.000Z',
   },
   resume: { kind: 'resume', scope: 'tool', name: 'billing.refund', whyDigest: digestOfText('mended') },

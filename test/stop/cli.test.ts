@@ -75,7 +75,12 @@ test('stop, stops and resume give the whole of it as JSON', async () => {
     lifted: {
       ...stop,
       ...mark,
-      lifted: { by: 'olga@acme.example', reason: 'it is over', at: expect.stringMatching(DATE) },
+      lifted: {
+        by: 'olga@acme.example',
+        reason: 'it is over',
+        at: expect.stringMatching(DATE),
+        statement: expect.objectContaining({ who: expect.objectContaining({ subject: 'olga@acme.example' }) }),
+      },
     },
     runs: { resumed: [], unanswered: expect.any(Array) },
   })

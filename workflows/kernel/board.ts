@@ -45,6 +45,8 @@ export class Board {
   state: RunState = 'pending'
   waitingFor: WaitingFor | null = null
   principal: Principal | null = null
+  /** As the start message says it, before anybody verified it. */
+  claimedWorkspace: string | null = null
   request: Json = null
   policyDigest: Digest | null = null
   candidateDigest: Digest | null = null
@@ -181,6 +183,7 @@ export class Board {
       state: this.state,
       waitingFor: this.waitingFor,
       principal: this.principal,
+      workspace: this.principal?.workspace ?? this.claimedWorkspace,
       request: this.request,
       policyDigest: this.policyDigest,
       candidateDigest: this.candidateDigest,

@@ -146,7 +146,8 @@ class Execution {
     this.#start = start
     this.#board = new Board(runKeyOf(workflowId, firstExecutionRunId), contract.name)
     this.#dispatcher = new Dispatcher(this.#journal, (isBrief) => this.#board.flush(isBrief))
-    this.#hearing = new Hearing(this.#dispatcher, this.#board.runKey, workspaceIn(start))
+    this.#board.claimedWorkspace = workspaceIn(start)
+    this.#hearing = new Hearing(this.#dispatcher, this.#board.runKey, this.#board.claimedWorkspace)
     this.#approvals = new Approvals(this.#board, this.#journal, this.#hearing)
     this.#saga = new Saga(this.#board, this.#dispatcher, workflowType, this.#continuation, this.#hearing)
     this.#outcome = new Outcome(this.#board)
