@@ -93,6 +93,8 @@ export interface RunResult {
   readonly playbook: string
   /** Of the request as it was sent; `null` when the run was never opened. */
   readonly requestDigest: Digest | null
+  /** Who asked; `null` when the run was never opened. */
+  readonly principal: Principal | null
   readonly state: RunEnd
   /** What the playbook returned, when it completed. */
   readonly outcome: Json

@@ -126,7 +126,7 @@ test.concurrent('show, list and the page of the Temporal UI tell that it is a dr
   const { run, order } = await startRefund(world, ORDER)
   await run.result()
   const env = { TEMPORAL_ADDRESS: inject('temporalAddress'), DATABASE_URL: world.databaseUrl }
-  const shown = await countersign(['show', run.workflowId, '--task-queue', world.taskQueue], { env, cwd: HOME })
+  const shown = await countersign(['show', run.workflowId, '--task-queue', world.taskQueue], { env })
   expect(shown.stdout).toContain('\nstate     suggested\n')
   expect(shown.stdout).toContain(`  drafted, and not done: refund $120.00 of payment ${order.paymentId}  (suggested)\n`)
   expect(shown.stdout).toContain(
@@ -159,8 +159,8 @@ test.concurrent('a command that waits for a draft says so, and that nothing was 
   const { orderId, ticketId } = order
   const request = JSON.stringify({ orderId, ticketId, message: 'It arrived broken, please refund $120.00.' })
   const start = ['start', 'refund_request', '--by', 'ana', '--request', request, '--wait']
-  const { code, stdout } = await countersign([...start, '--task-queue', world.taskQueue], { env })
-  expect(stdout).toContain('\nended     suggested\n')
+  const { code, stdout, stderr } = await countersign([...start, '--task-queue', world.taskQueue], { env, cwd: HOME })
+  expect(stdout, stderr).toContain('\nended     suggested\n')
   expect(stdout).toContain('\ndrafts, not done\n')
   expect(code).toBe(3)
   await expectNothingMade(world, order)

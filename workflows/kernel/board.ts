@@ -33,6 +33,13 @@ const MAX_TIMELINE = 1_000
 const MAX_ATTEMPTS = 200
 const MAX_TEXT_CHARACTERS = 1_000
 
+/** A message without what proves who says it, which stands in the history and beside what counted. */
+function withoutStatement(message: unknown): unknown {
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) return message
+  const { statement: _, ...said } = message as { readonly statement?: unknown }
+  return said
+}
+
 const nameOf = ({ kind, text, step = '' }: TimelineEntry): string => `${kind} ${step} ${text}`
 
 /**
@@ -107,8 +114,9 @@ export class Board {
   /** Keeps an attempt to decide, shortened if it must be; the whole message stands in the history. What counted is always kept. */
   attempt(message: unknown, by: string | null, answer: Answer): void {
     if (!answer.accepted && this.#refused++ >= MAX_ATTEMPTS) return
-    const text = JSON.stringify(message) ?? 'nothing'
-    const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (message as Json)
+    const said = withoutStatement(message)
+    const text = JSON.stringify(said) ?? 'nothing'
+    const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (said as Json)
     this.attempts.push({ at: now(), message: kept, by, answer })
   }
 

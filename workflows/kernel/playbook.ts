@@ -515,6 +515,7 @@ class Execution {
       runKey: this.#board.runKey,
       playbook: this.#contract.name,
       requestDigest: this.#board.requestDigest,
+      principal: this.#board.principal,
       state,
       outcome,
       because,
