@@ -8,7 +8,6 @@ import { SEARCH_ATTRIBUTES } from '../../src/contract/wire.ts'
 import { eventsOf, typesOf } from '../support/history.ts'
 import { approvalOf, pendingOf } from '../support/refunds.ts'
 import { statements } from '../support/people.ts'
-import { startMessageOf } from '../support/refunds.ts'
 import { until } from '../support/world.ts'
 import { newItem, useBoxes } from './box-world.ts'
 
@@ -138,7 +137,7 @@ test.concurrent.for(ENDS)('a query for the state finds a run that is %s', async 
 test.concurrent('a run that was refused at the door is found by its state too', async () => {
   const workflowId = `door-${randomUUID()}`
   const { temporal, taskQueue, client } = world()
-  await temporal.workflow.start('chain', { workflowId, taskQueue, args: [startMessageOf(workflowId, { acts: [] }, { subject: 'ana', workspace: 'boxes' }, 'chain')] })
+  await temporal.workflow.start('chain', { workflowId, taskQueue, args: [{ request: { acts: [] } }] })
   await client.run(workflowId).result()
   const found = await until('the run among the failed', async () =>
     (await client.list({ state: 'failed', playbook: 'chain' })).find((one) => one.workflowId === workflowId),
