@@ -43,8 +43,8 @@ export async function insertRun(db: LedgerDatabase, run: NewRun): Promise<RunRow
   const standing = sql.join(STANDING.map((state) => sql.lit(state)))
   const { rows } = await sql`
     WITH used AS (
-      INSERT INTO countersign.statements (nonce, digest, about, run_key, subject, issuer, used_for)
-      VALUES (${nonce}, ${digest}, 'start', ${run.runKey}, ${who.subject}, ${who.issuer}, 'start')
+      INSERT INTO countersign.statements (nonce, digest, about, run_key, subject, issuer)
+      VALUES (${nonce}, ${digest}, 'start', ${run.runKey}, ${who.subject}, ${who.issuer})
       ON CONFLICT DO NOTHING
       RETURNING nonce
     )

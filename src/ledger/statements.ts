@@ -5,16 +5,15 @@ import { type Statement, statementDigestOf } from '../contract/statement.ts'
 import type { LedgerTables } from './tables.ts'
 
 /**
- * Uses a statement, once. `runKey` is the run that it is used for; `null`: a stop or a resume, which is of none. `usedFor`
- * names the message: the very same statement for the same message of the same run is `again`, and no second use, since Temporal retries.
- * Anything else with its nonce fails with `statement_used`. Waits for a transaction that is using it.
+ * Uses a statement, once. `runKey` is the run that it is used for; `null`: a stop or a resume, which is of none. The very
+ * same statement for the same run is `again`, since Temporal retries; whoever must not do something twice looks at that. Any
+ * other statement with its nonce, or another run, fails with `statement_used`. Waits for a transaction that is using it.
  * The caller has verified it, and that it is about what it is used for.
  */
 export async function useStatement(
   db: Kysely<LedgerTables>,
   statement: Statement,
   runKey: RunKey | null,
-  usedFor: string,
 ): Promise<'first' | 'again'> {
   const { nonce, about, who } = statement
   const digest = statementDigestOf(statement)
@@ -27,7 +26,6 @@ export async function useStatement(
       run_key: runKey,
       subject: who.subject,
       issuer: who.issuer,
-      used_for: usedFor,
     })
     .onConflict((conflict) => conflict.doNothing())
     .returning('nonce')
@@ -35,10 +33,10 @@ export async function useStatement(
   if (inserted !== undefined) return 'first'
   const used = await db
     .selectFrom('countersign.statements')
-    .select(['digest', 'run_key', 'used_for'])
+    .select(['digest', 'run_key'])
     .where('nonce', '=', nonce)
     .executeTakeFirst()
-  if (used?.digest === digest && used.run_key === runKey && used.used_for === usedFor) return 'again'
+  if (used?.digest === digest && used.run_key === runKey) return 'again'
   throw statementUsed(nonce)
 }
 

@@ -106,7 +106,7 @@ export class Witness {
       by = statement.who.subject
       const standing = await this.standingOf(statement)
       if (call.about.kind !== 'decide') checkOperator(statement.who, standing, policy)
-      await useStatement(this.#db, statement, call.runKey, `message ${call.message}`)
+      await useStatement(this.#db, statement, call.runKey)
       return { by, standing, statement }
     } catch (error) {
       const failure = failureOf(databaseFailure(error))

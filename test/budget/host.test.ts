@@ -30,7 +30,7 @@ async function opened(worth?: string) {
 
 /** Has the approvals of a raise heard by a host. */
 async function heardRaise(raised: ApprovedRaise): Promise<ApprovedRaise> {
-  for (const { statement } of raised.approvals) await useStatement(world().db, statement, raised.raise.runKey, 'message 1')
+  for (const { statement } of raised.approvals) await useStatement(world().db, statement, raised.raise.runKey)
   return raised
 }
 

@@ -35,7 +35,7 @@ const runOf = (about: About): RunKey | null =>
 /** What a host does with one: verifies it for a use, and uses it. */
 const use = (given: unknown, wanted: Use, runKey = runOf(wanted.about)): Promise<string> =>
   verifyUse(given, wanted, { keyOf: (keyId) => findIssuerKey(world().db, keyId) })
-    .then((statement) => useStatement(world().db, statement, runKey, 'message 1'))
+    .then((statement) => useStatement(world().db, statement, runKey))
     .catch((error: unknown) => codeOf(error) ?? String(error))
 
 const uses = async (): Promise<number> => {

@@ -31,7 +31,7 @@ const newGatewayKey = () => {
 const decide = (): Statement => signStatement(key, { about: ABOUTS.decide, who: ben })
 
 const used = (statement: Statement, run: typeof runKey | null = runKey) =>
-  useStatement(ledger(), statement, run, 'message 1').catch((error: unknown) => codeOf(error) ?? String(error))
+  useStatement(ledger(), statement, run).catch((error: unknown) => codeOf(error) ?? String(error))
 const rowsOf = async ({ nonce }: Statement): Promise<readonly unknown[]> =>
   (
     await sql`SELECT about, run_key, subject, issuer FROM countersign.statements WHERE nonce = ${nonce}`.execute(
@@ -79,7 +79,7 @@ test('a use that is rolled back has not happened', async () => {
   const rolledBack = ledger()
     .transaction()
     .execute(async (tx) => {
-      expect(await useStatement(tx, statement, runKey, 'message 1')).toBe('first')
+      expect(await useStatement(tx, statement, runKey)).toBe('first')
       throw new Error('on second thoughts')
     })
   await expect(rolledBack).rejects.toThrow('on second thoughts')
@@ -119,7 +119,7 @@ test('who waits for a use that is rolled back is the first', async () => {
   const holder = ledger()
     .transaction()
     .execute(async (tx) => {
-      await useStatement(tx, statement, runKey, 'message 1')
+      await useStatement(tx, statement, runKey)
       tellUsed(undefined)
       await mayFail
       throw new Error('rolled back')

@@ -105,8 +105,8 @@ export const ledgerOf = async ({ db }: World, runKey: RunKey): Promise<readonly 
 
 /** A warrant whose approvals a host has heard. */
 export async function heard({ db }: Pick<World, 'db'>, warrant: Warrant): Promise<Warrant> {
-  for (const [at, { statement }] of warrant.approvals.entries()) {
-    await useStatement(db, statement, warrant.runKey, `message ${at + 1}`)
+  for (const { statement } of warrant.approvals) {
+    await useStatement(db, statement, warrant.runKey)
   }
   return warrant
 }

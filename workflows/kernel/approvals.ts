@@ -189,6 +189,7 @@ export class Approvals {
     if ('accepted' in ask) return { by: heard.by, answer: ask }
     const flaw = flawOf(ask, heard)
     if (flaw !== undefined) return { by: heard.by, answer: flaw }
+    this.#hearing.count(heard.statement)
     return { by: heard.by, answer: this.#count(ask, message, heard, input?.value) }
   }
 

@@ -252,8 +252,8 @@ class Execution {
 
   /** Takes up what an earlier execution left; a host has verified that it is that. */
   #restore(carried: Carried): void {
-    const { timeline, attempts, journal, settled, heard } = carried
-    this.#hearing.restore(heard)
+    const { timeline, attempts, journal, settled, counted } = carried
+    this.#hearing.restore(counted)
     this.#carried = carried
     this.#board.restore(timeline, attempts)
     this.#journal.restore(journal)
@@ -363,7 +363,7 @@ class Execution {
       journal: ended === undefined ? this.#journal.entries : [],
       waiting: this.#approvals.waiting,
       decided: this.#approvals.decided,
-      heard: this.#hearing.heard,
+      counted: this.#hearing.counted,
       incidents: incidents.length,
       timeline,
       attempts,
@@ -462,6 +462,7 @@ class Execution {
     // The window may have closed, or somebody else may have been first, while a host verified this.
     const after = this.#notUndoable()
     if (after !== undefined) return this.#refuseUndo(...after, by)
+    this.#hearing.count(statement)
     this.#undo = { why: 'undo_requested', by, statement }
     this.#board.undoUntil = null
     const words = comment === '' ? '' : `: ${comment}`
