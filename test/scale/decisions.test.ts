@@ -74,7 +74,7 @@ test('of two hundred runs that wait for people while their worker is killed, eac
 
   child().worker.signal('SIGKILL')
   await child().worker.ended
-  const worker = inBackground(['worker', '--task-queue', taskQueue], { env, cwd: folder() })
+  const worker = inBackground(['worker', '--development', '--task-queue', taskQueue], { env, cwd: folder() })
   await worker.says('ready')
   try {
     // Each twice: half of them under one update id, the others as two messages.
