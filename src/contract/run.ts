@@ -137,6 +137,10 @@ export interface DecisionAttempt {
   readonly message: Json
   /** Who said it, where a host verified that; `null`: nobody knows. */
   readonly by: string | null
+  /** How that is known: `acr mfa at https://login.acme.example`. */
+  readonly assurance: string | null
+  /** What the question was about, in one line; `null`: nothing that waited. */
+  readonly describe: string | null
   readonly answer: Answer
 }
 

@@ -112,12 +112,13 @@ export class Board {
   }
 
   /** Keeps an attempt to decide, shortened if it must be; the whole message stands in the history. What counted is always kept. */
-  attempt(message: unknown, by: string | null, answer: Answer): void {
+  attempt(message: unknown, heard: Omit<DecisionAttempt, 'at' | 'message'>): void {
+    const { answer } = heard
     if (!answer.accepted && this.#refused++ >= MAX_ATTEMPTS) return
     const said = withoutStatement(message)
     const text = JSON.stringify(said) ?? 'nothing'
     const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (said as Json)
-    this.attempts.push({ at: now(), message: kept, by, answer })
+    this.attempts.push({ at: now(), message: kept, ...heard })
   }
 
   /** Keeps what the run would have done: the first draft always, and more as long as Temporal carries them. */
