@@ -21,7 +21,7 @@ interface Room {
 const CONTRACTS = 'activities/*/contract.ts'
 const POLICY = ['src/policy/**']
 const PURE_POLICY = ['src/policy/decide/**', 'src/policy/types.ts']
-const HOST = ['src/ledger/**', 'src/identity/**', 'src/privacy/**', 'src/audit/**']
+const HOST = ['src/ledger/**', 'src/identity/**', 'src/privacy/**', 'src/audit/**', 'src/notify/**']
 
 const ROOMS: readonly Room[] = [
   {

@@ -156,8 +156,8 @@ function localActivityIn({ eventId, markerRecordedEventAttributes: marker }: Eve
 }
 
 /** The kernel's own, of which nothing is cited. */
-const { openRun, spent, seal, hear } = WIRE.activities
-const BOOKKEEPING: ReadonlySet<string> = new Set([openRun, spent, seal, hear])
+const { openRun, spent, seal, hear, notify } = WIRE.activities
+const BOOKKEEPING: ReadonlySet<string> = new Set([openRun, spent, seal, hear, notify])
 
 function stepsOfLocal({ eventId, type, answer }: LocalActivity): readonly ToldStep[] {
   const by = 'a local activity'

@@ -17,6 +17,8 @@ export interface WorkerOptions extends CommonOptions, DeploymentOption, ProjectO
   readonly policyRefreshSeconds: number
   /** Connections. */
   readonly databasePool: number
+  /** A file that says whom to tell of questions. */
+  readonly notify?: string
   /** Takes statements that prove nothing: those of the development issuer of the state directory. */
   readonly development?: boolean
   /** How messages to Temporal are compressed. */
@@ -41,6 +43,7 @@ const count = (name: string, variable: string, description: string, [least, most
 /** Each option of the worker that is its own, with the variable that stands for it. */
 const OPTIONS: readonly Option[] = [
   option('--bundle <folder>', 'BUNDLE', 'run what `countersign build` wrote there'),
+  option('--notify <file>', 'NOTIFY', 'whom to tell of questions that wait for people, such as notify.yaml'),
   option('--development', 'DEVELOPMENT', 'take what the development issuer of the state directory signs, which proves nothing'),
   option('--grace <seconds>', 'GRACE', 'how long running steps may take to finish after SIGTERM')
     .default(DEFAULT_GRACE_SECONDS)

@@ -15,6 +15,7 @@ export const WIRE = {
     spent: 'countersign.spent',
     seal: 'countersign.seal',
     hear: 'countersign.hear',
+    notify: 'countersign.notify',
     /** Added to the name of a write tool. */
     preview: '.preview',
     undo: '.undo',

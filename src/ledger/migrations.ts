@@ -250,6 +250,28 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`CREATE INDEX delegations_to ON countersign.delegations (to_subject, workspace, until)`.execute(db)
     },
   },
+  '0012_notifications': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.notifications (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          run_key text NOT NULL,
+          step text NOT NULL,
+          action_digest text NOT NULL,
+          channel text NOT NULL,
+          kind text NOT NULL,
+          notice jsonb NOT NULL,
+          state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'failed', 'dropped')),
+          attempts integer NOT NULL DEFAULT 0,
+          due_at timestamptz NOT NULL,
+          next_at timestamptz NOT NULL,
+          settled_at timestamptz,
+          last_error text,
+          UNIQUE (run_key, step, action_digest, channel, kind)
+        )`.execute(db)
+      await sql`CREATE INDEX notifications_due ON countersign.notifications (next_at) WHERE state = 'waiting'`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

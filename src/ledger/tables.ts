@@ -1,6 +1,7 @@
 import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely'
 import type { LedgerEntry } from '../contract/action.ts'
 import type { StepResult } from '../contract/evidence.ts'
+import type { Notice } from '../contract/notice.ts'
 import type { Principal } from '../contract/principal.ts'
 import type { About, AboutKind, Statement } from '../contract/statement.ts'
 import type { StopScope } from '../contract/stop.ts'
@@ -189,6 +190,23 @@ export interface AttemptTable {
   key_id: string | null
 }
 
+/** One row a message to people: of which question, on which channel, and what became of it. */
+export interface NotificationTable {
+  id: GeneratedAlways<string>
+  run_key: string
+  step: string
+  action_digest: string
+  channel: string
+  kind: string
+  notice: ColumnType<Notice, string, never>
+  state: ColumnType<'waiting' | 'sent' | 'failed' | 'dropped', undefined, 'waiting' | 'sent' | 'failed' | 'dropped'>
+  attempts: ColumnType<number, undefined, number>
+  due_at: Date
+  next_at: Date
+  settled_at: Date | null
+  last_error: string | null
+}
+
 /** The tables of Countersign itself, in the PostgreSQL schema `countersign`. */
 export interface LedgerTables {
   'countersign.policies': PolicyTable
@@ -203,6 +221,7 @@ export interface LedgerTables {
   'countersign.people': PersonTable
   'countersign.withdrawals': WithdrawalTable
   'countersign.delegations': DelegationTable
+  'countersign.notifications': NotificationTable
   'countersign.blobs': BlobTable
   'countersign.stops': StopTable
 }

@@ -222,6 +222,8 @@ export interface OpenedRun {
   readonly requestDigest: Digest
   /** The thoughts, by name, that plain code answered where the run was opened: asked for as local activities. */
   readonly plainThoughts: readonly string[]
+  /** Whether people are told of questions where the run was opened; absent: they are not. */
+  readonly notifies?: true
   /** Of the worker that opened this history of the run, with the build id of its bundle. */
   readonly kernelVersion: string
   readonly buildId: string

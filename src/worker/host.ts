@@ -18,6 +18,8 @@ import type {
   WriteCallMessage,
 } from '../contract/calls.ts'
 import type { Seal } from '../contract/carried.ts'
+import { noticeOf, type NotifyCall } from '../contract/notice.ts'
+import type { Notifier } from '../notify/notifier.ts'
 import { canonicalJson, type Digest, digestOfText } from '../contract/digest.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
 import { codeOf, fail, failureOf } from '../contract/failures.ts'
@@ -67,6 +69,8 @@ export interface HostOptions {
   readonly observer?: Observer
   /** Present: the host was started for development, and takes statements that prove nothing. */
   readonly development?: DevelopmentIssuer | undefined
+  /** Tells people of questions; absent: nobody is told. */
+  readonly notifier?: Notifier | undefined
 }
 
 type Activity = (argument: never) => Promise<unknown>
@@ -81,6 +85,7 @@ export function activitiesOf(options: HostOptions): Record<string, Activity> {
     [WIRE.activities.spent]: (call: SpentCall) => host.spent(checked(call)),
     [WIRE.activities.seal]: (call: SealCall) => host.seal(checked(call)),
     [WIRE.activities.hear]: (call: HearCall) => host.hear(checkedHear(call)),
+    [WIRE.activities.notify]: (call: NotifyCall) => host.notify(checked(call)),
     [WIRE.activities.think]: (call: ThinkCall) => host.think(checkedThink(call)),
     // Temporal retries an unknown activity type for ever; this one says no.
     default: () =>
@@ -174,6 +179,7 @@ class Host {
     if (pinned === undefined) throw fail('warrant_policy_unknown', `nobody stored the policy ${policyDigest}`)
     return {
       runKey,
+      ...(this.#options.notifier === undefined ? {} : { notifies: true as const }),
       plainThoughts: at.contract.thoughts.filter((thought) => thinker.isPlain?.(thought)).map(({ name }) => name),
       principal: run.principal,
       request,
@@ -223,6 +229,19 @@ class Host {
   async #startedAt(workflowId: string, runId: string): Promise<Date | undefined> {
     const handle = Context.current().client.workflow.getHandle(workflowId, runId)
     return (await handle.describe()).startTime
+  }
+
+  /** Writes down whom to tell of a question of this run. Where this host tells nobody, it is nobody's. */
+  async notify({ runKey, question }: NotifyCall): Promise<null> {
+    await this.#checkCaller(runKey, null)
+    const run = await this.#run(runKey)
+    if (run === undefined) throw fail('run_unknown', `no worker opened the run \`${runKey}\``)
+    const { principal, workflowType, policyDigest } = run
+    const policy = await this.#stores.policyOf(policyDigest)
+    const of = { playbook: workflowType, workspace: principal.workspace, requester: principal.subject }
+    const reminders = policy?.approvals.remindersMinutes ?? []
+    await this.#options.notifier?.ask(noticeOf(runKey, question, of), reminders)
+    return null
   }
 
   /** Hears what somebody says to a run of this workflow. */

@@ -1,5 +1,6 @@
 import type { Digest } from '../contract/digest.ts'
 import type { FailureCode } from '../contract/failures.ts'
+import type { NotificationEnd } from '../notify/notifier.ts'
 
 /** How an attempt ended: `ok`, `cancelled` (by the run, or because the worker drains), or its failure code. */
 export type AttemptEnd = 'ok' | 'cancelled' | FailureCode
@@ -71,6 +72,8 @@ export interface Observer {
   modelCall?(call: ModelCallEvent): void
   /** Told at the start, at each change, and at each look at the files that finds trouble. */
   policies?(standing: PolicyStanding): void
+  /** What became of an attempt to tell people of a question, by the name of the channel. */
+  notified?(channel: string, end: NotificationEnd): void
 }
 
 /** One observer that tells all of them. */
@@ -80,6 +83,7 @@ export const observers = (...all: readonly Observer[]): Observer => ({
   effect: (tool, change) => each(all, (one) => one.effect?.(tool, change)),
   modelCall: (call) => each(all, (one) => one.modelCall?.(call)),
   policies: (standing) => each(all, (one) => one.policies?.(standing)),
+  notified: (channel, end) => each(all, (one) => one.notified?.(channel, end)),
 })
 
 function each(all: readonly Observer[], tell: (one: Observer) => void): void {

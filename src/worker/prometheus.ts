@@ -72,6 +72,10 @@ function counting(registers: Registry[]): Observer {
     'Looks at the policy files that found something that cannot be in force, by why.',
     ['why'],
   )
+  const notified = counter('countersign_notifications_total', 'Attempts to tell people, by channel and end.', [
+    'channel',
+    'end',
+  ])
   const inForce = new Gauge({
     name: 'countersign_policy_info',
     help: 'Always 1; the policies in force for new runs, and the candidates beside them.',
@@ -108,6 +112,7 @@ function counting(registers: Registry[]): Observer {
       tokens.inc({ thought, direction: 'input' }, call.inputTokens)
       tokens.inc({ thought, direction: 'output' }, call.outputTokens)
     },
+    notified: (channel, end) => notified.inc({ channel, end }),
     policies(standing) {
       inForce.reset()
       for (const { workflow: playbook, policyDigest, candidateDigest } of standing.inForce) {

@@ -12,7 +12,10 @@ import { PAYLOAD_CONVERTER } from './bundle-files.ts'
 import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 import { activitiesOf } from './host.ts'
 import { type Observer, observers } from './observer.ts'
+import type { NotifyConfig } from '../notify/config.ts'
+import { Notifier } from '../notify/notifier.ts'
 import { PlaybookWorker } from './playbook-worker.ts'
+import { isWaitingOn } from './still-waiting.ts'
 import { DEFAULT_REFRESH_MS, PolicyFiles } from './policy-files.ts'
 import { registryOf } from './registry.ts'
 import { type Tuning, tuned } from './tuning.ts'
@@ -52,6 +55,8 @@ export interface WorkerSettings {
    * For development only: takes statements of this issuer, which prove nothing, and publishes its key. Default: they are refused.
    */
   readonly development?: DevelopmentIssuer | undefined
+  /** Tells people of questions that wait for them. Default: nobody is told. */
+  readonly notify?: NotifyConfig | undefined
   /** How long running steps may take to finish once the worker is told to stop. Default: 10 seconds. */
   readonly shutdownGraceMs?: number
   /**
@@ -96,6 +101,15 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   await storeKey(db, key.keyId, key.publicKey)
   const { development } = settings
   if (development !== undefined) await storeIssuerKey(db, development.published)
+  const notifier =
+    settings.notify === undefined
+      ? undefined
+      : new Notifier({
+          db,
+          config: settings.notify,
+          isWaiting: isWaitingOn(settings.connection, settings.namespace ?? 'default'),
+          told: (channel, end) => observer.notified?.(channel, end),
+        })
   const worker = await PlaybookWorker.create({
     connection: settings.connection,
     namespace: settings.namespace ?? 'default',
@@ -116,10 +130,14 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       buildId: built.buildId,
       observer,
       development,
+      notifier,
     }),
     shutdownGraceTime: settings.shutdownGraceMs ?? DEFAULT_GRACE_MS,
     ...(settings.shutdownForceMs !== undefined && { shutdownForceTime: settings.shutdownForceMs }),
     ...tuned(settings.tuning ?? {}),
   })
-  return (worker as PlaybookWorker).beside(() => policies.watch())
+  return (worker as PlaybookWorker).beside(() => {
+    const ends = [policies.watch(), ...(notifier === undefined ? [] : [notifier.watch()])]
+    return () => ends.forEach((end) => end())
+  })
 }

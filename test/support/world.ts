@@ -17,6 +17,7 @@ import { createThinker } from '../../src/tools/models/thinker.ts'
 import type { Thinker, ToolImplementation } from '../../src/tools/implementation.ts'
 import { bundlePlaybooks, type PlaybookBundle } from '../../src/worker/bundle.ts'
 import { makeCurrent } from '../../src/worker/deployment.ts'
+import type { NotifyConfig } from '../../src/notify/config.ts'
 import type { Observer } from '../../src/worker/observer.ts'
 import { createWorker } from '../../src/worker/worker.ts'
 import { issuer, statements } from './people.ts'
@@ -33,6 +34,8 @@ export interface WorldOptions {
   readonly thinker?: Thinker
   readonly policyRefreshMs?: number
   readonly observer?: Observer
+  /** Whom to tell of questions. Default: nobody. */
+  readonly notify?: NotifyConfig
   /** Whether statements of the development issuer are refused. Default: they are taken. */
   readonly isProduction?: boolean
   /** Address of a dev server of one's own. */
@@ -130,6 +133,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       key,
       ...(options.isProduction === true ? {} : { development: issuer }),
       shutdownGraceMs: 500,
+      ...(options.notify && { notify: options.notify }),
       ...(options.policyRefreshMs !== undefined && { policyRefreshMs: options.policyRefreshMs }),
       ...(options.observer && { observer: options.observer }),
     })

@@ -1,4 +1,4 @@
-import { condition, log, metricMeter } from '@temporalio/workflow'
+import { condition, isCancellation, log, metricMeter } from '@temporalio/workflow'
 import { actionDigestOf, type Approval, type Decide, decideMessage, type Edit, inputDigestOf } from '../../src/contract/action.ts'
 import { type Requirement, requirementText, speaksFor, unmet } from '../../src/contract/approving.ts'
 import type { Heard } from '../../src/contract/calls.ts'
@@ -11,7 +11,11 @@ import type { Answer, DecisionAttempt, PendingApproval, Question } from '../../s
 import { questionSummary } from '../../src/contract/question.ts'
 import { askersOf, assuranceText, sameName } from '../../src/contract/principal.ts'
 import { raiseDigestOf } from '../../src/contract/raise.ts'
+import type { NotifyCall } from '../../src/contract/notice.ts'
+import { textOf } from '../../src/contract/text.ts'
+import { WIRE } from '../../src/contract/wire.ts'
 import { type Board, now } from './board.ts'
+import { type Dispatcher, hostOptions } from './dispatch.ts'
 import type { Hearing } from './hearing.ts'
 import type { Journal } from './journal.ts'
 
@@ -51,14 +55,18 @@ export class Approvals {
   readonly #board: Board
   readonly #journal: Journal
   readonly #hearing: Hearing
+  readonly #dispatcher: Dispatcher
+  /** Whether a host tells people of questions. */
+  notifies = false
   readonly #asks = new Map<string, Ask>()
   #waiting: readonly Waiting[] = []
   #decided: readonly Decided[] = []
 
-  constructor(board: Board, journal: Journal, hearing: Hearing) {
+  constructor(board: Board, journal: Journal, hearing: Hearing, dispatcher: Dispatcher) {
     this.#board = board
     this.#journal = journal
     this.#hearing = hearing
+    this.#dispatcher = dispatcher
   }
 
   /** Lets questions that waited in an earlier execution wait on, until the deadlines that they had. */
@@ -132,6 +140,8 @@ export class Approvals {
     this.#board.flush()
     log.info('waiting for approval', { step, digest: actionDigest, deadline })
     try {
+      // Whoever was told in an earlier execution is not told again.
+      if (this.notifies && before === undefined) await this.#tell(pending)
       const leftMs = Math.max(Date.parse(deadline) - Date.now(), 1)
       await condition(() => ask.answered !== undefined, leftMs, { summary: questionSummary(step) })
     } finally {
@@ -145,6 +155,18 @@ export class Approvals {
     const came = ask.answered ?? null
     if (came === null) this.#journal.note(answerTo(step), null)
     return came
+  }
+
+  /** Has a host tell people. That it cannot keeps nobody from answering. */
+  async #tell(question: PendingApproval): Promise<void> {
+    const call: NotifyCall = { runKey: this.#board.runKey, question }
+    const options = { ...hostOptions('tell people of the question'), retry: { maximumAttempts: 5 } }
+    try {
+      await this.#dispatcher.local(WIRE.activities.notify, call, options)
+    } catch (error) {
+      if (isCancellation(error)) throw error
+      this.#board.note('note', `people could not be told of the question: ${textOf(error)}`, question.step)
+    }
   }
 
   /** The handler of `decide`, as update and as signal. */

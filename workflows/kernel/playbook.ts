@@ -148,7 +148,7 @@ class Execution {
     this.#dispatcher = new Dispatcher(this.#journal, (isBrief) => this.#board.flush(isBrief))
     this.#board.claimedWorkspace = workspaceIn(start)
     this.#hearing = new Hearing(this.#dispatcher, this.#board.runKey, this.#board.claimedWorkspace)
-    this.#approvals = new Approvals(this.#board, this.#journal, this.#hearing)
+    this.#approvals = new Approvals(this.#board, this.#journal, this.#hearing, this.#dispatcher)
     this.#saga = new Saga(this.#board, this.#dispatcher, workflowType, this.#continuation, this.#hearing)
     this.#outcome = new Outcome(this.#board)
   }
@@ -235,7 +235,8 @@ class Execution {
       const digests = { requestDigest, policyDigest, candidateDigest }
       const record = { principal, request, ...digests, kernelVersion, buildId, auditExport }
       this.#hearing.takesUnsigned = policy.approvals.unsigned === 'accept'
-      Object.assign(this.#board, record, { notActedOn: notActedOn(policy) })
+      this.#approvals.notifies = opened.notifies === true
+      Object.assign(this.#board, record, { notActedOn: notActedOn(policy, opened.notifies === true) })
       this.#board.enter('in_progress')
       if (call.continued !== undefined) this.#restore((carried as Sealed).carried)
       this.#board.note('open', `${this.#contract.title}, asked by ${principal.subject} (${assuranceText(principal)})`)

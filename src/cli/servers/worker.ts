@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from 'node:util'
 import type { WorkerVersion } from '../../contract/version.ts'
 import { bundlePlaybooks } from '../../worker/bundle.ts'
 import { observers } from '../../worker/observer.ts'
+import { type NotifyConfig, NotifyConfigError, readNotifyConfig } from '../../notify/config.ts'
 import { readBundle } from '../../worker/prebuilt.ts'
 import { tuned } from '../../worker/tuning.ts'
 import { connectClient, connectDatabase } from '../connect.ts'
@@ -85,7 +86,8 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     const observer = observers(running.observer, metrics.observer, log?.attempts ?? {})
     const deployment = namedDeployment(options)
     const policyRefreshMs = options.policyRefreshSeconds * 1000
-    const more = { ...shutdown, tuning: options, observer, policyRefreshMs }
+    const notify = options.notify === undefined ? undefined : notifyConfigOf(options.notify)
+    const more = { ...shutdown, tuning: options, observer, policyRefreshMs, notify }
     const host = await startHost({
       temporal,
       db,
@@ -110,6 +112,16 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     await Promise.race([stopping.asked, host.ended])
   } finally {
     await closing.closeWithin(endMs)
+  }
+}
+
+/** Reads whom to tell; fails with `config_invalid`. */
+function notifyConfigOf(file: string): NotifyConfig {
+  try {
+    return readNotifyConfig(file, process.env)
+  } catch (error) {
+    if (!(error instanceof NotifyConfigError)) throw error
+    throw new CliError('config_invalid', error.message, 'Mend it as docs/notifications.md says.')
   }
 }
 

@@ -1,0 +1,114 @@
+import { createHmac } from 'node:crypto'
+import { expect, test } from 'vitest'
+import type { Notice } from '../../src/contract/notice.ts'
+import type { Channel } from '../../src/notify/config.ts'
+import { send } from '../../src/notify/send.ts'
+import { httpSink, mailSink } from './sinks.ts'
+
+/** A customer who means no good wrote the reason. */
+const EVIL = 'ok</pre><a href="http://evil.example">click</a> <!channel> <http://evil.example|Approve> \r\nBcc: eve@evil.example'
+export const NOTICE: Notice = {
+  runKey: 'refund-1/run-1',
+  workflowId: 'refund-1',
+  playbook: 'refund_request',
+  workspace: 'acme',
+  describe: `refund $120.00 of payment pay_1 ${EVIL}`,
+  step: 'billing.refund-1',
+  actionDigest: `sha256:${'a'.repeat(64)}`,
+  policyDigest: `sha256:${'b'.repeat(64)}`,
+  requester: 'ana@acme.example',
+  requires: ['2 of finance'],
+  groups: ['finance'],
+  because: ['refund_amount_usd is $120.00, at least $50.00'],
+  facts: [`reason is ${EVIL}`],
+  changes: ['payment/pay_1 refundable: $120.00 → $0.00'],
+  evidence: ['order/ord_1 (record)'],
+  askedAt: '2026-11-26T12:00:00.000Z',
+  deadline: '2026-11-29T12:00:00.000Z',
+  commands: [`countersign approve refund-1 billing.refund-1 --digest sha256:${'a'.repeat(64)}`],
+}
+const LINK = 'https://temporal.example/workflows/{workflow_id}'
+const all = { groups: null, playbooks: null }
+const delivery = { id: 'msg_7', kind: 'asked', notice: NOTICE } as const
+
+test('a webhook is signed as Standard Webhooks say, and carries all that is asked', async () => {
+  await using sink = await httpSink()
+  const channel: Channel = { ...all, name: 'hook', kind: 'webhook', url: `${sink.url}/hook`, secret: 'a secret' }
+  expect(await send(channel, delivery, LINK)).toEqual({ came: 'sent' })
+  expect(await send(channel, { ...delivery, kind: 'reminder-1' }, LINK)).toEqual({ came: 'sent' })
+  const [{ headers, body }, reminder] = sink.came as [(typeof sink.came)[0], (typeof sink.came)[0]]
+  const text = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body}`
+  expect(headers['webhook-signature']).toBe(`v1,${createHmac('sha256', 'a secret').update(text).digest('base64')}`)
+  expect(headers['webhook-id']).toBe('msg_7')
+  const page = 'https://temporal.example/workflows/refund-1'
+  expect(JSON.parse(body)).toEqual({ type: 'approval.asked', kind: 'asked', link: page, notice: NOTICE })
+  expect(JSON.parse(reminder.body)).toMatchObject({ type: 'approval.reminder', kind: 'reminder-1' })
+  expect(body + JSON.stringify(headers)).not.toContain('a secret')
+})
+
+test('in Slack nothing that somebody wrote is a link, a mention or markup', async () => {
+  await using sink = await httpSink()
+  const channel: Channel = { ...all, name: 'slack', kind: 'slack', url: `${sink.url}/T0/B0` }
+  expect(await send(channel, delivery, LINK)).toEqual({ came: 'sent' })
+  const { text, blocks } = JSON.parse(sink.came[0]?.body ?? '') as { text: string; blocks: { text: { type: string } }[] }
+  expect(text).not.toMatch(/[<>]/)
+  expect(new Set(blocks.map((block) => block.text.type))).toEqual(new Set(['plain_text']))
+  const told = JSON.stringify(blocks)
+  for (const part of ['2 of finance', 'at least $50.00', '$120.00 → $0.00', 'order/ord_1', NOTICE.actionDigest, NOTICE.deadline]) {
+    expect(told).toContain(part)
+  }
+})
+
+test('an e-mail has one subject and the recipients that are configured, whatever somebody wrote', async () => {
+  await using sink = await mailSink()
+  const channel: Channel = { ...all, name: 'mail', kind: 'smtp', url: sink.url, from: 'ask@acme.example', to: ['ben@acme.example'] }
+  expect(await send(channel, delivery, LINK)).toEqual({ came: 'sent' })
+  const [{ to, data }] = sink.messages as [(typeof sink.messages)[0]]
+  expect(to).toEqual(['ben@acme.example'])
+  const [head = ''] = data.split('\r\n\r\n')
+  expect(head).not.toMatch(/^Bcc:/im)
+  expect(head).toContain('Message-ID: <msg_7@countersign>')
+  expect(data).not.toContain('<a href')
+})
+
+test.each([
+  [500, 'again'],
+  [503, 'again'],
+  [429, 'again'],
+  [408, 'again'],
+  ['hang up', 'again'],
+  [400, 'failed'],
+  [404, 'failed'],
+  [302, 'failed'],
+] as const)('a webhook that answers %s is %s', async (answer, came) => {
+  await using sink = await httpSink()
+  sink.script.push(answer)
+  const channel: Channel = { ...all, name: 'hook', kind: 'webhook', url: `${sink.url}/?key=topsecret`, secret: 's3cr3t' }
+  const sent = await send(channel, delivery, null)
+  expect(sent).toMatchObject({ came })
+  expect(JSON.stringify(sent)).not.toMatch(/topsecret|s3cr3t/)
+  expect(sink.came).toHaveLength(1)
+})
+
+test('Retry-After is kept to', async () => {
+  await using sink = await httpSink()
+  sink.script.push({ status: 429, headers: { 'Retry-After': '7' } })
+  const channel: Channel = { ...all, name: 'hook', kind: 'webhook', url: sink.url, secret: 's' }
+  expect(await send(channel, delivery, null)).toEqual({ came: 'again', why: 'it answered 429', afterMs: 7_000 })
+})
+
+test.each([
+  [550, 'failed'],
+  [451, 'again'],
+])('a mail server that says %i is %s', async (code, came) => {
+  await using sink = await mailSink(code)
+  const channel: Channel = { ...all, name: 'mail', kind: 'smtp', url: sink.url, from: 'a@b.example', to: ['c@d.example'] }
+  expect(await send(channel, delivery, null)).toMatchObject({ came })
+})
+
+test('nobody there is tried again, and what is told of it holds no address', async () => {
+  const channel: Channel = { ...all, name: 'hook', kind: 'slack', url: 'http://127.0.0.1:9/services/topsecret' }
+  const sent = await send(channel, delivery, null)
+  expect(sent).toMatchObject({ came: 'again' })
+  expect(JSON.stringify(sent)).not.toContain('topsecret')
+})
