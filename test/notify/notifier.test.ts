@@ -5,7 +5,7 @@ import type { Notice } from '../../src/contract/notice.ts'
 import type { Channel } from '../../src/notify/config.ts'
 import { Notifier, type NotifierParts } from '../../src/notify/notifier.ts'
 import { useLedger } from '../worker/ledger-case.ts'
-import { NOTICE } from './send.test.ts'
+import { NOTICE } from './notice.ts'
 import { httpSink } from './sinks.ts'
 
 const db = useLedger()

@@ -1,32 +1,10 @@
 import { createHmac } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { Notice } from '../../src/contract/notice.ts'
 import type { Channel } from '../../src/notify/config.ts'
 import { send } from '../../src/notify/send.ts'
+import { NOTICE } from './notice.ts'
 import { httpSink, mailSink } from './sinks.ts'
 
-/** A customer who means no good wrote the reason. */
-const EVIL = 'ok</pre><a href="http://evil.example">click</a> <!channel> <http://evil.example|Approve> \r\nBcc: eve@evil.example'
-export const NOTICE: Notice = {
-  runKey: 'refund-1/run-1',
-  workflowId: 'refund-1',
-  playbook: 'refund_request',
-  workspace: 'acme',
-  describe: `refund $120.00 of payment pay_1 ${EVIL}`,
-  step: 'billing.refund-1',
-  actionDigest: `sha256:${'a'.repeat(64)}`,
-  policyDigest: `sha256:${'b'.repeat(64)}`,
-  requester: 'ana@acme.example',
-  requires: ['2 of finance'],
-  groups: ['finance'],
-  because: ['refund_amount_usd is $120.00, at least $50.00'],
-  facts: [`reason is ${EVIL}`],
-  changes: ['payment/pay_1 refundable: $120.00 → $0.00'],
-  evidence: ['order/ord_1 (record)'],
-  askedAt: '2026-11-26T12:00:00.000Z',
-  deadline: '2026-11-29T12:00:00.000Z',
-  commands: [`countersign approve refund-1 billing.refund-1 --digest sha256:${'a'.repeat(64)}`],
-}
 const LINK = 'https://temporal.example/workflows/{workflow_id}'
 const all = { groups: null, playbooks: null }
 const delivery = { id: 'msg_7', kind: 'asked', notice: NOTICE } as const
@@ -68,7 +46,8 @@ test('an e-mail has one subject and the recipients that are configured, whatever
   const [head = ''] = data.split('\r\n\r\n')
   expect(head).not.toMatch(/^Bcc:/im)
   expect(head).toContain('Message-ID: <msg_7@countersign>')
-  expect(data).not.toContain('<a href')
+  // The plain text holds it as it was written; in HTML it is text, too.
+  expect(data.slice(data.indexOf('Content-Type: text/html'))).not.toContain('<a href')
 })
 
 test.each([
