@@ -149,6 +149,18 @@ export class CountersignClient {
     return await resumeStopped({ client: this.#client, statements: this.#statements }, stops, word)
   }
 
+  /**
+   * The signed argument with which anybody may start this run: by Temporal's own command, or by an SDK in another language, under this
+   * workflow id, within ten minutes.
+   */
+  async startMessage<P = unknown>(
+    playbook: string,
+    request: RequestOf<P>,
+    options: StartOptions & { readonly workflowId: string },
+  ): Promise<StartMessage> {
+    return (await this.#signed(playbook, request, options, options.workflowId)).start
+  }
+
   /** The start message, signed where there is somebody who signs. */
   async #signed(
     playbook: string,

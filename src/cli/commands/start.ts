@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { UsageError } from '../errors.ts'
 import { EXIT } from '../exit.ts'
 import { readJson } from '../read-json.ts'
 import {
@@ -23,6 +24,7 @@ interface Options extends CommonOptions, JsonOption, ProjectOption, QueueOption,
   readonly requestFile?: string
   readonly id?: string
   readonly wait?: true
+  readonly print?: true
   readonly force?: true
 }
 
@@ -34,6 +36,7 @@ export function define(command: Command): void {
     .option('--request <json>', 'the request, or - to read it from stdin')
     .option('--request-file <file>', 'a file with the request')
     .option('--id <workflow id>', 'a business id: a second run with it is refused', filled)
+    .option('--print', 'start nothing: print the signed argument for another client; needs --id')
     .option('--wait', 'wait for the outcome')
     .option('--force', 'start a playbook that the project in this folder does not have')
     .action(start)
@@ -55,6 +58,11 @@ async function start(playbook: string, options: Options): Promise<void> {
   await withSession(options, async (session) => {
     const { by: subject, onBehalfOf, workspace, id } = options
     const principal = { subject, onBehalfOf, workspace }
+    if (options.print === true) {
+      if (id === undefined) throw new UsageError('name the workflow id', 'Add --id: what is signed is of that run alone.')
+      outJson(await session.client.startMessage(playbook, request, { principal, workflowId: id }))
+      return
+    }
     const run = await session.client.start(playbook, request, { principal, ...(id && { workflowId: id }) })
     const { workflowId } = run
     const link = linkOf(session, workflowId)
