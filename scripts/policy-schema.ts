@@ -240,7 +240,9 @@ export const policySchema = (): Schema => ({
       on_timeout: oneOf(ON_TIMEOUT, 'What becomes of the run when nobody decides.', { default: APPROVALS.onTimeout }),
       quorum,
       who: groups('The groups of those who may approve. Default: whoever did not ask for it.'),
-      unsigned: oneOf(UNSIGNED, 'Whether a name without a statement counts, on hosts for development.', { default: 'refuse' }),
+      unsigned: oneOf(UNSIGNED, 'Whether a name without a statement counts, on hosts for development.', {
+        default: 'refuse',
+      }),
       reminders: list(whole(1, MINUTES_A_YEAR, 'Minutes from the question.'), MOST_REMINDERS, {
         uniqueItems: true,
         description: 'When people are reminded. Kept and shown; not acted on yet.',

@@ -8,6 +8,9 @@ const EVIDENCE_NOT_YET =
   'p.yaml:2:1 `evidence` is not enforced yet: a write rests on the records that the contract of its tool needs, however old they are.'
 const TAKE_IT_OUT = '  take it out: a policy must not read stronger than it is.'
 
+/** One more than there can be. */
+const GROUPS = Array.from({ length: 21 }, (_, at) => `g${at}`).join(', ')
+
 /** What it is, the text, and the lines that are printed. */
 const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
   [
@@ -67,46 +70,150 @@ const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
     '  indent its keys below it, or take it out.',
   ],
   [
-    'approver groups',
-    `${W}approvals: {who: [finance]}\n`,
-    'p.yaml:2:13 `approvals.who` is not enforced yet: whoever is not the requester can approve.',
-    '  take it out: a policy must not read stronger than it is.',
-  ],
-  [
-    'more than one approval',
-    `${W}approvals: {quorum: 2}\n`,
-    'p.yaml:2:21 `approvals.quorum` above 1 is not enforced yet: one approval is enough.',
-    '  take it out: a policy must not read stronger than it is.',
-  ],
-  [
     'no approval',
     `${W}approvals: {quorum: 0}\n`,
     'p.yaml:2:21 `approvals.quorum` must be a whole number from 1 to 10, got `0`.',
     '  write it in digits.',
   ],
   [
-    'approvers of a rule',
-    `${W}rules: [{id: r, effect: require_approval, when: {reason_eq: x}, approvers: [finance]}]\n`,
-    'p.yaml:2:65 `rules[0].approvers` is not enforced yet: whoever is not the requester can approve.',
-    '  take it out: a policy must not read stronger than it is.',
+    'more approvals than there can be',
+    `${W}approvals: {quorum: 11}\n`,
+    'p.yaml:2:21 `approvals.quorum` must be a whole number from 1 to 10, got `11`.',
+    '  write it in digits.',
   ],
   [
-    'more than one approval of a rule',
-    `${W}rules: [{id: r, effect: require_approval, when: {reason_eq: x}, quorum: 10}]\n`,
-    'p.yaml:2:73 `rules[0].quorum` above 1 is not enforced yet: one approval is enough.',
-    '  take it out: a policy must not read stronger than it is.',
+    'a majority of approvals',
+    `${W}approvals: {quorum: most}\n`,
+    'p.yaml:2:21 `approvals.quorum` must be a number, got `most`.',
+    '  write it in digits, such as `50` or `49.99`.',
   ],
   [
-    'approvals of a rule that asks for none',
-    `${W}rules: [{id: r, effect: deny, when: {reason_eq: x}, quorum: 1}]\n`,
-    'p.yaml:2:61 `rules[0].quorum` says nothing of a rule with the effect `deny`.',
-    '  take it out, or write `effect: require_approval`.',
+    'half an approval, in quotes',
+    `${W}approvals: {quorum: "1.5"}\n`,
+    'p.yaml:2:21 `approvals.quorum` must be a number, got the text `1.5`.',
+    '  take the quotes away.',
   ],
   [
-    'who may undo',
-    `${W}rollback: {enabled: false, who: [finance]}\n`,
-    'p.yaml:2:28 `rollback.who` is not enforced yet: whoever can send an undo can undo a completed run.',
-    '  take it out: a policy must not read stronger than it is.',
+    'approvers that are no list',
+    `${W}approvals: {who: finance}\n`,
+    'p.yaml:2:18 `approvals.who` must be a list, got `finance`.',
+    '  start each entry with `-`.',
+  ],
+  [
+    'nobody who may approve',
+    `${W}approvals: {who: []}\n`,
+    'p.yaml:2:18 `approvals.who` must list 1 to 20 entries, got 0.',
+    '  fill the list or take it out.',
+  ],
+  [
+    'too many groups',
+    `${W}approvals: {who: [${GROUPS}]}\n`,
+    'p.yaml:2:18 `approvals.who` must list 1 to 20 entries, got 21.',
+    '  fill the list or take it out.',
+  ],
+  [
+    'a group twice, a number, and a blank',
+    `${W}approvals: {who: [a, a, 5, " "]}\n`,
+    'p.yaml:2:22 `approvals.who` lists `a` twice.',
+    '  keep one of the two.',
+    'p.yaml:2:25 `approvals.who[2]` must be text, got `5`.',
+    '  put it in quotes.',
+    'p.yaml:2:28 `approvals.who[3]` is blank.',
+    '  fill it in or take the key out.',
+  ],
+  [
+    'whether names without a statement count, perhaps',
+    `${W}approvals: {unsigned: maybe}\n`,
+    'p.yaml:2:23 `approvals.unsigned` must be one of `refuse`, `accept`, got `maybe`.',
+    '  write one of them.',
+  ],
+  [
+    'names without a statement, misspelt',
+    `${W}approvals: {unsigned: acept}\n`,
+    'p.yaml:2:23 `approvals.unsigned` must be one of `refuse`, `accept`, got `acept`.',
+    '  did you mean `accept`?',
+  ],
+  [
+    'names without a statement, as a flag',
+    `${W}approvals: {unsigned: true}\n`,
+    'p.yaml:2:23 `approvals.unsigned` must be one of `refuse`, `accept`, got `true`.',
+    '  write one of them.',
+  ],
+  [
+    'approvers, by the name that they have in rules',
+    `${W}approvals: {approvers: [finance]}\n`,
+    'p.yaml:2:13 unknown key `approvers` in approvals.',
+    '  the keys here are: `expires_minutes`, `on_timeout`, `quorum`, `reminders`, `unsigned`, `who`.',
+  ],
+  [
+    'an approver group of a rule twice, and a number',
+    `${W}rules: [{id: r, effect: require_approval, when: {reason_eq: x}, approvers: [a, a, 5]}]\n`,
+    'p.yaml:2:80 `rules[0].approvers` lists `a` twice.',
+    '  keep one of the two.',
+    'p.yaml:2:83 `rules[0].approvers[2]` must be text, got `5`.',
+    '  put it in quotes.',
+  ],
+  [
+    'one approver group for a list, in a rule',
+    `${W}rules: [{id: r, effect: require_approval, when: {reason_eq: x}, approvers: a}]\n`,
+    'p.yaml:2:76 `rules[0].approvers` must be a list, got `a`.',
+    '  start each entry with `-`.',
+  ],
+  [
+    'nobody who may approve what a rule asks for',
+    `${W}rules: [{id: r, effect: require_approval, when: {reason_eq: x}, approvers: []}]\n`,
+    'p.yaml:2:76 `rules[0].approvers` must list 1 to 20 entries, got 0.',
+    '  fill the list or take it out.',
+  ],
+  [
+    'too many groups of a rule',
+    `${W}rules: [{id: r, effect: require_approval, when: {reason_eq: x}, approvers: [${GROUPS}]}]\n`,
+    'p.yaml:2:76 `rules[0].approvers` must list 1 to 20 entries, got 21.',
+    '  fill the list or take it out.',
+  ],
+  [
+    'no approval and too many, of rules',
+    `${W}rules: [{id: r, effect: require_approval, when: {reason_eq: x}, quorum: 0},\n` +
+      ' {id: s, effect: require_approval, when: {reason_eq: x}, quorum: 11}]\n',
+    'p.yaml:2:73 `rules[0].quorum` must be a whole number from 1 to 10, got `0`.',
+    '  write it in digits.',
+    'p.yaml:3:66 `rules[1].quorum` must be a whole number from 1 to 10, got `11`.',
+    '  write it in digits.',
+  ],
+  ...(['deny', 'escalate', 'allow'] as const).flatMap((effect) =>
+    (['quorum: 1', 'approvers: [finance]'] as const).map((said): readonly [string, string, ...string[]] => [
+      `${said} of a rule that says ${effect}`,
+      `${W}rules: [{id: r, effect: ${effect}, when: {reason_eq: x}, ${said}}]\n`,
+      `p.yaml:2:${57 + effect.length + (said.startsWith('q') ? 0 : 3)} ` +
+        `\`rules[0].${said.split(':')[0]}\` says nothing of a rule with the effect \`${effect}\`.`,
+      '  take it out, or write `effect: require_approval`.',
+    ]),
+  ),
+  [
+    'who may undo, as one text',
+    `${W}rollback: {enabled: false, who: finance}\n`,
+    'p.yaml:2:33 `rollback.who` must be a list, got `finance`.',
+    '  start each entry with `-`.',
+  ],
+  [
+    'who may undo, twice and no text',
+    `${W}rollback: {enabled: true, window_minutes: 5, who: [a, a, true]}\n`,
+    'p.yaml:2:55 `rollback.who` lists `a` twice.',
+    '  keep one of the two.',
+    'p.yaml:2:58 `rollback.who[2]` must be text, got `true`.',
+    '  put it in quotes.',
+  ],
+  [
+    'nobody who may undo',
+    `${W}rollback: {enabled: false, who: []}\n`,
+    'p.yaml:2:33 `rollback.who` must list 1 to 20 entries, got 0.',
+    '  fill the list or take it out.',
+  ],
+  [
+    'too many who may undo',
+    `${W}rollback: {enabled: false, who: [${GROUPS}]}\n`,
+    'p.yaml:2:33 `rollback.who` must list 1 to 20 entries, got 21.',
+    '  fill the list or take it out.',
   ],
   [
     'how fresh evidence has to be',
@@ -141,32 +248,6 @@ const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
     '  write one of them.',
     'p.yaml:2:40 `evidence[0].fresh_minutes` must be a whole number from 1 to 525600, got `0`.',
     '  write it in digits.',
-  ],
-  [
-    'approvers that are no list',
-    `${W}approvals: {who: finance}\n`,
-    'p.yaml:2:13 `approvals.who` is not enforced yet: whoever is not the requester can approve.',
-    TAKE_IT_OUT,
-    'p.yaml:2:18 `approvals.who` must be a list, got `finance`.',
-    '  start each entry with `-`.',
-  ],
-  [
-    'an approver group twice, and a number',
-    `${W}rules: [{id: r, effect: require_approval, when: {reason_eq: x}, approvers: [a, a, 5]}]\n`,
-    'p.yaml:2:65 `rules[0].approvers` is not enforced yet: whoever is not the requester can approve.',
-    TAKE_IT_OUT,
-    'p.yaml:2:80 `rules[0].approvers` lists `a` twice.',
-    '  keep one of the two.',
-    'p.yaml:2:83 `rules[0].approvers[2]` must be text, got `5`.',
-    '  put it in quotes.',
-  ],
-  [
-    'nobody who may undo',
-    `${W}rollback: {enabled: false, who: []}\n`,
-    'p.yaml:2:28 `rollback.who` is not enforced yet: whoever can send an undo can undo a completed run.',
-    TAKE_IT_OUT,
-    'p.yaml:2:33 `rollback.who` must list 1 to 20 entries, got 0.',
-    '  fill the list or take it out.',
   ],
   [
     'a key of another section',
