@@ -2,6 +2,7 @@
 export {
   loadPolicies,
   loadPolicy,
+  parseFound,
   parsePolicyFolder,
   policyFileOf,
   type PolicyFolder,
