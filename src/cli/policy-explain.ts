@@ -1,3 +1,4 @@
+import { requirementText } from '../contract/approving.ts'
 import type { Facts } from '../contract/fact.ts'
 import { matchText } from '../contract/text.ts'
 import type { WriteTool } from '../contract/tool.ts'
@@ -14,7 +15,7 @@ import { valueText } from '../policy/analyse/regions.ts'
 import { suggestion } from '../policy/load/nearest.ts'
 import { UsageError } from './errors.ts'
 import { jsonObject } from './json-object.ts'
-import { celText, factsText } from './policy-diff.ts'
+import { celText, factsText, saidText } from './policy-diff.ts'
 import type { GivenPolicy } from './policy-files.ts'
 import { plain, plainIndented } from './terminal.ts'
 
@@ -67,7 +68,7 @@ export function explainPolicy(
 export function explainedLines(explained: Explained): readonly string[] {
   if (explained.about === 'tools') return explained.tools.flatMap(spokenLines).map(plainIndented)
   const { tool, facts, is, limits } = explained
-  const { decision, nearly, changes, cel } = is
+  const { decision, requires, nearly, changes, cel } = is
   const away = ({ fact, value }: OneFactAway): string => {
     const declaration = tool.declares[fact]
     return `${fact} ${declaration === undefined ? '' : valueText(value, declaration)}`
@@ -80,6 +81,7 @@ export function explainedLines(explained: Explained): readonly string[] {
       decision.matches.map((match) => `${match.effect}: ${matchText(match)}`),
       'nothing',
     ),
+    ...(requires.length === 0 ? [] : section('needs', requires.map(requirementText), '')),
     ...section(
       'nearly',
       nearly.map((near) => `${near.effect}: ${near.rule}, with ${away(near)}`),
@@ -87,7 +89,10 @@ export function explainedLines(explained: Explained): readonly string[] {
     ),
     ...section(
       'otherwise',
-      changes.map((change) => `${change.effect} with ${away(change)}`),
+      changes.map((change) => {
+        const isSame = change.effect === decision.effect
+        return `${saidText(change.effect, change.requires, isSame)} with ${away(change)}`
+      }),
       cel.length === 0
         ? 'no change of one fact changes the answer'
         : 'no change of one fact was found to change the answer',
@@ -97,17 +102,21 @@ export function explainedLines(explained: Explained): readonly string[] {
       ? []
       : section(
           'also',
-          limits.map(({ id, effect }) => `${effect}: ${id}, when the ledger says that it is reached`),
+          limits.map(({ id, ...entry }) => `${entryText(entry)}: ${id}, when the ledger says that it is reached`),
           '',
         )),
   ].map(plainIndented)
 }
 
+/** An effect, and by whom where that is more than what always holds. */
+const entryText = ({ effect, requires }: Pick<Spoken['entries'][number], 'effect' | 'requires'>): string =>
+  saidText(effect, requires === undefined ? [] : [requires])
+
 const spokenLines = ({ tool, entries }: Spoken): readonly string[] => [
   tool,
   ...section(
     '',
-    entries.map(({ id, effect, facts }) => `${effect}: ${id} (${facts.join(', ')})`),
+    entries.map(({ id, facts, ...entry }) => `${entryText(entry)}: ${id} (${facts.join(', ')})`),
     'nothing speaks of it',
   ),
 ]
@@ -128,6 +137,7 @@ export function explainedJson(explained: Explained) {
     tool: tool.name,
     facts,
     decision: is.decision,
+    requires: is.requires,
     nearly: is.nearly.map(toldJson),
     changes: is.changes.map(toldJson),
     cel: is.cel,
