@@ -123,12 +123,23 @@ const MISUSED: readonly (readonly [string, readonly string[], string])[] = [
   [
     'half a cent',
     facts({ refund_amount_usd: 0.005 }),
-    'error: `refund_amount_usd` must be an amount with at most two decimals, such as 49.99, got `0.005`\n',
+    'error: `refund_amount_usd` must be an amount with at most two decimals, such as 49.99, got `0.005`\n' +
+      '  help  Write it as a policy would; leave it out where it is not known.\n',
   ],
   [
     'an unknown value',
     facts({ customer_tier: 'enterprize' }),
     'error: `customer_tier` must be one of its values, got `"enterprize"`\n  help  did you mean `enterprise`?\n',
+  ],
+  [
+    'a fact of nothing that is known',
+    facts({ weather: 5 }),
+    'error: unknown fact `weather`\n  help  the facts of this tool are: `refund_amount_usd`, ',
+  ],
+  [
+    'a value like none',
+    facts({ customer_tier: 'x' }),
+    'error: `customer_tier` must be one of its values, got `"x"`\n  help  its values are: `standard`, `plus`, `enterprise`.\n',
   ],
   ['a number for a text', facts({ reason: 5 }), 'error: `reason` must be a text, got `5`\n'],
 ]

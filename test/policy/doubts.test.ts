@@ -206,8 +206,9 @@ test('where there are too many combinations, that is said, and what can be told 
   )
   const text = `rules:\n${rules.join('')}${rule('odd', 'deny', '{ order_age_days_gt: 5, order_age_days_lt: 3 }')}`
   const [first, ...others] = doubts(text)
-  expect(first).toMatch(
-    /^p\.yaml:1:1 warning: `shop\.pay` has \d+ combinations of facts, too many to look for rules of it that never count\.\n/,
+  expect(first?.replace(/\d{5,}/, 'many')).toBe(
+    'p.yaml:1:1 warning: `shop.pay` has many combinations of facts, too many to look for rules of it that never count.\n' +
+      '  have fewer thresholds and words in one policy to have it looked at whole.',
   )
   expect(others).toEqual([
     'p.yaml:15:11 warning: `rules.odd` can never match: with order_age_days 2 days, `order_age_days_lt` holds and ' +
