@@ -132,7 +132,9 @@ export function policyAbout(facts: readonly string[]): fc.Arbitrary<Policy> {
 }
 
 /** Up to two people of each kind: of no group, of one, of both. */
-const CROWDS: readonly (readonly Voice[])[] = [[], ['a'], ['b'], ['a', 'b']].reduce<readonly (readonly Voice[])[]>(
+export const CROWDS: readonly (readonly Voice[])[] = [[], ['a'], ['b'], ['a', 'b']].reduce<
+  readonly (readonly Voice[])[]
+>(
   (crowds, groups) =>
     crowds.flatMap((crowd) =>
       [0, 1, 2].map((count) => [
