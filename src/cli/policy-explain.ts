@@ -11,6 +11,8 @@ import {
   spokenOf,
 } from '../policy/analyse/explain.ts'
 import { readGivenFacts } from '../policy/analyse/given-facts.ts'
+import { demandsOn, demandText } from '../policy/decide/evidence.ts'
+import type { EvidenceDemand } from '../policy/types.ts'
 import { valueText } from '../policy/analyse/regions.ts'
 import { suggestion } from '../policy/load/nearest.ts'
 import { UsageError } from './errors.ts'
@@ -34,6 +36,8 @@ export type Explained =
       readonly is: Explanation
       /** Of which only the ledger tells whether they are reached. */
       readonly limits: Spoken['entries']
+      /** Which only what it cites tells whether they are met. */
+      readonly demands: readonly EvidenceDemand[]
     }
 
 /** Without facts, what in the policy speaks of which tools; with them, what it says of the action. */
@@ -61,14 +65,19 @@ export function explainPolicy(
     facts: read.facts,
     is: explainAction(policy, tool, read.facts),
     limits: limitsOf(policy, tool),
+    demands: demandsOn(policy, tool),
   }
 }
 
 /** What was explained, as people read it. */
 export function explainedLines(explained: Explained): readonly string[] {
   if (explained.about === 'tools') return explained.tools.flatMap(spokenLines).map(plainIndented)
-  const { tool, facts, is, limits } = explained
+  const { tool, facts, is, limits, demands } = explained
   const { decision, requires, nearly, changes, cel } = is
+  const also = [
+    ...limits.map(({ id, ...entry }) => `${entryText(entry)}: ${id}, when the ledger says that it is reached`),
+    ...demands.map((demand) => `escalate: evidence, unless it cites ${demandText(demand)}`),
+  ]
   const away = ({ fact, value }: OneFactAway): string => {
     const declaration = tool.declares[fact]
     return `${fact} ${declaration === undefined ? '' : valueText(value, declaration)}`
@@ -98,13 +107,7 @@ export function explainedLines(explained: Explained): readonly string[] {
         : 'no change of one fact was found to change the answer',
     ),
     ...(cel.length === 0 ? [] : section('inexact', [`${celText(cel)}: there may be nearer values, and others`], '')),
-    ...(limits.length === 0
-      ? []
-      : section(
-          'also',
-          limits.map(({ id, ...entry }) => `${entryText(entry)}: ${id}, when the ledger says that it is reached`),
-          '',
-        )),
+    ...(also.length === 0 ? [] : section('also', also, '')),
   ].map(plainIndented)
 }
 
@@ -132,7 +135,7 @@ const toldJson = <T extends OneFactAway>({ value, ...rest }: T) => ({ ...rest, v
 /** What was explained, as JSON. Money is in cents; a `value` of `null`: if the fact were not known. */
 export function explainedJson(explained: Explained) {
   if (explained.about === 'tools') return { tools: explained.tools }
-  const { tool, facts, is, limits } = explained
+  const { tool, facts, is, limits, demands } = explained
   return {
     tool: tool.name,
     facts,
@@ -142,5 +145,6 @@ export function explainedJson(explained: Explained) {
     changes: is.changes.map(toldJson),
     cel: is.cel,
     limits,
+    demands,
   }
 }

@@ -226,6 +226,16 @@ test('other people who approve are told: of a rule as its setting and by region,
   ])
 })
 
+test('demands on evidence are told as settings', async () => {
+  const { stdout } = await diffTo(
+    'evidence',
+    (text) => `${text}evidence: [{ kind: record, risk: high, fresh_minutes: 60 }, { kind: record }]\n`,
+  )
+  expect(stdout.replace(TEXTS, '')).toBe(
+    'evidence.record from high risk: none → at most 60 minutes old\nevidence.record from low risk: none → of any age\n',
+  )
+})
+
 test('who has to approve anyway, in another order or written out, is no difference of meaning', async () => {
   const usual = 'approvals: { who: [finance, support], quorum: 1, unsigned: refuse }\n'
   const others =

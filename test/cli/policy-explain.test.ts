@@ -77,6 +77,7 @@ test('--json gives the decision as it stands on the record, and what is one fact
   expect(JSON.parse(stdout)).toEqual({
     tool: 'billing.refund',
     limits: [],
+    demands: [],
     facts: { refund_amount_usd: usd(2_000), customer_tier: 'plus', reason: 'late' },
     decision: { effect: 'allow', matches: [] },
     requires: [],
@@ -160,6 +161,18 @@ test('limits over time are named, and of an action that only the ledger tells wh
   const given = facts({ refund_amount_usd: 20, customer_tier: 'standard', reason: 'late' })
   const { stdout } = await countersign(['policy', 'explain', file, ...given], { cwd: folder() })
   expect(stdout).toContain('  also       escalate: limits.daily, when the ledger says that it is reached\n')
+})
+
+test('demands on evidence are named: only what an action cites tells whether they are met', async () => {
+  const file = join(folder(), 'demanding.yaml')
+  const evidence = 'evidence: [{ kind: record, risk: high, fresh_minutes: 60 }, { kind: record }]\n'
+  await writeFile(file, `${await readFile(join(policies, 'refund-request.yaml'), 'utf8')}${evidence}`)
+  const given = facts({ refund_amount_usd: 20, customer_tier: 'standard', reason: 'late' })
+  const { stdout } = await countersign(['policy', 'explain', file, ...given], { cwd: folder() })
+  expect(stdout).toContain(
+    '  also       escalate: evidence, unless it cites a record at most 60 minutes old\n' +
+      '             escalate: evidence, unless it cites a record\n',
+  )
 })
 
 const PEOPLE = `approvals: { who: [support], quorum: 1 }

@@ -124,7 +124,7 @@ export interface Asked {
 
 /** What a kernel says of it, by its own judgement. */
 export function kernelSays({ policy, evidence, at }: Asked): Verdict {
-  const policyDigest = digestOf(policy as unknown as Json)
+  const policyDigest = digestOf(policy)
   const opened = {
     runKey,
     principal,
@@ -138,7 +138,7 @@ export function kernelSays({ policy, evidence, at }: Asked): Verdict {
     buildId: '0',
   } satisfies OpenedRun
   const attempt: Attempt = { step, tool: guardedPay, input: {}, evidence }
-  return judge(contract, opened, attempt)
+  return judge(contract, opened, attempt, at.getTime())
 }
 
 /**
@@ -147,7 +147,7 @@ export function kernelSays({ policy, evidence, at }: Asked): Verdict {
  */
 export async function guardSays(asked: Asked, facts: Facts): Promise<string | undefined> {
   const { policy, evidence, at, crowd = [], scheduledAt = at } = asked
-  const policyDigest = digestOf(policy as unknown as Json)
+  const policyDigest = digestOf(policy)
   const decision = decide(policy, guardedPay, facts)
   const action = actionOf({ step, tool: guardedPay, input: {}, evidence }, facts, { runKey, policyDigest })
   const actionDigest = actionDigestOf(action)

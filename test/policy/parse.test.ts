@@ -146,6 +146,14 @@ describe('a policy', () => {
     expect('who' in policyIn('rollback: {enabled: false}').rollback).toBe(false)
   })
 
+  test('demands on evidence are kept, of any risk and age where they do not say it; none is absent', () => {
+    expect(policyIn('evidence: [{kind: record, risk: high, fresh_minutes: 60}, {kind: record}]').evidence).toEqual([
+      { kind: 'record', risk: 'high', freshMinutes: 60 },
+      { kind: 'record', risk: 'low' },
+    ])
+    expect('evidence' in policyIn('')).toBe(false)
+  })
+
   test('what is enforced is not told as something that nothing does yet', () => {
     expect(notActedOn(policyIn('approvals: {quorum: 3, who: [a], unsigned: accept}'))).toEqual([])
   })

@@ -4,10 +4,6 @@ import { orderChange, refundRequest, statusReport } from './fake-playbook.ts'
 
 const W = 'workflow: refund_request\n'
 
-const EVIDENCE_NOT_YET =
-  'p.yaml:2:1 `evidence` is not enforced yet: a write rests on the records that the contract of its tool needs, however old they are.'
-const TAKE_IT_OUT = '  take it out: a policy must not read stronger than it is.'
-
 /** One more than there can be. */
 const GROUPS = Array.from({ length: 21 }, (_, at) => `g${at}`).join(', ')
 
@@ -216,38 +212,56 @@ const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
     '  fill the list or take it out.',
   ],
   [
-    'how fresh evidence has to be',
-    `${W}evidence: [{kind: record, risk: high, fresh_minutes: 5}]\n`,
-    EVIDENCE_NOT_YET,
-    TAKE_IT_OUT,
-  ],
-  [
     'evidence that is no list',
     `${W}evidence: {kind: record}\n`,
-    EVIDENCE_NOT_YET,
-    TAKE_IT_OUT,
     'p.yaml:2:11 `evidence` must be a list, got a map.',
     '  start each entry with `-`.',
   ],
   [
+    'no evidence',
+    `${W}evidence: []\n`,
+    'p.yaml:2:11 `evidence` must list 1 to 20 entries, got 0.',
+    '  fill the list or take it out.',
+  ],
+  [
+    'evidence that is no demand',
+    `${W}evidence: [record]\n`,
+    'p.yaml:2:12 `evidence[0]` must be a map, got `record`.',
+    '  indent its keys below it, or take it out.',
+  ],
+  [
     "a model's word as evidence",
     `${W}evidence: [{kind: model}]\n`,
-    EVIDENCE_NOT_YET,
-    TAKE_IT_OUT,
     'p.yaml:2:19 `evidence[0].kind` must be one of `record`, `url`, `log`, `query`, `document`, got `model`.',
     '  write one of them.',
   ],
   [
     'evidence of no kind, of an unknown risk, of no age',
     `${W}evidence: [{risk: huge, fresh_minutes: 0}]\n`,
-    EVIDENCE_NOT_YET,
-    TAKE_IT_OUT,
     'p.yaml:2:12 `evidence[0]` lacks the key `kind`.',
     '  add it; see docs/writing-a-policy.md.',
     'p.yaml:2:19 `evidence[0].risk` must be one of `low`, `medium`, `high`, got `huge`.',
     '  write one of them.',
     'p.yaml:2:40 `evidence[0].fresh_minutes` must be a whole number from 1 to 525600, got `0`.',
     '  write it in digits.',
+  ],
+  [
+    'evidence of a kind that nothing gives',
+    `${W}evidence: [{kind: url}]\n`,
+    'p.yaml:2:19 `evidence[0].kind` demands `url`, and no tool of `refund_request` gives that.',
+    '  the kinds that they give are: `record`.',
+  ],
+  [
+    'evidence of a kind and a risk twice, the risk once by default',
+    `${W}evidence: [{kind: record}, {kind: record, risk: high}, {kind: record, risk: low, fresh_minutes: 5}]\n`,
+    'p.yaml:2:56 two demands are of the kind `record` and the risk `low`.',
+    '  keep the stricter one.',
+  ],
+  [
+    'an unknown key of evidence',
+    `${W}evidence: [{kind: record, fresh_minuts: 5}]\n`,
+    'p.yaml:2:27 unknown key `fresh_minuts` in evidence[0].',
+    '  did you mean `fresh_minutes`?',
   ],
   [
     'a key of another section',

@@ -64,6 +64,7 @@ limits:
   - { id: b, tool: shop.pay, per: customer_tier, window_minutes: 525600, at_most_usd: 0.5, of: refund_amount_usd, on_reached: escalate }
   - { id: c, tool: shop.pay, per: playbook, window_minutes: 60, score_gte: 3.5, of: refund_amount_usd, warm_up: 5, on_warm_up: escalate, on_reached: require_approval }
 trust: { at_least: { reason: record }, on_less: escalate }
+evidence: [{ kind: record }, { kind: record, risk: high, fresh_minutes: 5 }]
 approvals: { expires_minutes: 60, on_timeout: refuse, quorum: 2, who: [finance], unsigned: accept, reminders: [10, 30] }
 audit: { log_level: standard, export: splunk, retention_days: 365, redaction: [reason] }
 rollback: { enabled: true, window_minutes: 0, who: [support, finance] }
@@ -78,7 +79,11 @@ test('a policy that says everything is taken by the loader and by the schema', (
 test.each([
   ['no workflow', 'max_tool_calls: 5'],
   ['an unknown key', `${W}max_tool_cals: 5`],
-  ['a key that is not enforced yet', `${W}evidence: {}`],
+  ['evidence that is no list', `${W}evidence: {}`],
+  ['no evidence', `${W}evidence: []`],
+  ['evidence of no kind', `${W}evidence: [{ risk: low }]`],
+  ['a word of a model as evidence', `${W}evidence: [{ kind: model }]`],
+  ['evidence of no age', `${W}evidence: [{ kind: record, fresh_minutes: 0 }]`],
   [
     'a limit of nothing',
     `${W}limits: [{ id: a, tool: shop.pay, per: principal, window_minutes: 1, on_reached: deny }]`,

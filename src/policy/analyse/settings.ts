@@ -72,6 +72,7 @@ function settingsOf(policy: Policy, other: Policy): ReadonlyMap<string, string> 
     budget,
     approvals: { who, quorum = 1, unsigned = 'refuse', remindersMinutes, ...approvals },
     audit,
+    evidence = [],
     rollback: { who: undoers, ...rollback },
     ...rest
   } = policy
@@ -84,6 +85,12 @@ function settingsOf(policy: Policy, other: Policy): ReadonlyMap<string, string> 
     },
     approvals: { ...approvals, who: groupsText(who), quorum, unsigned, reminders: remindersMinutes },
     audit,
+    evidence: Object.fromEntries(
+      evidence.map(({ kind, risk, freshMinutes }) => [
+        `${kind} from ${risk} risk`,
+        freshMinutes === undefined ? 'of any age' : `at most ${freshMinutes} minutes old`,
+      ]),
+    ),
     rollback: { ...rollback, who: groupsText(undoers) },
     trust: {
       onLess: trust.atLeast.length > 0 ? trust.onLess : null,
