@@ -1,5 +1,5 @@
 import { Client, type Connection } from '@temporalio/client'
-import { CountersignClient } from '../src/client/index.ts'
+import { CountersignClient, type StatementSource } from '../src/client/index.ts'
 import type { Waiting } from './case.ts'
 
 /** What became of the decisions. */
@@ -17,7 +17,11 @@ export interface Decided {
 }
 
 /** Approves all at once, as a service may that knows nothing of limits: the client holds them back. */
-export async function decideAll(connection: Connection, asked: readonly Waiting[], inFlight: number): Promise<Decided> {
+export async function decideAll(
+  connection: Connection,
+  asked: readonly Waiting[],
+  { inFlight, statements }: { readonly inFlight: number; readonly statements: StatementSource },
+): Promise<Decided> {
   const sentAt = new Map<string, number>()
   const latenciesMs: number[] = []
   let [now, mostInFlight, acknowledged] = [0, 0, 0]
@@ -37,7 +41,7 @@ export async function decideAll(connection: Connection, asked: readonly Waiting[
     },
   })
   // One that is stuck is to show as a latency and not as an error.
-  const client = new CountersignClient(temporal, { inFlight, answerWithinMs: 600_000 })
+  const client = new CountersignClient(temporal, { inFlight, statements, answerWithinMs: 600_000 })
   const began = performance.now()
   await Promise.all(
     asked.map(async ({ workflowId, step, digest }) => {

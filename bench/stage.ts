@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { Client, Connection } from '@temporalio/client'
 import { sql } from 'kysely'
-import { CountersignClient } from '../src/client/index.ts'
+import { CountersignClient, developmentStatements } from '../src/client/index.ts'
+import { developmentIssuer } from '../src/identity/statements.ts'
 import { cpuOf } from './cpu.ts'
 import { startServers } from './servers.ts'
 import { type AppProcess, startWorker, type WorkerProcess } from './worker-process.ts'
@@ -48,18 +49,19 @@ export async function openStage(runs: number): Promise<Stage> {
   const { temporal: server, postgres, db } = servers
   const workers: WorkerProcess[] = []
   let started = 0
+  const statements = developmentStatements(developmentIssuer(servers.dir))
   const connection = await Connection.connect({ address: server.address })
   const temporal = new Client({ connection })
   return {
     temporal,
     async worker(options, preload) {
-      const policies = options.kind === 'governed' ? { policies: policiesOf(options.window) } : {}
+      const policies = options.kind === 'governed' ? { policies: policiesOf(options.window), issuer: servers.dir } : {}
       const at = { address: server.address, database: postgres.url, queue: `bench-${++started}` }
       const worker = await startWorker({ ...at, kind: options.kind, ...policies }, preload)
       workers.push(worker)
       return worker
     },
-    clientOf: ({ taskQueue }) => new CountersignClient(temporal, { taskQueue }),
+    clientOf: ({ taskQueue }) => new CountersignClient(temporal, { taskQueue, statements }),
     address: server.address,
     server: server.pid,
     database: postgres.url,

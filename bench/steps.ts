@@ -27,6 +27,8 @@ export type Place = Pick<ToolCall, 'runKey' | 'step' | 'idempotencyKey' | 'signa
 
 export const callOn = (db: LedgerDatabase, place: Place): ToolCall => ({
   ...place,
+  credential: () => 'none',
+  fetch,
   heartbeat: () => {},
   db: db as unknown as ToolCall['db'],
 })
@@ -34,7 +36,15 @@ export const callOn = (db: LedgerDatabase, place: Place): ToolCall => ({
 export const writing = (call: ToolCall) => ({
   ...call,
   expect: {},
-  principal: { subject: 'bench', kind: 'service' as const, workspace: 'bench', proof: 'unauthenticated' as const },
+  principal: {
+    subject: 'bench',
+    issuer: 'bench',
+    kind: 'service' as const,
+    workspace: 'bench',
+    scopes: [],
+    assurance: {},
+    development: true,
+  },
 })
 
 export const inTransaction = <T>(db: LedgerDatabase, run: (tx: LedgerDatabase) => Promise<T>): Promise<T> =>

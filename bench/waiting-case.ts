@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client, Connection } from '@temporalio/client'
-import { CountersignClient } from '../src/client/index.ts'
+import { CountersignClient, developmentStatements } from '../src/client/index.ts'
+import { developmentIssuer } from '../src/identity/statements.ts'
 import { since } from './batch.ts'
 import { blockRuns } from './blocked.ts'
 import { type Decided, decideAll } from './deciding.ts'
@@ -55,12 +56,14 @@ export async function runWaiting(
       database: postgres.url,
       queue: 'waiting',
       policies: policiesOf(0),
+      issuer: servers.dir,
     })
   let worker = await newWorker()
   const connection = await Connection.connect({ address: server.address })
   try {
     const temporal = new Client({ connection })
-    const client = new CountersignClient(temporal, { taskQueue: worker.taskQueue })
+    const statements = developmentStatements(developmentIssuer(servers.dir))
+    const client = new CountersignClient(temporal, { taskQueue: worker.taskQueue, statements })
     const { maxCachedWorkflows = Number.NaN } = worker
     const memory = () => [residentMb(worker.pid), residentMb(server.pid)] as const
     const idle = memory()
@@ -85,7 +88,7 @@ export async function runWaiting(
       return { ...others, driver: (user + system) / 1000 }
     }
     const before = cpu()
-    const { sentAt, ...decided } = await decideAll(connection, asked, inFlight)
+    const { sentAt, ...decided } = await decideAll(connection, asked, { inFlight, statements })
     const closedAt = await untilClosed(temporal, runs)
     const after = cpu()
     const done = memory()

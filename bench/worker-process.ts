@@ -61,6 +61,8 @@ export async function startWorker(
     readonly queue: string
     /** The folder of the policies that a governed worker runs under. */
     readonly policies?: string
+    /** The folder with the key that signs what people say. */
+    readonly issuer?: string
   },
   preload: readonly string[] = [],
 ): Promise<WorkerProcess> {

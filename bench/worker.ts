@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { sampleThoughts, sampleTools } from '../activities/index.ts'
 import { deploymentOf } from '../src/contract/version.ts'
 import { hostKeyOf, newHostKey } from '../src/identity/host-key.ts'
+import { developmentIssuer } from '../src/identity/statements.ts'
 import { openDatabase } from '../src/ledger/database.ts'
 import { createThinker } from '../src/tools/models/thinker.ts'
 import { bundlePlaybooks, type PlaybookBundle } from '../src/worker/bundle.ts'
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     database: { type: 'string', default: '' },
     queue: { type: 'string', default: '' },
     policies: { type: 'string', default: '' },
+    issuer: { type: 'string', default: '' },
   },
 })
 
@@ -65,6 +67,7 @@ const worker =
         policies: values.policies,
         db,
         key: hostKeyOf(newHostKey()),
+        development: developmentIssuer(values.issuer),
       })
     : await Worker.create({
         connection,

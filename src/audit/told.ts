@@ -156,7 +156,8 @@ function localActivityIn({ eventId, markerRecordedEventAttributes: marker }: Eve
 }
 
 /** The kernel's own, of which nothing is cited. */
-const BOOKKEEPING: ReadonlySet<string> = new Set([WIRE.activities.openRun, WIRE.activities.spent, WIRE.activities.seal])
+const { openRun, spent, seal, hear } = WIRE.activities
+const BOOKKEEPING: ReadonlySet<string> = new Set([openRun, spent, seal, hear])
 
 function stepsOfLocal({ eventId, type, answer }: LocalActivity): readonly ToldStep[] {
   const by = 'a local activity'

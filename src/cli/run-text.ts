@@ -1,7 +1,7 @@
 import type { RunSummary } from '../client/summary.ts'
 import { failureRule } from '../contract/failures.ts'
 import { formatMicroUsd } from '../contract/money.ts'
-import type { Case, Draft, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
+import type { Case, DecisionAttempt, Draft, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
 import { assuranceText } from '../contract/principal.ts'
 import { resumeCommand } from '../contract/stop.ts'
 import { shellWord } from '../contract/text.ts'
@@ -110,6 +110,16 @@ function versionLines(
   return [`version   ${plain(version.buildId)} of ${plain(version.deployment)}${kernel}${by}`]
 }
 
+/** Who decided what, how it is known who he is, and what he saw: the digest is of all that was shown. */
+function decisionLines({ at, by, assurance, describe, message }: DecisionAttempt): readonly string[] {
+  const { decision, actionDigest, comment } = (message ?? {}) as Readonly<Record<string, string | undefined>>
+  const words = comment === undefined || comment === '' ? '' : `: ${comment}`
+  return [
+    plain(`${clock(at)}  ${decision}  ${describe ?? ''}${words}`),
+    plain(`          by ${by ?? 'nobody known'} (${assurance ?? 'nobody proved it'}), who saw ${actionDigest}`),
+  ]
+}
+
 /** The page of a run, as the run itself tells it. */
 export function runPage(
   summary: RunSummary,
@@ -123,6 +133,7 @@ export function runPage(
   const refusals = attempts.flatMap(({ at, answer }) =>
     answer.accepted ? [] : [`${clock(at)}  ${plain(answer.message)}  (${answer.code})`],
   )
+  const decided = attempts.filter(({ answer }) => answer.accepted).flatMap(decisionLines)
   return [
     `${status.playbook}  ${workflowId}`,
     `state     ${status.state}${waitingFor === null ? '' : `, waiting for ${waitingFor}`}`,
@@ -143,6 +154,7 @@ export function runPage(
     ...draftLines(status.result?.drafts),
     ...effectLines(status.effects),
     ...trialLines(status),
+    ...section('decided by people', decided),
     ...section('refused decisions', refusals),
     ...section('timeline (UTC)', status.timeline.map(timelineLine)),
   ]

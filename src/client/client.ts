@@ -9,6 +9,8 @@ import { MAX_START_CHARACTERS } from '../contract/limits.ts'
 import { type PlaybookContract, slugOf } from '../contract/playbook.ts'
 import type { RunResult, StartMessage } from '../contract/run.ts'
 import type { RunState } from '../contract/states.ts'
+import type { Principal } from '../contract/principal.ts'
+import type { Identity } from '../contract/statement.ts'
 import type { StopMark } from '../contract/stop.ts'
 import { textOf } from '../contract/text.ts'
 import { DEFAULT_TASK_QUEUE, OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
@@ -92,7 +94,7 @@ export class CountersignClient {
    */
   async execute<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions = {}): Promise<RunResult> {
     const workflowId = idOf(playbook, options)
-    const { start, requestDigest } = await this.#signed(playbook, request, options, workflowId)
+    const { start, requestDigest, who } = await this.#signed(playbook, request, options, workflowId)
     const operation = new WithStartWorkflowOperation<PlaybookFunction>(playbook, {
       ...this.#startOptions(playbook, workflowId, start),
       workflowIdConflictPolicy: 'USE_EXISTING',
@@ -112,7 +114,9 @@ export class CountersignClient {
       if (!isContinued && !(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
       result = await run.outcome()
     }
-    if (result.playbook === playbook && (result.requestDigest ?? requestDigest) === requestDigest) return result
+    const isMine = result.principal === null || who === undefined || samePrincipal(result.principal, who)
+    const isSame = result.playbook === playbook && (result.requestDigest ?? requestDigest) === requestDigest
+    if (isMine && isSame) return result
     throw fail('run_exists', `the run \`${workflowId}\` was started for something else`)
   }
 
@@ -151,7 +155,13 @@ export class CountersignClient {
     given: unknown,
     { principal = {} }: StartOptions,
     workflowId: string,
-  ): Promise<{ readonly start: StartMessage; readonly requestDigest: Digest; readonly workspace: string | undefined }> {
+  ): Promise<{
+    readonly start: StartMessage
+    readonly requestDigest: Digest
+    readonly workspace: string | undefined
+    /** Who starts it, as the signed statement says. */
+    readonly who?: Identity
+  }> {
     const request = sendable(given)
     const requestDigest = digestOf(request)
     const { onBehalfOf, ...as } = principal
@@ -162,7 +172,7 @@ export class CountersignClient {
     const behalf = onBehalfOf === undefined ? {} : { onBehalfOf: onBehalfOf.trim() }
     const about = { kind: 'start', workflowId, playbook, requestDigest, workspace, ...behalf } as const
     const statement = await this.#statements(about, { ...as, workspace })
-    return { start: { request, statement: statement as unknown as Json }, requestDigest, workspace }
+    return { start: { request, statement: statement as unknown as Json }, requestDigest, workspace, who: statement.who }
   }
 
   #startOptions(playbook: string, workflowId: string, start: StartMessage) {
@@ -194,6 +204,10 @@ function sendable(request: unknown): Json {
   if (text.length <= MAX_START_CHARACTERS) return JSON.parse(text) as Json
   throw fail('request_invalid', `the request has ${text.length} characters; at most ${MAX_START_CHARACTERS} are taken`)
 }
+
+/** Whether a run is of whoever starts it again: nobody is told what others asked for. */
+const samePrincipal = (one: Principal, other: Identity): boolean =>
+  one.issuer === other.issuer && one.subject === other.subject && one.workspace === other.workspace
 
 /** What can stand in Markdown and on a command line as it is. */
 const PLAIN_ID = /^[\w./:@-]+$/

@@ -20,9 +20,13 @@ const WAIT_MS = 60_000
 const PAUSE_MS = 200
 
 /** What a run is told, before it is signed; `by` and `groups` are for development: see `Speaker`. */
-export type Said<M> = Omit<M, 'statement'> & { readonly by?: string; readonly workspace?: string; readonly groups?: readonly string[] }
+export type Said<M> = Omit<M, 'statement' | 'by'> & {
+  readonly by?: string | undefined
+  readonly workspace?: string | undefined
+  readonly groups?: readonly string[] | undefined
+}
 
-/** What statements about a run name; the workspace is known once it was opened. */
+/** What statements about a run name. */
 export interface Known {
   readonly runKey: RunKey
   readonly workspace: string | undefined
@@ -116,8 +120,8 @@ export class RunHandle {
   /** What operators see of the run, now. Needs a worker, since the run itself answers. */
   async status(): Promise<RunStatus> {
     const status = await this.#ask(() => this.#handle().query<RunStatus>(WIRE.queries.status))
-    const { runKey, principal } = status
-    if (principal !== null) this.#known = { runKey, workspace: principal.workspace }
+    const { runKey, workspace } = status
+    if (workspace !== null) this.#known = { runKey, workspace }
     return status
   }
 
@@ -151,16 +155,20 @@ export class RunHandle {
 
   /** Has a message signed and sends it. One that makes no sense is sent as it is: the run refuses it, and keeps the attempt. */
   async #say(name: 'decide' | 'undo' | 'resolve', message: object, updateId: string | undefined): Promise<Answer> {
+    const { workflowId } = this
+    const sent = { workflowId, runId: this.#runId, name, message: () => this.#signed(name, message), updateId }
+    return await this.#ask(() => this.#sender.send(sent))
+  }
+
+  async #signed(name: 'decide' | 'undo' | 'resolve', message: object): Promise<unknown> {
+    if (typeof message !== 'object' || (message as object | null) === null) return message
     const { by, workspace, groups, ...said } = message as Said<object>
-    if (this.#statements === undefined) {
-      return await this.#update(name, { ...said, ...(by === undefined ? {} : { by }) }, updateId)
-    }
+    if (this.#statements === undefined) return { ...said, ...(by === undefined ? {} : { by }) }
     const known = await this.#whichRun()
     const about = aboutSchema().safeParse(await this.#about(name, said, known.runKey))
-    if (!about.success) return await this.#update(name, said, updateId)
+    if (!about.success) return said
     const as: Speaker = { subject: by, workspace: workspace ?? known.workspace, groups }
-    const statement = await this.#statements(about.data as About, as)
-    return await this.#update(name, { ...said, statement }, updateId)
+    return { ...said, statement: await this.#statements(about.data as About, as) }
   }
 
   /** What a message says, as it is signed. */
@@ -182,16 +190,12 @@ export class RunHandle {
     return await this.#ask(async () => {
       const described = await this.#handle().describe()
       const first = described.raw.workflowExecutionInfo?.firstRunId ?? described.runId
-      const workspace = summaryOf(described).workspace ?? undefined
-      const known: Known = { runKey: runKeyOf(this.workflowId, first), workspace }
-      if (workspace !== undefined) this.#known = known
-      return known
+      const runKey = runKeyOf(this.workflowId, first)
+      // One that is not opened yet shows it to nobody but whoever asks itself.
+      const workspace = summaryOf(described).workspace ?? (await this.status()).workspace ?? undefined
+      this.#known = { runKey, workspace }
+      return this.#known
     })
-  }
-
-  #update(name: string, message: unknown, updateId: string | undefined): Promise<Answer> {
-    const { workflowId } = this
-    return this.#ask(() => this.#sender.send({ workflowId, runId: this.#runId, name, message, updateId }))
   }
 
   #handle() {

@@ -23,7 +23,8 @@ export interface Sent {
   readonly runId: string | undefined
   /** The name of the update. */
   readonly name: string
-  readonly message: unknown
+  /** Made once it is this message's turn; asked for again where it could not be made, as when the server is away. */
+  readonly message: () => Promise<unknown>
   /** The same one twice is one message. Default: a random one, which is kept over all attempts of this call. */
   readonly updateId: string | undefined
 }
@@ -55,10 +56,15 @@ export class Sender {
 
   async #untilAnswered(sent: Sent & { readonly updateId: string }): Promise<Answer> {
     const end = Date.now() + this.#answerWithinMs
+    let made: { readonly message: unknown } | undefined
+    const attempt = async (): Promise<Answer> => {
+      made ??= { message: await sent.message() }
+      return await this.#attempt(sent, made.message)
+    }
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       const deadline = Math.min(end, Date.now() + ATTEMPT_MS)
       try {
-        return await this.#client.withDeadline(deadline, () => this.#attempt(sent))
+        return await this.#client.withDeadline(deadline, attempt)
       } catch (error) {
         if (!isTransient(error, deadline)) throw error
         if (Date.now() + pauseMs >= end) throw unanswered(this.#answerWithinMs, error)
@@ -71,13 +77,10 @@ export class Sender {
    * Waits for the answer and not for its acceptance, since handlers answer in the workflow task that accepts: one call
    * instead of two.
    */
-  async #attempt({
-    workflowId,
-    runId,
-    name,
-    message,
-    updateId,
-  }: Sent & { readonly updateId: string }): Promise<Answer> {
+  async #attempt(
+    { workflowId, runId, name, updateId }: Sent & { readonly updateId: string },
+    message: unknown,
+  ): Promise<Answer> {
     const run = this.#client.workflow.getHandle(workflowId, runId)
     return await run.executeUpdate<Answer, [unknown]>(name, { args: [message], updateId })
   }

@@ -35,8 +35,6 @@ export interface HearCall {
   readonly statement: Json
   /** Who it is said to be, where no statement came with it. */
   readonly by: string | null
-  /** Names the message in its run, so that a second use is told from a second attempt: its number. */
-  readonly message: number
 }
 
 /** Who said it, as a host verified it; or why it does not count. */

@@ -50,8 +50,8 @@ export interface Carried {
   readonly journal: readonly Entry[]
   readonly waiting: readonly Waiting[]
   readonly decided: readonly Decided[]
-  /** How many messages of people a host was asked about. */
-  readonly heard: number
+  /** The nonces of the statements that counted: none of them counts again. */
+  readonly counted: readonly string[]
   /** How many incidents waited. */
   readonly incidents: number
   readonly timeline: readonly TimelineEntry[]

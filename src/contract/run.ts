@@ -93,6 +93,8 @@ export interface RunResult {
   readonly playbook: string
   /** Of the request as it was sent; `null` when the run was never opened. */
   readonly requestDigest: Digest | null
+  /** Who asked; `null` when the run was never opened. */
+  readonly principal: Principal | null
   readonly state: RunEnd
   /** What the playbook returned, when it completed. */
   readonly outcome: Json
@@ -135,6 +137,10 @@ export interface DecisionAttempt {
   readonly message: Json
   /** Who said it, where a host verified that; `null`: nobody knows. */
   readonly by: string | null
+  /** How that is known: `acr mfa at https://login.acme.example`. */
+  readonly assurance: string | null
+  /** What the question was about, in one line; `null`: nothing that waited. */
+  readonly describe: string | null
   readonly answer: Answer
 }
 
@@ -155,6 +161,8 @@ export interface RunStatus {
   readonly state: RunState
   readonly waitingFor: WaitingFor | null
   readonly principal: Principal | null
+  /** That of the principal; before the run was opened, as its start says. */
+  readonly workspace: string | null
   readonly request: Json
   readonly policyDigest: Digest | null
   /** Of the policy that decides beside it, on the record and without effect; `null`: none. */

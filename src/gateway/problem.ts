@@ -17,6 +17,7 @@ const STATUS: Partial<Record<FailureCode, number>> = {
   workspace_refused: 403,
   about_invalid: 400,
   about_too_large: 413,
+  delegation_invalid: 403,
   // Of its own key: somebody has to give it another.
   statement_key_revoked: 503,
   statement_key_out_of_time: 503,

@@ -209,8 +209,12 @@ const migrations: Readonly<Record<string, Migration>> = {
       // Who started a run, and who stopped something or let it go on, in his own signed words.
       await sql`ALTER TABLE countersign.runs ADD COLUMN statement jsonb`.execute(db)
       await sql`ALTER TABLE countersign.stops ADD COLUMN statement jsonb, ADD COLUMN lift_statement jsonb`.execute(db)
-      // For which message of its run: another one is a second use, a further attempt of the same one is not.
-      await sql`ALTER TABLE countersign.statements ADD COLUMN used_for text NOT NULL DEFAULT ''`.execute(db)
+      await sql`ALTER TABLE countersign.statements DROP CONSTRAINT statements_about_check`.execute(db)
+      await sql`ALTER TABLE countersign.statements DROP CONSTRAINT statements_check`.execute(db)
+      await sql`ALTER TABLE countersign.statements ADD CONSTRAINT statements_about_check
+        CHECK (about IN ('start', 'decide', 'undo', 'resolve', 'stop', 'resume', 'delegate'))`.execute(db)
+      await sql`ALTER TABLE countersign.statements ADD CONSTRAINT statements_check
+        CHECK (run_key IS NOT NULL OR about IN ('stop', 'resume', 'delegate'))`.execute(db)
       // What the gateway saw last of somebody: what a statement says of him may be out of date.
       await sql`
         CREATE TABLE countersign.people (

@@ -6,7 +6,7 @@ import type { Principal } from '../contract/principal.ts'
 import { type Statement, statementDigestOf } from '../contract/statement.ts'
 import type { LedgerDatabase } from './database.ts'
 import { repeated, STANDING } from './effects.ts'
-import { statementUsed, wasUsed } from './statements.ts'
+import { statementUsed, usedAt } from './statements.ts'
 
 /** A run as `openRun` wrote it down. */
 export interface RunRow {
@@ -27,15 +27,15 @@ export interface RunRow {
   readonly statement: Statement | null
 }
 
+/** A run that is just being opened. */
+export type NewRun = RunRow & { readonly statement: Statement }
+
 /**
  * Writes a run down once, and answers with what stands: of two attempts that race, the first counts. Fails with
  * `request_repeated` when an effect of another run stands for the same business case, and with `statement_used` when another run was
  * started with the statement: it is used here, in the same command.
  */
-export async function insertRun(
-  db: LedgerDatabase,
-  run: RunRow & { readonly statement: Statement },
-): Promise<RunRow> {
+export async function insertRun(db: LedgerDatabase, run: NewRun): Promise<RunRow> {
   const { businessKey, statement } = run
   const { nonce, who } = statement
   const digest = statementDigestOf(statement)
@@ -43,8 +43,8 @@ export async function insertRun(
   const standing = sql.join(STANDING.map((state) => sql.lit(state)))
   const { rows } = await sql`
     WITH used AS (
-      INSERT INTO countersign.statements (nonce, digest, about, run_key, subject, issuer, used_for)
-      VALUES (${nonce}, ${digest}, 'start', ${run.runKey}, ${who.subject}, ${who.issuer}, 'start')
+      INSERT INTO countersign.statements (nonce, digest, about, run_key, subject, issuer)
+      VALUES (${nonce}, ${digest}, 'start', ${run.runKey}, ${who.subject}, ${who.issuer})
       ON CONFLICT DO NOTHING
       RETURNING nonce
     )
@@ -62,7 +62,7 @@ export async function insertRun(
   if (rows.length > 0) return run
   const known = await findRun(db, run.runKey)
   if (known !== undefined) return known
-  if (!(await wasUsed(db, statement, run.runKey))) throw statementUsed(nonce)
+  if ((await usedAt(db, statement, run.runKey)) === undefined) throw statementUsed(nonce)
   throw (
     (await repeated(db, businessKey)) ??
     fail('effect_in_flight', `the case of \`${run.workflowId}\` is just being settled`)

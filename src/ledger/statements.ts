@@ -5,17 +5,16 @@ import { type Statement, statementDigestOf } from '../contract/statement.ts'
 import type { LedgerTables } from './tables.ts'
 
 /**
- * Uses a statement, once. `runKey` is the run that it is used for; `null`: a stop or a resume, which is of none. `usedFor`
- * names the message: the very same statement for the same message of the same run is no second use, since Temporal retries.
- * Anything else with its nonce fails with `statement_used`. Waits for a transaction that is using it.
+ * Uses a statement, once. `runKey` is the run that it is used for; `null`: a stop or a resume, which is of none. The very
+ * same statement for the same run is `again`, since Temporal retries; whoever must not do something twice looks at that. Any
+ * other statement with its nonce, or another run, fails with `statement_used`. Waits for a transaction that is using it.
  * The caller has verified it, and that it is about what it is used for.
  */
 export async function useStatement(
   db: Kysely<LedgerTables>,
   statement: Statement,
   runKey: RunKey | null,
-  usedFor: string,
-): Promise<void> {
+): Promise<'first' | 'again'> {
   const { nonce, about, who } = statement
   const digest = statementDigestOf(statement)
   const inserted = await db
@@ -27,30 +26,33 @@ export async function useStatement(
       run_key: runKey,
       subject: who.subject,
       issuer: who.issuer,
-      used_for: usedFor,
     })
     .onConflict((conflict) => conflict.doNothing())
     .returning('nonce')
     .executeTakeFirst()
-  if (inserted !== undefined) return
+  if (inserted !== undefined) return 'first'
   const used = await db
     .selectFrom('countersign.statements')
-    .select(['digest', 'run_key', 'used_for'])
+    .select(['digest', 'run_key'])
     .where('nonce', '=', nonce)
     .executeTakeFirst()
-  if (used?.digest === digest && used.run_key === runKey && used.used_for === usedFor) return
+  if (used?.digest === digest && used.run_key === runKey) return 'again'
   throw statementUsed(nonce)
 }
 
 export const statementUsed = (nonce: string): Error =>
   fail('statement_used', `a statement with the nonce \`${nonce}\` was used already`)
 
-/** Whether a host heard this very statement for a run. */
-export async function wasUsed(db: Kysely<LedgerTables>, statement: Statement, runKey: RunKey): Promise<boolean> {
+/** When a host heard this very statement for a run; `undefined`: none has. */
+export async function usedAt(
+  db: Kysely<LedgerTables>,
+  statement: Statement,
+  runKey: RunKey,
+): Promise<Date | undefined> {
   const used = await db
     .selectFrom('countersign.statements')
-    .select(['digest', 'run_key'])
+    .select(['digest', 'run_key', 'used_at'])
     .where('nonce', '=', statement.nonce)
     .executeTakeFirst()
-  return used?.digest === statementDigestOf(statement) && used.run_key === runKey
+  return used?.digest === statementDigestOf(statement) && used.run_key === runKey ? used.used_at : undefined
 }

@@ -135,8 +135,6 @@ interface StatementTable {
   run_key: string | null
   subject: string
   issuer: string
-  /** Which message of its run it was used for. */
-  used_for: string
   used_at: Generated<Date>
 }
 

@@ -27,6 +27,11 @@ export interface ToolCall {
    * token to systems that verify it with the keys in `countersign.keys`. See `signCredential` for its claims.
    */
   credential(): string
+  /**
+   * `fetch` that sends nothing once the attempt's time is over, even where the process was stopped in between: use it for writes in systems
+   * that take no idempotency key. It has `signal` already. Requests by text or `URL`.
+   */
+  readonly fetch: typeof fetch
   /** Tells Temporal that the attempt is alive; needed where the contract has `heartbeatMs`. */
   heartbeat(): void
   /**

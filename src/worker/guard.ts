@@ -40,10 +40,8 @@ export interface GuardStores {
 
 /** What the guard asks about those who said something. */
 export interface WitnessOfGuard {
-  /** Fails where the statement does not say this, as of then. */
-  verify(given: unknown, use: Use, at: Date): Promise<Statement>
-  /** Whether a host heard it for this run. */
-  wasUsed(statement: Statement, runKey: RunKey): Promise<boolean>
+  /** The statement, if a host heard it for this run and it says this; fails where it does not. */
+  heard(given: Statement, use: Use, runKey: RunKey): Promise<Statement>
   /** For whom he speaks now. */
   standingOf(statement: Statement): Promise<Standing>
 }
@@ -237,7 +235,7 @@ export async function checkApprovals(
   if (approvals.length === 0) throw invalid('the action was not approved')
   const voices = await Promise.all(
     approvals.map(async (approval) => {
-      const { by, comment, at } = approval
+      const { by, comment } = approval
       const flaw = flawOf(approval, asked, askers)
       if (flaw !== undefined) throw invalid(`an approval by ${by} ${flaw}`)
       const about = {
@@ -249,7 +247,7 @@ export async function checkApprovals(
         commentDigest: digestOfText(comment),
       } as const
       const use = { about, workspace: run.principal.workspace }
-      const standing = await proved(`an approval by ${by}`, approval, use, new Date(at), run.runKey, witness)
+      const standing = await proved(`an approval by ${by}`, approval, use, run.runKey, witness)
       return { by, standing }
     }),
   )
@@ -262,15 +260,13 @@ async function proved(
   what: string,
   said: { readonly by: string; readonly statement: Statement },
   use: Use,
-  at: Date,
   runKey: RunKey,
   witness: WitnessOfGuard,
 ): Promise<Standing> {
   try {
-    const statement = await witness.verify(said.statement, use, at)
+    const statement = await witness.heard(said.statement, use, runKey)
     if (statement.who.subject !== said.by) throw invalid('its statement is of somebody else')
     if (statement.who.kind !== 'user') throw invalid('it is by no person')
-    if (!(await witness.wasUsed(statement, runKey))) throw invalid('no host has heard it for this run')
     return await witness.standingOf(statement)
   } catch (error) {
     const failure = failureOf(error)
@@ -302,7 +298,7 @@ async function checkEdits(
       commentDigest: digestOfText(edit.comment),
     } as const
     const use = { about: said, workspace: principal.workspace }
-    await proved(`a change by ${edit.by}`, edit, use, new Date(edit.at), runKey, witness)
+    await proved(`a change by ${edit.by}`, edit, use, runKey, witness)
   }
 }
 

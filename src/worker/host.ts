@@ -52,7 +52,7 @@ import { meterOf, type RunMeter, withSpent } from './spend.ts'
 import { type ParsedStart, parseStart, principalOf } from './start.ts'
 import { assertCarried, attested, parseInput, parseOutput } from './steps.ts'
 import { StopGuard, type Subject, targetsOf, unlessStopped } from './stops.ts'
-import { checkOperator, Witness } from './witness.ts'
+import { checkOperator, saidAt, Witness } from './witness.ts'
 import { executeOnce, type StepHost, toolCall, undoOnce } from './writes.ts'
 
 /** Everything the activities of a worker stand on. */
@@ -209,7 +209,7 @@ class Host {
     const use = { about, workspace }
     const verify = (when: Date) => this.#witness.verify(statement, use, when)
     try {
-      return await verify(new Date(Context.current().info.scheduledTimestampMs))
+      return await verify(saidAt())
     } catch (error) {
       if (codeOf(error) !== 'statement_expired') throw error
       const known = (await this.#run(runKey))?.statement
@@ -460,9 +460,8 @@ class Host {
     if (given === undefined || given.about.kind !== 'undo') throw refuse('has no statement of who asked for it')
     const { runKey, principal } = run
     const about = { ...given.about, runKey }
-    const statement = await this.#witness.verify(given, { about, workspace: principal.workspace }, new Date(given.issuedAt))
+    const statement = await this.#witness.heard(given, { about, workspace: principal.workspace }, runKey)
     if (statement.who.subject !== by) throw refuse('is by somebody else')
-    if (!(await this.#witness.wasUsed(statement, runKey))) throw refuse('was not heard by a host')
     const standing = await this.#witness.standingOf(statement)
     checkOperator(statement.who, standing, await this.#stores.policyOf(run.policyDigest))
   }

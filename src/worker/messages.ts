@@ -115,7 +115,6 @@ const hearCall = z.strictObject({
   about: z.looseObject({ kind: z.enum(['decide', 'undo', 'resolve']) }),
   statement: json,
   by: z.string().nullable(),
-  message: z.int().positive(),
 })
 
 /** A call of `countersign.hear`; fails with `request_invalid`. */

@@ -4,7 +4,7 @@ import type { StopTarget, StopWord } from '../contract/stop.ts'
 import { verifyUse } from '../identity/statements.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey } from '../ledger/issuer-keys.ts'
-import { useStatement } from '../ledger/statements.ts'
+import { statementUsed, useStatement } from '../ledger/statements.ts'
 import { liftStop, placeStop, type Stop } from '../ledger/stops.ts'
 
 /** Why, in words, and the statement of whoever says so. */
@@ -30,7 +30,7 @@ async function heard(
   const workspace = (given as Partial<Statement> | undefined)?.who?.workspace ?? ''
   const use: Use = { about: stopAbout(kind, of, reason), workspace }
   const statement = await verifyUse(given, use, { keyOf: (keyId) => findIssuerKey(db, keyId), development: true })
-  await useStatement(db, statement, null, kind)
+  if ((await useStatement(db, statement, null)) === 'again') throw statementUsed(statement.nonce)
   return { by: statement.who.subject, reason, statement }
 }
 

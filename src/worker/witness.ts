@@ -9,7 +9,7 @@ import { type DevelopmentIssuer, type Verifying, verifyUse } from '../identity/s
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey, type IssuerKey } from '../ledger/issuer-keys.ts'
 import { delegations, seenSince, withdrawals } from '../ledger/people.ts'
-import { useStatement, wasUsed } from '../ledger/statements.ts'
+import { usedAt, useStatement } from '../ledger/statements.ts'
 import type { RunRow } from '../ledger/runs.ts'
 import type { Policy } from '../policy/types.ts'
 
@@ -39,8 +39,14 @@ export class Witness {
     return { keyOf: (keyId) => this.#keyOf(keyId), at, development: this.#development !== undefined }
   }
 
-  async wasUsed(statement: Statement, runKey: RunKey): Promise<boolean> {
-    return await wasUsed(this.#db, statement, runKey)
+  /**
+   * A statement that a host has heard for a run, verified as of then with what is known of its key now; fails with a code of `verifyUse`, and
+   * with `approval_invalid` when no host has heard it.
+   */
+  async heard(given: Statement, use: Use, runKey: RunKey): Promise<Statement> {
+    const at = await usedAt(this.#db, given, runKey)
+    if (at === undefined) throw fail('approval_invalid', 'no host has heard it for this run')
+    return await this.verify(given, use, at)
   }
 
   #keyOf(keyId: string): Promise<IssuerKey | undefined> {
@@ -100,7 +106,7 @@ export class Witness {
       by = statement.who.subject
       const standing = await this.standingOf(statement)
       if (call.about.kind !== 'decide') checkOperator(statement.who, standing, policy)
-      await useStatement(this.#db, statement, call.runKey, `message ${call.message}`)
+      await useStatement(this.#db, statement, call.runKey)
       return { by, standing, statement }
     } catch (error) {
       const failure = failureOf(databaseFailure(error))
@@ -122,8 +128,11 @@ export class Witness {
   }
 }
 
-/** When Temporal was told of it first, whatever attempt this is. */
-const saidAt = (): Date => new Date(Context.current().info.scheduledTimestampMs)
+/** When Temporal was told of it first, whatever attempt this is; by the clock of this host. */
+export function saidAt(): Date {
+  const { currentAttemptScheduledTimestampMs, scheduledTimestampMs } = Context.current().info
+  return new Date(Date.now() - Math.max(currentAttemptScheduledTimestampMs - scheduledTimestampMs, 0))
+}
 
 /** Whether somebody may undo a run or settle its incidents; fails with `undo_not_allowed`. */
 export function checkOperator(

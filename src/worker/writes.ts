@@ -28,6 +28,7 @@ import {
   takeOver,
   type TakenOver,
 } from '../ledger/effects.ts'
+import { timelyFetch } from '../tools/timely-fetch.ts'
 import type { ToolCall, WriteCall, WriteImplementation } from '../tools/implementation.ts'
 import { failpoint } from './failpoints.ts'
 import { type Counted, countWithin } from './limits.ts'
@@ -64,11 +65,13 @@ export function toolCall(
   leftMs: number,
 ): ToolCall {
   const context = Context.current()
+  const signal = AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(leftMs)])
   return {
     runKey,
     step,
     idempotencyKey: idempotencyKeyOf(runKey, step),
-    signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(leftMs)]),
+    signal,
+    fetch: timelyFetch(leftMs, signal),
     credential: () => signCredential(key, { runKey, step, tool, principal, scopes, validMs: leftMs }),
     heartbeat: () => context.heartbeat(),
     db: db as unknown as ToolCall['db'],

@@ -126,6 +126,7 @@ const ledgerOf = ({ opened, runKey, steps, workflowType }: Told): AuditedRun => 
     businessKey: null,
     kernelVersion: '',
     buildId: '',
+    statement: null,
   },
   effects: steps.map(({ step, tool, inputDigest, answer }) => ({
     step,

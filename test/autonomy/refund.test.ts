@@ -7,6 +7,7 @@ import { countersign } from '../cli/cli.ts'
 import { expectNothingMade, madeFor } from '../hostile/hostile.ts'
 import { activitiesIn, eventsOf } from '../support/history.ts'
 import { newOrder } from '../support/orders.ts'
+import { HOME } from '../support/people.ts'
 import { approvalOf, pendingOf, REQUESTER, startRefund } from '../support/refunds.ts'
 import { SHIPPED_POLICIES, until } from '../support/world.ts'
 import { useLevel } from './levels.ts'
@@ -158,8 +159,8 @@ test.concurrent('a command that waits for a draft says so, and that nothing was 
   const { orderId, ticketId } = order
   const request = JSON.stringify({ orderId, ticketId, message: 'It arrived broken, please refund $120.00.' })
   const start = ['start', 'refund_request', '--by', 'ana', '--request', request, '--wait']
-  const { code, stdout } = await countersign([...start, '--task-queue', world.taskQueue], { env })
-  expect(stdout).toContain('\nended     suggested\n')
+  const { code, stdout, stderr } = await countersign([...start, '--task-queue', world.taskQueue], { env, cwd: HOME })
+  expect(stdout, stderr).toContain('\nended     suggested\n')
   expect(stdout).toContain('\ndrafts, not done\n')
   expect(code).toBe(3)
   await expectNothingMade(world, order)

@@ -26,7 +26,7 @@ test.for([
         state,
         because: {
           code: 'approval_timed_out',
-          message: 'nobody decided on `raise the model budget from $0.0300 to $0.0600` in time',
+          message: '`raise the model budget from $0.0300 to $0.0600` was not approved in time',
         },
         effects: [],
         spend: { modelMicroUsd: 30_000 },

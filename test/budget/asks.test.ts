@@ -84,7 +84,7 @@ test.concurrent('an approved raise lets the run go on, under a cap that the host
   const calls = activitiesIn(await eventsOf(world().temporal, run)).filter(({ type }) => type === 'model.think')
   const [first, second] = calls.map(({ input }) => input as ThinkCall)
   expect(Object.keys(first ?? {})).toEqual(['runKey', 'step', 'thought', 'input'])
-  expect(second?.raises).toMatchObject([{ raise: pending.raise, approval: { by: 'ben', decision: 'approve' } }])
+  expect(second?.raises).toMatchObject([{ raise: pending.raise, approvals: [{ by: 'ben', decision: 'approve' }] }])
   expect(calls.map(({ id }) => id)).toEqual(['box.ponder-1', 'box.ponder-1'])
 })
 
@@ -101,9 +101,9 @@ test.concurrent('it is asked again at the next cap, and each question is on the 
   const { timeline, attempts } = await run.status()
   expect(timeline.filter(({ kind }) => kind === 'ask' || kind === 'decide').map(({ text }) => text)).toEqual([
     'asks for approval: raise the model budget from $0.0300 to $0.0600',
-    'ben (unauthenticated) approves',
+    'ben (development: nobody proved it) approves',
     'asks for approval: raise the model budget from $0.0600 to $0.0900',
-    'carl (unauthenticated) approves',
+    'carl (development: nobody proved it) approves',
   ])
   expect(attempts.map(({ answer }) => answer.accepted)).toEqual([true, false, true])
 })

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import { startMessageOf } from '../support/refunds.ts'
 import { expect, test } from 'vitest'
 import type { ThinkResult } from '../../src/contract/calls.ts'
 import { digestOf } from '../../src/contract/digest.ts'
 import type { Evidence, StepResult } from '../../src/contract/evidence.ts'
-import type { Raise } from '../../src/contract/raise.ts'
+import type { ApprovedRaise, Raise } from '../../src/contract/raise.ts'
+import { useStatement } from '../../src/ledger/statements.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import { goOn, type Told } from '../worker/puppet.ts'
@@ -20,10 +22,16 @@ async function opened(worth?: string) {
   const { taskQueue } = world()
   const item = newItem(worth)
   const puppet = await startPuppet(world(), 'puppets', { taskQueue, workflowId: `puppets-${randomUUID()}` })
-  const start = { principal: REQUESTER, request: { item } }
+  const start = startMessageOf(puppet.workflowId, { item }, REQUESTER, 'puppets')
   const told = await puppet.call(WIRE.activities.openRun, { runKey: puppet.runKey, start })
   if (!told.ok) throw new Error(told.message)
   return { puppet, item, policyDigest: (told.result as OpenedRun).policyDigest }
+}
+
+/** Has the approvals of a raise heard by a host. */
+async function heardRaise(raised: ApprovedRaise): Promise<ApprovedRaise> {
+  for (const { statement } of raised.approvals) await useStatement(world().db, statement, raised.raise.runKey)
+  return raised
 }
 
 const think = ({ runKey, call }: Puppet, item: string, more: object = {}, step = 'box.ponder-1'): Promise<Told> =>
@@ -137,7 +145,8 @@ test.concurrent('an approved raise counts once, however often it is shown', asyn
   const { puppet, item, policyDigest } = await opened()
   await almostSpent(puppet, item)
   model.script(item, 'hang up', 'hang up', 'hang up', 'hang up', 'answer')
-  const raises = Array.from({ length: 5 }, () => raising(puppet.runKey, policyDigest))
+  const raise = await heardRaise(raising(puppet.runKey, policyDigest))
+  const raises = Array.from({ length: 5 }, () => raise)
   for (let time = 0; time < 4; time++) {
     expect(await think(puppet, item, { raises })).toMatchObject({ code: 'model_unavailable' })
   }
@@ -149,7 +158,7 @@ test.concurrent('a raise of the cap that a value gives counts with that value on
   const { puppet, item, policyDigest } = await opened('700.00 USD')
   await almostSpent(puppet, item)
   const value = await readBy(puppet, 'box.appraise', { item })
-  const raises = [raising(puppet.runKey, policyDigest, { from: 50_000, to: 100_000 })]
+  const raises = [await heardRaise(raising(puppet.runKey, policyDigest, { from: 50_000, to: 100_000 }))]
   expect(await think(puppet, item, { raises })).toMatchObject({ ok: false, code: 'approval_invalid', final: true })
   model.script(item, ...Array.from({ length: 8 }, () => 'hang up' as const))
   for (let time = 0; time < 8; time++) {
@@ -165,14 +174,14 @@ test.concurrent('a raise that nobody approved like this raises nothing', async (
   await think(puppet, item)
   const raise = (more?: Partial<Raise>, runKey = puppet.runKey) => raising(runKey, policyDigest, more)
   const good = raise()
-  const approvedAs = (more: object) => ({ ...good, approval: { ...good.approval, ...more } })
+  const approvedAs = (more: object) => ({ ...good, approvals: good.approvals.map((one) => ({ ...one, ...more })) })
   const forged: readonly (readonly [raise: unknown, why: string])[] = [
     [raise({}, 'another/run'), 'is of another run'],
     [raise({ limit: 'tool_calls' }), 'is of another limit'],
     [raise({ policyDigest: digestOf('other') }), 'was asked for under another policy'],
     [raise({ to: 1_000_000 }), 'is not by one cap of the policy'],
     [raise({ from: 60_000, to: 90_000 }), 'is not by one cap of the policy'],
-    [{ ...good, raise: { ...good.raise, from: 0, to: 70_000 } }, 'an approval by ben that is of another action'],
+    [{ ...good, raise: { ...good.raise, from: 0, to: 70_000 } }, 'an approval by ben is of another action'],
     [approvedAs({ by: REQUESTER.subject }), 'is by the requester'],
     [approvedAs({ decision: 'reject' }), 'is none'],
     [approvedAs({ step: 'model_budget-2' }), 'is of another step'],

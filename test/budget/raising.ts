@@ -1,9 +1,15 @@
 import type { RunKey } from '../../src/contract/evidence.ts'
 import { type ApprovedRaise, type Raise, raiseDigestOf } from '../../src/contract/raise.ts'
+import { approvalBy } from '../support/people.ts'
 import { WORST_MICRO_USD } from './contracts.ts'
 
 /** A raise of the model budget from $0.03 to $0.06, or another one, that ben has approved. */
-export function raising(runKey: RunKey, policyDigest: Raise['policyDigest'], more: Partial<Raise> = {}): ApprovedRaise {
+export function raising(
+  runKey: RunKey,
+  policyDigest: Raise['policyDigest'],
+  more: Partial<Raise> = {},
+  workspace = 'boxes',
+): ApprovedRaise {
   const raise: Raise = {
     runKey,
     step: 'model_budget-1',
@@ -16,7 +22,6 @@ export function raising(runKey: RunKey, policyDigest: Raise['policyDigest'], mor
     policyDigest,
     ...more,
   }
-  const { step } = raise
-  const said = { decision: 'approve', by: 'ben', comment: '', at: '2026-10-01T09:00:00.000Z' } as const
-  return { raise, approval: { step, ...said, actionDigest: raiseDigestOf(raise), proof: 'unauthenticated' } }
+  const asked = { runKey, step: raise.step, actionDigest: raiseDigestOf(raise) }
+  return { raise, approvals: [approvalBy('ben', asked, workspace)] }
 }

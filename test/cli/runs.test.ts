@@ -68,9 +68,9 @@ test('show tells what waits, for whom, until when, why, and the exact commands t
   const { code, stdout } = await run('show', workflowId)
   expect(code).toBe(0)
   expect(stdout).toContain(`refund_request  ${workflowId}\nstate     blocked, waiting for approval\n`)
-  expect(stdout).toContain('asked by  ana@acme.example, acme (unauthenticated)\n')
+  expect(stdout).toContain('asked by  ana@acme.example, acme (development: nobody proved it)\n')
   expect(stdout).toContain('audit export: splunk, not exported yet\n')
-  expect(stdout).toMatch(/waits {5}for a person other than the requester, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n/)
+  expect(stdout).toMatch(/waits {5}for 1 other than the requester, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n/)
   expect(stdout).toContain(
     "because   refund_amount_usd is $120.00 (a model's word), at least $50.00 (requires_approval_if.refund_amount_usd_gte)\n",
   )
@@ -91,7 +91,7 @@ test('the requester is refused with exit code 3; somebody else approves, and the
   expect(own).toMatchObject({ code: 3, stdout: '' })
   expect(own.stderr).toBe(
     'refused: Ana@acme.example asked for this and cannot decide it\n' +
-      '  help  Somebody other than the requester has to decide.\n' +
+      '  help  Somebody other than those who asked for it has to decide.\n' +
       `  code  decision_by_requester\n  docs  ${pageOf('decision_by_requester')}\n`,
   )
   expect(await refunded(child(), order)).toBe(0)

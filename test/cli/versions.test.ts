@@ -26,7 +26,7 @@ const statusOf = async (buildId: string) => (await versions()).find((version) =>
 
 /** Starts a worker of the next build, which is not current. */
 async function startNext(taskQueue: string): Promise<Background> {
-  const args = ['worker', '--task-queue', taskQueue, '--config', NEXT]
+  const args = ['worker', '--development', '--task-queue', taskQueue, '--config', NEXT]
   const worker = inBackground(args, { env: child().env, cwd: folder() })
   await worker.says('  help  countersign rollout')
   return worker

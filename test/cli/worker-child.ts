@@ -4,9 +4,11 @@ import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, inject } from 'vitest'
 import { migrateRecords } from '../../activities/records/migrate.ts'
 import { seedRecords } from '../../activities/records/seed.ts'
-import { CountersignClient } from '../../src/client/index.ts'
+import { type ClientOptions, CountersignClient, developmentStatements } from '../../src/client/index.ts'
+import { developmentIssuer } from '../../src/identity/statements.ts'
 import { openDatabase } from '../../src/ledger/database.ts'
 import { freshDatabase } from '../support/world.ts'
+import { join } from 'node:path'
 import { type Background, countersign, inBackground, type Ran } from './cli.ts'
 
 /** A worker of the CLI on its own database and task queue. */
@@ -15,6 +17,8 @@ export interface WorkerChild {
   readonly databaseUrl: string
   readonly taskQueue: string
   readonly client: CountersignClient
+  /** The same on another client of Temporal. */
+  readonly clientOn: (temporal: Client, more?: ClientOptions) => CountersignClient
   readonly env: Readonly<Record<string, string>>
   /** Runs a command against the same servers. */
   readonly run: (args: readonly string[], stdin?: string) => Promise<Ran>
@@ -40,14 +44,17 @@ export function useWorkerChild(
     await migrateRecords(db as unknown as Kysely<unknown>)
     await seedRecords(db as unknown as Kysely<unknown>)
     await db.destroy()
-    const worker = inBackground(['worker', ...args], { env, cwd })
+    const worker = inBackground(['worker', '--development', ...args], { env, cwd })
     // The last thing that it says at its start.
     await worker.says(' of deployment ')
     const connection = await Connection.connect({ address: env.TEMPORAL_ADDRESS })
     closing.push(() => connection.close())
-    const client = new CountersignClient(new Client({ connection }), { taskQueue })
+    const statements = developmentStatements(developmentIssuer(join(cwd, '.countersign')))
+    const clientOn: WorkerChild['clientOn'] = (temporal, options) =>
+      new CountersignClient(temporal, { taskQueue, statements, ...options })
+    const client = clientOn(new Client({ connection }))
     const run = (command: readonly string[], stdin = '') => countersign(command, { env, cwd, stdin })
-    child = { worker, databaseUrl: database.url, taskQueue, client, env, run }
+    child = { worker, databaseUrl: database.url, taskQueue, client, clientOn, env, run }
   })
   afterAll(async () => {
     child?.worker.signal('SIGTERM')

@@ -55,7 +55,7 @@ test('a stuck compensation is shown as an incident with the command that settles
 test('SIGTERM lets the running step finish, then the worker ends with exit code 0', async () => {
   const taskQueue = `${child().taskQueue}-drain`
   const { env } = child()
-  const worker = inBackground(['worker', ...workerOf(taskQueue)], { env, cwd: folder() })
+  const worker = inBackground(['worker', '--development', ...workerOf(taskQueue)], { env, cwd: folder() })
   await worker.says('ready')
   await start('elm', { taskQueue })
   await bookHas('begin elm')
@@ -70,7 +70,7 @@ test('SIGTERM lets the running step finish, then the worker ends with exit code 
 test('a second signal ends the worker at once, with exit code 1', async () => {
   const taskQueue = `${child().taskQueue}-force`
   const { env } = child()
-  const worker = inBackground(['worker', ...workerOf(taskQueue)], { env, cwd: folder() })
+  const worker = inBackground(['worker', '--development', ...workerOf(taskQueue)], { env, cwd: folder() })
   await worker.says('ready')
   await start('ash', { taskQueue })
   await bookHas('begin ash')

@@ -6,6 +6,7 @@ import { CountersignClient, type DecideMessage } from '../../src/client/index.ts
 import { codeOf } from '../../src/contract/failures.ts'
 import { freePort } from '../../src/embedded/ports.ts'
 import { eventsOf, typesOf } from '../support/history.ts'
+import { statements } from '../support/people.ts'
 import { approvalOf, pendingOf, startRefund } from '../support/refunds.ts'
 import { until, useWorld } from '../support/world.ts'
 
@@ -13,16 +14,19 @@ const world = useWorld()
 const closing: (() => unknown)[] = []
 afterAll(() => Promise.all(closing.map((close) => close())))
 
-/** A client with an interceptor around each update that it sends, on a connection to `address`. */
+/**
+ * A client with an interceptor around each update that it sends, or around each time that it looks which run it is, on a connection to
+ * `address`.
+ */
 function clientWith(
-  startUpdate: WorkflowClientInterceptor['startUpdate'],
+  intercepts: WorkflowClientInterceptor['startUpdate'] | WorkflowClientInterceptor,
   address = inject('temporalAddress'),
   more = {},
 ) {
   const connection = Connection.lazy({ address })
   closing.push(() => connection.close())
-  const workflow = startUpdate === undefined ? [] : [{ startUpdate }]
-  return new CountersignClient(new Client({ connection, interceptors: { workflow } }), more)
+  const workflow = intercepts === undefined ? [] : [typeof intercepts === 'function' ? { startUpdate: intercepts } : intercepts]
+  return new CountersignClient(new Client({ connection, interceptors: { workflow } }), { statements, ...more })
 }
 
 async function waitingRefund() {
@@ -111,10 +115,15 @@ async function wireTo(port: number): Promise<Server> {
 test('a decision that is sent while nobody listens arrives once Temporal is there, as one decision', async () => {
   const port = await freePort()
   const tried: number[] = []
-  const client = clientWith(async (input, next) => {
-    tried.push(Date.now())
-    return await next(input)
-  }, `127.0.0.1:${port}`)
+  const client = clientWith(
+    {
+      async describe(input, next) {
+        tried.push(Date.now())
+        return await next(input)
+      },
+    },
+    `127.0.0.1:${port}`,
+  )
   const { run, approval, decided, refunded } = await waitingRefund()
   const answer = client.run(run.workflowId).decide(approval)
   await until('the first attempt', async () => (tried.length > 0 ? true : undefined))
@@ -145,9 +154,11 @@ test('a decision that nobody answers in time fails with no_answer, and nothing i
 
 test('what the server refuses is not sent again', async () => {
   let sent = 0
-  const client = clientWith(async (input, next) => {
-    sent++
-    return await next(input)
+  const client = clientWith({
+    async describe(input, next) {
+      sent++
+      return await next(input)
+    },
   })
   const { approval } = await waitingRefund()
   expect(await client.run('no-such-run').decide(approval).catch(codeOf)).toBe('run_not_found')

@@ -14,6 +14,7 @@ test('the names that stand in histories do not change', () => {
       think: 'model.think',
       spent: 'countersign.spent',
       seal: 'countersign.seal',
+      hear: 'countersign.hear',
       preview: '.preview',
       undo: '.undo',
     },

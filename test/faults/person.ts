@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { digestOfText } from '../../src/contract/digest.ts'
 import { codeOf } from '../../src/contract/failures.ts'
 import type { DecideMessage, RunHandle, RunResult, RunStatus } from '../../src/client/index.ts'
 import type { RunPlan } from './runs.ts'
@@ -150,16 +151,26 @@ export class Case {
     }
     const handle = this.#stage.temporal.workflow.getHandle(this.id)
     const times = noise === 'flood' ? 40 : 3
-    const wrong = { ...message, actionDigest: `sha256:${'0'.repeat(64)}` } as const
+    const signed = await this.#signed(step, answer, digest)
+    const wrong = { ...signed, actionDigest: `sha256:${'0'.repeat(64)}` } as const
     await Promise.allSettled(
       Array.from({ length: times }, (_, at) =>
         this.#call<unknown>(() =>
           at % 3 === 0
             ? this.#run.decide(message, this.#updateId(actionDigest))
-            : handle.signal('decide', at % 3 === 1 ? message : wrong),
+            : handle.signal('decide', at % 3 === 1 ? signed : wrong),
         ),
       ),
     )
+  }
+
+  /** The same as a client of another make sends it. */
+  async #signed(step: string, decision: 'approve' | 'reject', actionDigest: `sha256:${string}`) {
+    const runKey = `${this.id}/${this.runIds[0]}` as const
+    const about = { kind: 'decide', runKey, step, actionDigest, decision, commentDigest: digestOfText('') } as const
+    const { workspace } = REQUESTER
+    const statement = await this.#stage.statements(about, { subject: APPROVER, workspace })
+    return { step, decision, actionDigest, statement }
   }
 
   /**

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { Client, Connection } from '@temporalio/client'
 import type { Kysely } from 'kysely'
 import { migrateRecords } from '../../activities/records/migrate.ts'
-import { CountersignClient } from '../../src/client/index.ts'
+import { CountersignClient, developmentStatements, type StatementSource } from '../../src/client/index.ts'
+import { developmentIssuer } from '../../src/identity/statements.ts'
 import { openDatabase } from '../../src/ledger/database.ts'
 import { migrateLedger } from '../../src/ledger/migrations.ts'
 import { bundlePlaybooks } from '../../src/worker/bundle.ts'
@@ -33,6 +34,8 @@ export class Stage {
   readonly dir = mkdtempSync(join(tmpdir(), 'countersign-faults-'))
   readonly servers = new Servers(this.dir)
   readonly provider = new Provider()
+  /** Signs what people say. */
+  readonly statements: StatementSource = developmentStatements(developmentIssuer(this.dir))
   readonly sabotage: Sabotage | undefined
   #slots: readonly Slot[] = []
   #today: Version | undefined
@@ -90,7 +93,7 @@ export class Stage {
   }
 
   get client(): CountersignClient {
-    return new CountersignClient(this.temporal, { taskQueue: TASK_QUEUE })
+    return new CountersignClient(this.temporal, { taskQueue: TASK_QUEUE, statements: this.statements })
   }
 
   /** Calls with a deadline: a server that is gone must not hold an operator for ever. */

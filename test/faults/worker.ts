@@ -1,8 +1,10 @@
 /** One worker of the suite, as a process of its own. It gets ready, says `prepared`, and polls when it is told to. */
 import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { sampleThoughts } from '../../activities/index.ts'
 import { hostKeyFile } from '../../src/identity/host-key.ts'
+import { developmentIssuer } from '../../src/identity/statements.ts'
 import { openDatabase } from '../../src/ledger/database.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import type { PlaybookBundle } from '../../src/worker/bundle.ts'
@@ -39,6 +41,7 @@ const worker = await createWorker({
   policies: parts.policies,
   db,
   key: hostKeyFile(parts.keyFile),
+  development: developmentIssuer(dirname(parts.keyFile)),
   shutdownGraceMs: 1_000,
 })
 const told = new Promise<void>((resolve) => process.once('message', () => resolve()))

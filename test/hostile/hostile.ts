@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import type { SampleOrder } from '../../activities/records/sample.ts'
 import type { RunHandle } from '../../src/client/index.ts'
+import { digestOf } from '../../src/contract/digest.ts'
+import { said } from '../support/people.ts'
 import { REQUESTER, startRefund } from '../support/refunds.ts'
 import { query, type World } from '../support/world.ts'
 
@@ -38,8 +40,16 @@ export async function startRaw(
   return client.run(workflowId)
 }
 
+/** Of somebody who starts something. */
+const STATEMENT = said(
+  { kind: 'start', workflowId: 'raw', playbook: 'refund_request', requestDigest: digestOf({}), workspace: 'acme' },
+  'ana@acme.example',
+  'acme',
+)
+
 /** The start message of a request that is given as JSON text. */
-export const startText = (request: string): string => `{"principal":${JSON.stringify(REQUESTER)},"request":${request}}`
+export const startText = (request: string): string => `{"statement":${JSON.stringify(STATEMENT)},"request":${request}}`
+
 
 /** The refunds and replies of an order, whoever made them. */
 export async function madeFor({ databaseUrl }: World, { paymentId, ticketId, orderId }: SampleOrder) {

@@ -35,6 +35,12 @@ export const ABOUTS: { readonly [Kind in AboutKind]: Extract<About, { kind: Kind
     commentDigest: digestOfText('looked at the bank'),
   },
   stop: { kind: 'stop', scope: 'tool', name: 'billing.refund', whyDigest: digestOfText('too many') },
+  delegate: {
+    kind: 'delegate',
+    to: 'dora@acme.example',
+    group: 'refund-approvers',
+    until: '2027-01-01T00:00:00.000Z',
+  },
   resume: { kind: 'resume', scope: 'tool', name: 'billing.refund', whyDigest: digestOfText('mended') },
 }
 export const KINDS = Object.keys(ABOUTS) as readonly AboutKind[]

@@ -83,6 +83,9 @@ const OTHERS: Readonly<Record<string, readonly [changed: unknown, code: string]>
   resolution: ['retry', 'statement_other_decision'],
   commentDigest: [digestOfText('other words'), 'statement_other_words'],
   whyDigest: [digestOfText('other words'), 'statement_other_words'],
+  to: ['eve@acme.example', 'statement_other_principal'],
+  group: ['finance', 'statement_other_principal'],
+  until: ['2027-02-01T00:00:00.000Z', 'statement_other_principal'],
   scope: ['playbook', 'statement_other_target'],
   name: ['helpdesk.reply', 'statement_other_target'],
 }

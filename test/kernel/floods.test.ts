@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { DecideMessage, RunHandle } from '../../src/client/index.ts'
 import { failureOf } from '../../src/contract/failures.ts'
-import { approvalOf, pendingOf } from '../support/refunds.ts'
+import { approvalOf, pendingOf, signedApprovalOf } from '../support/refunds.ts'
 import { until } from '../support/world.ts'
 import { newItem } from './box-world.ts'
 import { useHostile } from './hostile-world.ts'
@@ -13,8 +13,9 @@ const MB = 1_000_000
 async function waiting() {
   const item = newItem()
   const run = await start('ends', { item, does: 'ask' })
-  const approval = approvalOf(await pendingOf(run), 'ben')
-  return { run, approval, asked: `${item}/ask`, handle: world().temporal.workflow.getHandle(run.workflowId) }
+  const pending = await pendingOf(run)
+  const approval = approvalOf(pending, 'ben')
+  return { run, pending, approval, asked: `${item}/ask`, handle: world().temporal.workflow.getHandle(run.workflowId) }
 }
 
 /** Sends so many messages, `lanes` of them at a time; `sent` tells how many so far. */
@@ -37,7 +38,7 @@ async function expectReadable(run: RunHandle): Promise<void> {
   expect(status.attempts.filter(({ answer }) => answer.accepted)).toHaveLength(1)
   const told = status.timeline.map(({ kind, text }) => `${kind}: ${text}`)
   expect(told.length).toBeLessThan(150)
-  expect(told).toContain('decide: ben (unauthenticated) approves')
+  expect(told).toContain('decide: ben (development: nobody proved it) approves')
   expect(told).toContain('note: more notes are not listed here: they stand in the history')
   expect(told).toContain('end: completed')
   expect(JSON.stringify(status).length).toBeLessThan(200_000)
@@ -48,14 +49,16 @@ async function expectReadable(run: RunHandle): Promise<void> {
 }
 
 test('a decision that is sent in the middle of four thousand junk signals is taken, and the run ends as it should', async () => {
-  const { run, approval, asked, handle } = await waiting()
-  const junk = ['junk', { ...approval, actionDigest: `sha256:${'0'.repeat(64)}` }, { ...approval, by: 'ana' }, null]
+  const { run, pending, approval, asked, handle } = await waiting()
+  const mine = signedApprovalOf(pending, 'ana', 'boxes')
+  const junk = ['junk', { ...mine, actionDigest: `sha256:${'0'.repeat(64)}` }, mine, null]
   const before = process.memoryUsage().rss
   const names = ['decide', 'undo', 'resolve'] as const
   const { sent, over } = flood(4_000, 50, (at) => handle.signal(names[at % 3] ?? 'decide', junk[at % 4]))
   await until('half of the flood', async () => (sent.count >= 2_000 ? true : undefined), 60_000)
   expect(boxes.held(asked)).toBe(0)
-  expect(await run.decide(approval)).toMatchObject({ accepted: true })
+  const decided = await run.decide(approval)
+  expect(decided, JSON.stringify(decided)).toMatchObject({ accepted: true })
   expect(await run.outcome()).toMatchObject({ state: 'completed' })
   await over
   expect(await run.decide(approval)).toMatchObject({ accepted: false, code: 'decision_already_made' })

@@ -1,8 +1,8 @@
 import { temporal } from '@temporalio/proto'
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { Answer, DecideMessage } from '../../src/client/index.ts'
-import { approvalOf, pendingOf } from '../support/refunds.ts'
+import type { Answer } from '../../src/client/index.ts'
+import { approvalOf, pendingOf, sendRaw, signedApprovalOf } from '../support/refunds.ts'
 import { newItem } from './box-world.ts'
 import { useHostile } from './hostile-world.ts'
 
@@ -16,11 +16,13 @@ const refused = { accepted: false, code: 'decision_malformed' }
 async function waiting() {
   const item = newItem()
   const run = await start('ends', { item, does: 'ask' })
-  const approval = approvalOf(await pendingOf(run), 'ben')
+  const pending = await pendingOf(run)
+  const approval = approvalOf(pending, 'ben')
   return {
     run,
     item,
     approval,
+    signed: signedApprovalOf(pending, 'ben', 'boxes'),
     /** The right decision is accepted, and the write is done once; so nothing was done or wedged before. */
     expectGoesOn: async () => {
       expect(boxes.held(`${item}/ask`)).toBe(0)
@@ -86,10 +88,11 @@ const LONG: readonly (readonly [string, object])[] = [
 ]
 
 test.concurrent.for(LONG)('a decision with a %s of 1.5 MB is refused, and the run still answers', async ([, part]) => {
-  const { run, approval, expectGoesOn } = await waiting()
-  const message = { ...approval, ...part } as DecideMessage
+  const { run, signed, expectGoesOn } = await waiting()
   const answers: Answer[] = []
-  for (let times = 1; times <= 3; times++) answers.push(await run.decide(message))
+  for (let times = 1; times <= 3; times++) {
+    answers.push(await sendRaw(world(), run, 'decide', { ...signed, ...part }))
+  }
   expect(answers).toMatchObject([refused, refused, refused])
   const { state, attempts } = await run.status()
   expect({ state, attempts: attempts.length }).toEqual({ state: 'blocked', attempts: 3 })
@@ -106,7 +109,7 @@ test.concurrent('six hundred refused decisions do not crowd out the decision and
   await expectGoesOn()
   const { timeline } = await run.status()
   const told = timeline.map(({ kind, text }) => `${kind}: ${text}`)
-  expect(told).toContain(`decide: ${approval.by} (unauthenticated) approves`)
+  expect(told).toContain(`decide: ${approval.by} (development: nobody proved it) approves`)
   expect(told).toContain('end: completed')
   expect(told.filter((text) => text.includes('a decision was refused'))).not.toEqual([])
   expect(await run.undo({ by: 'olga' })).toMatchObject({ accepted: true })
@@ -121,10 +124,12 @@ test.concurrent.for([
   ['NUL', 'ben\0'],
   ['half a character', 'ben\ud800'],
 ] as const)('an approval by %s is refused', async ([, by]) => {
-  const { run, approval, expectGoesOn } = await waiting()
-  expect(await run.decide({ ...approval, by })).toMatchObject(refused)
-  expect(await run.undo({ by })).toMatchObject({ accepted: false, code: 'undo_malformed' })
-  expect(await run.resolve({ step: 'box.put-1', resolution: 'settled', by })).toMatchObject({
+  const { run, signed, expectGoesOn } = await waiting()
+  const { statement: _, ...unsigned } = signed
+  const say = (name: 'decide' | 'undo' | 'resolve', message: object) => sendRaw(world(), run, name, { ...message, by })
+  expect(await say('decide', unsigned)).toMatchObject(refused)
+  expect(await say('undo', {})).toMatchObject({ accepted: false, code: 'undo_malformed' })
+  expect(await say('resolve', { step: 'box.put-1', resolution: 'settled' })).toMatchObject({
     accepted: false,
     code: 'resolve_malformed',
   })

@@ -5,6 +5,7 @@ import type { RunHandle } from '../../src/client/index.ts'
 import type { JsonObject } from '../../src/contract/json.ts'
 import { eventsOf, typesOf } from '../support/history.ts'
 import { query } from '../support/world.ts'
+import { startMessageOf } from '../support/refunds.ts'
 import { newItem } from './box-world.ts'
 import { useHostile } from './hostile-world.ts'
 
@@ -25,33 +26,45 @@ async function expectFailedAtOnce(run: RunHandle, code: string): Promise<void> {
 }
 
 const ana = { subject: 'ana' }
-const REFUSED: readonly (readonly [string, string, string, (item: string) => JsonObject, { subject: string }])[] = [
-  [
-    'half a character in the request',
-    'request_invalid',
-    'ends',
-    (item) => ({ item: `${item}\ud800`, does: 'put' }),
-    ana,
-  ],
-  ['half a character as a key', 'request_invalid', 'ends', (item) => ({ item, does: 'put', '\ud800': 1 }), ana],
-  ['NUL in the subject', 'principal_invalid', 'ends', (item) => ({ item, does: 'put' }), { subject: 'a\0b' }],
-  [
-    'half a character in the subject',
-    'principal_invalid',
-    'ends',
-    (item) => ({ item, does: 'put' }),
-    { subject: 'a\ud800' },
-  ],
-  ['an invisible subject', 'principal_invalid', 'ends', (item) => ({ item, does: 'put' }), { subject: '\u200b' }],
-  ['a request on which the schema throws', 'request_invalid', 'picky', (item) => ({ item, url: 'no url' }), ana],
-  ['a request that becomes a BigInt', 'request_invalid', 'bigs', (item) => ({ item, count: '12' }), ana],
-  ['a request on which a transform throws', 'request_invalid', 'bigs', (item) => ({ item, count: 'twelve' }), ana],
+const REFUSED: readonly (readonly [string, string, string, (item: string) => JsonObject])[] = [
+  ['a request on which the schema throws', 'request_invalid', 'picky', (item) => ({ item, url: 'no url' })],
+  ['a request that becomes a BigInt', 'request_invalid', 'bigs', (item) => ({ item, count: '12' })],
+  ['a request on which a transform throws', 'request_invalid', 'bigs', (item) => ({ item, count: 'twelve' })],
 ]
 
 test.concurrent.for(REFUSED)('a start with %s fails at once with %s', { timeout: 15_000 }, async (row) => {
-  const [, code, playbook, requestOf, principal] = row
+  const [, code, playbook, requestOf] = row
   const item = newItem()
-  await expectFailedAtOnce(await start(playbook, requestOf(item), { principal }), code)
+  await expectFailedAtOnce(await start(playbook, requestOf(item), { principal: ana }), code)
+  expect(boxes.calls.filter((call) => call.item.startsWith(item))).toEqual([])
+})
+
+/** What cannot be signed is not sent by our client; others may send it, with a statement of something else. */
+const RAW: readonly (readonly [string, string, (item: string) => unknown])[] = [
+  ['half a character in the request', 'request_invalid', (item) => ({ item: `${item}\ud800`, does: 'put' })],
+  ['half a character as a key', 'request_invalid', (item) => ({ item, does: 'put', '\ud800': 1 })],
+]
+
+/** Starts `ends` by Temporal's own client, with a statement about this request, or about none where it cannot be said. */
+async function startRaw(request: (item: string) => unknown, item = newItem()): Promise<RunHandle> {
+  const workflowId = `raw-${randomUUID()}`
+  const { taskQueue, temporal, client } = world()
+  const { statement } = startMessageOf(workflowId, { item }, { subject: 'ana', workspace: 'boxes' }, 'ends')
+  await temporal.workflow.start('ends', { workflowId, taskQueue, args: [{ request: request(item), statement }] })
+  return client.run(workflowId)
+}
+
+test.concurrent.for(RAW)('a start with %s fails at once with %s', { timeout: 15_000 }, async ([, code, requestOf]) => {
+  await expectFailedAtOnce(await startRaw(requestOf), code)
+})
+
+test.concurrent.for([
+  ['NUL in the subject', { subject: 'a\0b' }],
+  ['half a character in the subject', { subject: 'a\ud800' }],
+  ['an invisible subject', { subject: '\u200b' }],
+] as const)('somebody with %s cannot say anything', async ([, principal]) => {
+  const item = newItem()
+  await expect(start('ends', { item, does: 'put' }, { principal })).rejects.toMatchObject({ type: 'speaker_invalid' })
   expect(boxes.calls.filter((call) => call.item.startsWith(item))).toEqual([])
 })
 
@@ -76,11 +89,11 @@ test.concurrent.for(PAYLOADS)('a start with %s fails at once', { timeout: 15_000
   const run = world().client.run(workflowId)
   const result = await run.result()
   await expectFailedAtOnce(run, result.because?.code ?? 'none')
-  expect(['request_invalid', 'principal_invalid']).toContain(result.because?.code)
+  expect(['request_invalid', 'statement_missing']).toContain(result.because?.code)
 })
 
 test('starts that cannot be opened do not keep a good one waiting', { timeout: 20_000 }, async () => {
-  const bad = Array.from({ length: 40 }, () => start('ends', { item: '\ud800', does: 'put' }))
+  const bad = Array.from({ length: 40 }, () => startRaw(() => ({ item: '\ud800', does: 'put' })))
   const item = newItem()
   const good = await start('ends', { item, does: 'put' })
   expect(await good.outcome()).toMatchObject({ state: 'completed' })

@@ -7,6 +7,7 @@ import type { RunState } from '../../src/contract/states.ts'
 import { SEARCH_ATTRIBUTES } from '../../src/contract/wire.ts'
 import { eventsOf, typesOf } from '../support/history.ts'
 import { approvalOf, pendingOf } from '../support/refunds.ts'
+import { statements } from '../support/people.ts'
 import { until } from '../support/world.ts'
 import { newItem, useBoxes } from './box-world.ts'
 
@@ -18,7 +19,7 @@ afterAll(() => Promise.all(connections.map((connection) => connection.close())))
 async function anotherClient(): Promise<CountersignClient> {
   const connection = await Connection.connect({ address: inject('temporalAddress') })
   connections.push(connection)
-  return new CountersignClient(new Client({ connection }), { taskQueue: world().taskQueue })
+  return new CountersignClient(new Client({ connection }), { taskQueue: world().taskQueue, statements })
 }
 
 const PRINCIPAL = { principal: { subject: 'ana', workspace: 'boxes' } }

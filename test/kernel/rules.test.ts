@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { failureOf } from '../../src/contract/failures.ts'
 import { activitiesIn, eventsOf, typesOf } from '../support/history.ts'
+import { startMessageOf } from '../support/refunds.ts'
+import type { Json } from '../../src/contract/json.ts'
 import { bundlePlaybooks } from '../../src/worker/bundle.ts'
 import { until } from '../support/world.ts'
 import { BOX_WORKFLOWS, newItem, useBoxes } from './box-world.ts'
@@ -186,30 +188,25 @@ test('hundreds of local reads replay, although Temporal split their workflow tas
   await expect(Worker.runReplayHistory({ workflowBundle: bundle }, history)).resolves.toBeUndefined()
 })
 
-const BAD_STARTS: readonly (readonly [what: string, code: string, start: unknown])[] = [
-  ['nothing', 'request_invalid', undefined],
-  ['null', 'request_invalid', null],
-  ['a text', 'request_invalid', 'please'],
-  ['no principal', 'principal_invalid', { request: { acts: [] } }],
-  ['a principal without a name', 'principal_invalid', { principal: { subject: ' ' }, request: { acts: [] } }],
-  [
-    'a principal that claims a proof',
-    'principal_invalid',
-    { principal: { subject: 'a', proof: 'signed' }, request: {} },
-  ],
-  ['no request', 'request_invalid', { principal: { subject: 'ana' } }],
-  ['a request of another type', 'request_invalid', { principal: { subject: 'ana' }, request: { acts: 'all' } }],
-  [
-    'a request with a field too many',
-    'request_invalid',
-    { principal: { subject: 'ana' }, request: { acts: [], x: 1 } },
-  ],
-  ['a message with a field too many', 'request_invalid', { principal: { subject: 'a' }, request: { acts: [] }, x: 1 }],
+type Signs = (request: Json) => { readonly request: Json; readonly statement: Json }
+const BAD_STARTS: readonly (readonly [what: string, code: string, start: (signed: Signs) => unknown])[] = [
+  ['nothing', 'request_invalid', () => undefined],
+  ['null', 'request_invalid', () => null],
+  ['a text', 'request_invalid', () => 'please'],
+  ['no statement', 'statement_missing', () => ({ request: { acts: [] } })],
+  ['only a name', 'statement_missing', () => ({ principal: { subject: 'ana' }, request: { acts: [] } })],
+  ['a statement that is a text', 'statement_malformed', () => ({ statement: 'ana', request: { acts: [] } })],
+  ['a name beside its statement', 'request_invalid', (signed) => ({ ...signed({ acts: [] }), by: 'ana' })],
+  ['no request', 'request_invalid', (signed) => ({ statement: signed({ acts: [] }).statement })],
+  ['a request of another type', 'request_invalid', (signed) => signed({ acts: 'all' })],
+  ['a request with a field too many', 'request_invalid', (signed) => signed({ acts: [], x: 1 })],
+  ['another request than was signed', 'statement_other_request', (signed) => ({ ...signed({ acts: [] }), request: { acts: [], finally: 'throw' } })],
 ]
 
-test.concurrent.for(BAD_STARTS)('a start with %s fails with %s, and nothing runs', async ([, code, message]) => {
+test.concurrent.for(BAD_STARTS)('a start with %s fails with %s, and nothing runs', async ([, code, messageOf]) => {
   const workflowId = `bad-${randomUUID()}`
   const { taskQueue, temporal } = world()
+  const message = messageOf((request) => startMessageOf(workflowId, request, { subject: 'ana', workspace: 'boxes' }, 'chain'))
   await temporal.workflow.start('chain', { workflowId, taskQueue, args: message === undefined ? [] : [message] })
   const run = world().client.run(workflowId)
   expect(await run.result()).toMatchObject({ state: 'failed', because: { code }, effects: [] })
@@ -221,7 +218,7 @@ test.concurrent('any client can start a run with plain JSON', async () => {
   const item = newItem()
   const { taskQueue, temporal } = world()
   const request = { acts: [{ tool: 'put', item }] }
-  await temporal.workflow.start('chain', { workflowId, taskQueue, args: [{ principal: { subject: 'ana' }, request }] })
+  await temporal.workflow.start('chain', { workflowId, taskQueue, args: [startMessageOf(workflowId, request, { subject: 'ana', workspace: 'boxes' }, 'chain')] })
   expect(await world().client.run(workflowId).outcome()).toMatchObject({ state: 'completed', outcome: { done: 1 } })
   expect(boxes.held(item)).toBe(1)
 })

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { RunHandle } from '../../src/client/index.ts'
 import { activitiesIn, endOf, eventsOf } from '../support/history.ts'
+import { resolutionBy } from '../support/people.ts'
 import { shownResult } from '../support/refunds.ts'
 import { until } from '../support/world.ts'
 import { newItem, useBoxes } from './box-world.ts'
@@ -95,7 +96,11 @@ test.concurrent('an incident can be settled by a signal, and the effect is then 
   const run = await start('chain', { acts: puts(item), finally: 'throw' })
   const { step } = await incidentOf(run)
   const handle = world().temporal.workflow.getHandle(run.workflowId)
-  await handle.signal('resolve', { step, resolution: 'settled', by: 'olga', comment: 'took it out by hand' })
+  const { runKey } = await run.status()
+  await handle.signal(
+    'resolve',
+    resolutionBy('olga', { runKey, step, resolution: 'settled' }, 'boxes', 'took it out by hand'),
+  )
   expect(await run.result()).toMatchObject({ state: 'reverted', effects: [{ state: 'settled' }] })
   expect(boxes.asked(item, 'undo')).toHaveLength(1)
   const { timeline } = await run.status()

@@ -6,7 +6,8 @@ import { signReached } from '../../src/identity/reached.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { decide } from '../../src/policy/decide/index.ts'
 import { expectNothingMade } from '../hostile/hostile.ts'
-import { ledgerOf, openedRefund, registeredPuppet } from '../worker/puppets.ts'
+import { heard, ledgerOf, openedRefund, registeredPuppet } from '../worker/puppets.ts'
+import { approvalBy } from '../support/people.ts'
 import { issue, type Wanted } from '../worker/warrants.ts'
 import { useLimits } from './limits-world.ts'
 
@@ -32,13 +33,14 @@ function knowing(wanted: Wanted, reached: readonly Reached[]): Warrant {
   const cited = evidence.map(citationOf)
   const shown = { runKey, step, tool: tool.name, input, facts, trust, evidence: cited, changes, expect: expected }
   const actionDigest = actionDigestOf({ ...shown, policyDigest, reached })
-  const by = { step, decision: 'approve', by: 'ben@acme.example', comment: '', at: bare.issuedAt } as const
   return {
     ...bare,
     reached,
     actionDigest,
     decision: decide(policy, tool, facts, reached),
-    approvals: [{ ...by, actionDigest, proof: 'unauthenticated' }],
+    approvals: [
+      approvalBy('ben@acme.example', { runKey, step, actionDigest }, wanted.principal.workspace, { at: bare.issuedAt }),
+    ],
   }
 }
 
@@ -90,6 +92,6 @@ test('a kernel that ignores a limit is refused by the host, and what it makes up
   await expectNothingMade(world(), order)
   expect(await ledgerOf(world(), puppet.runKey)).toEqual([])
 
-  expect(await ask(approved)).toMatchObject({ ok: true })
+  expect(await ask(await heard(world(), approved))).toMatchObject({ ok: true })
   expect(await world().refunded(order.paymentId)).toBe(2_000)
 })

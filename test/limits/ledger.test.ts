@@ -37,7 +37,7 @@ async function putAs(
   const asked = { raw: step.input, parsed: step.input }
   const write = tool as unknown as WriteImplementation
   return await new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') })
-    .run(() => executeOnce({ db: ledger(), key }, write, asked, warrant, businessKey, counts))
+    .run(() => executeOnce({ db: ledger(), key, principal }, write, asked, warrant, businessKey, counts))
     .then(
       () => 'done',
       (error: unknown) => codeOf(error) ?? String(error),

@@ -83,7 +83,7 @@ async function putFor(cents: number, workspace: string, run: string, race: numbe
     principal,
   })
   return await new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') })
-    .run(() => executeOnce({ db, key }, how, { raw: step.input, parsed: step.input }, warrant, null, counts))
+    .run(() => executeOnce({ db, key, principal }, how, { raw: step.input, parsed: step.input }, warrant, null, counts))
     .then(
       () => 'done',
       (error: unknown) => codeOf(error) ?? String(error),

@@ -44,7 +44,7 @@ export async function workerBeside(
   taskQueue: string,
   { args = [], cwd, env = {} }: { args?: readonly string[]; cwd: string; env?: Readonly<Record<string, string>> },
 ): Promise<Background> {
-  const own = ['worker', '--task-queue', taskQueue, '--deployment', child.taskQueue, '--config', SHOP]
+  const own = ['worker', '--development', '--task-queue', taskQueue, '--deployment', child.taskQueue, '--config', SHOP]
   const worker = inBackground([...own, ...args], { env: { ...child.env, ...env }, cwd })
   await worker.says(' of deployment ')
   return worker

@@ -2,9 +2,9 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { UndoMessage } from '../../src/client/index.ts'
-import { codeOfAnswer, pendingOf, shownResult, startRefund } from '../support/refunds.ts'
+import { codeOfAnswer, pendingOf, sendRaw, shownResult, startRefund } from '../support/refunds.ts'
 import { settleRefunds, unsettleRefunds } from '../support/orders.ts'
+import { undoBy } from '../support/people.ts'
 import { SHIPPED_POLICIES, startWorld, until, useWorld } from '../support/world.ts'
 
 const world = useWorld()
@@ -12,7 +12,7 @@ const world = useWorld()
 test.concurrent('a signal undoes as an update does', async () => {
   const { run, order } = await startRefund(world())
   await run.outcome()
-  await world().temporal.workflow.getHandle(run.workflowId).signal('undo', { by: 'olga' })
+  await world().temporal.workflow.getHandle(run.workflowId).signal('undo', undoBy('olga', (await run.status()).runKey, 'acme'))
   expect(await run.result()).toMatchObject({ state: 'reverted', because: { code: 'undo_requested', by: 'olga' } })
   expect(await world().refunded(order.paymentId)).toBe(0)
 })
@@ -29,13 +29,14 @@ test.concurrent('a second undo is refused, and the refund is voided once', async
 })
 
 test.concurrent.for([
-  ['nobody', {}],
-  ['a field too many', { by: 'olga', force: true }],
-  ['an empty name', { by: ' ' }],
-] as const)('an undo by %s is refused and undoes nothing', async ([, message]) => {
+  ['without a statement', 'statement_missing', {}],
+  ['of somebody who only says who he is', 'statement_missing', { by: 'olga' }],
+  ['with a field too many', 'undo_malformed', { by: 'olga', force: true }],
+  ['with an empty name', 'undo_malformed', { by: ' ' }],
+] as const)('an undo %s is refused with %s and undoes nothing', async ([, code, message]) => {
   const { run, order } = await startRefund(world())
   await run.outcome()
-  expect(await run.undo(message as UndoMessage)).toMatchObject({ accepted: false, code: 'undo_malformed' })
+  expect(await sendRaw(world(), run, 'undo', message)).toMatchObject({ accepted: false, code })
   expect(await run.status()).toMatchObject({ state: 'completed', effects: [{ state: 'done' }, { state: 'done' }] })
   expect(await world().refunded(order.paymentId)).toBe(2_000)
 })

@@ -2,7 +2,8 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { liftStop, placeStop } from '../../src/ledger/stops.ts'
+import { liftNow, stopNow } from '../../src/worker/stopping.ts'
+import { wordOf } from '../support/people.ts'
 import { codeOfAnswer, pendingOf, startRefund } from '../support/refunds.ts'
 import { useTimeSkipping } from '../support/time-skipping.ts'
 import { SHIPPED_POLICIES, startWorld, until, type World } from '../support/world.ts'
@@ -91,11 +92,11 @@ test('an approval that grew too old while the tool was stopped is asked for agai
     const { run, order } = await startRefund(world, { amountCents: 12_000 })
     const { step, actionDigest } = await pendingOf(run)
     const target = { scope: 'tool', name: 'billing.refund' } as const
-    await placeStop(world.db, target, { by: 'olga', reason: 'it does harm' })
+    await stopNow(world.db, target, wordOf('stop', target, 'olga', 'it does harm'))
     await run.decide({ step, actionDigest, decision: 'approve', by: 'ben' })
     await until('the stop', async () => (await run.status()).incidents[0])
     await environment().sleep('80 hours')
-    await liftStop(world.db, target, { by: 'olga', reason: 'it is mended' })
+    await liftNow(world.db, target, wordOf('resume', target, 'olga', 'it is mended'))
     await run.resolve({ step, resolution: 'retry', by: 'olga' })
     const again = await pendingOf(run)
     expect(await world.refunded(order.paymentId)).toBe(0)

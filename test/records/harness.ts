@@ -11,6 +11,7 @@ import { codeOf } from '../../src/contract/failures.ts'
 import type { JsonObject } from '../../src/contract/json.ts'
 import type { ReadTool, Tool, WriteTool } from '../../src/contract/tool.ts'
 import { type PostgresServer, startPostgres } from '../../src/embedded/postgres.ts'
+import { principalNamed } from '../support/people.ts'
 import type { ReadImplementation, WriteCall, WriteImplementation } from '../../src/tools/implementation.ts'
 
 /** A real PostgreSQL for one test file, with an empty database. */
@@ -73,7 +74,9 @@ function callIn(db: Kysely<unknown>, shown: JsonObject = {}): WriteCall {
   return {
     runKey: 'refund-1/0001',
     step: `step-${calls}`,
-    principal: { subject: 'clerk', kind: 'user', workspace: 'default', proof: 'unauthenticated' },
+    principal: principalNamed('clerk', 'default'),
+    credential: () => 'none',
+    fetch,
     idempotencyKey: `key_${calls}`,
     signal: new AbortController().signal,
     heartbeat: () => undefined,

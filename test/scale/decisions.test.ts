@@ -36,7 +36,7 @@ function counting(inFlight: number) {
       ],
     },
   })
-  return { seen, temporal, client: new CountersignClient(temporal, { inFlight, taskQueue: child().taskQueue }) }
+  return { seen, temporal, client: child().clientOn(temporal, { inFlight }) }
 }
 
 /** What the runs did to their orders, and how their effects stand in the ledger; the sample records hold other refunds. */
@@ -74,7 +74,7 @@ test('of two hundred runs that wait for people while their worker is killed, eac
 
   child().worker.signal('SIGKILL')
   await child().worker.ended
-  const worker = inBackground(['worker', '--task-queue', taskQueue], { env, cwd: folder() })
+  const worker = inBackground(['worker', '--development', '--task-queue', taskQueue], { env, cwd: folder() })
   await worker.says('ready')
   try {
     // Each twice: half of them under one update id, the others as two messages.

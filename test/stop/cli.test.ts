@@ -18,7 +18,7 @@ test('stop keeps an approved refund from happening; show says who and why; resum
   const stopped = await run('stop', 'tool', 'billing.refund', ...olga('refunds go to the wrong cards'))
   expect(stopped.stdout).toMatch(
     new RegExp(
-      `^tool \`billing\\.refund\` is stopped since ${DATE} by olga@acme\\.example \\(unauthenticated\\): refunds go to the wrong cards \\(stop \\d+\\)\n$`,
+      `^tool \`billing\\.refund\` is stopped since ${DATE} by olga@acme\\.example: refunds go to the wrong cards \\(stop \\d+\\)\n$`,
     ),
   )
   expect(stopped.stderr).toBe(
@@ -75,7 +75,12 @@ test('stop, stops and resume give the whole of it as JSON', async () => {
     lifted: {
       ...stop,
       ...mark,
-      lifted: { by: 'olga@acme.example', reason: 'it is over', at: expect.stringMatching(DATE) },
+      lifted: {
+        by: 'olga@acme.example',
+        reason: 'it is over',
+        at: expect.stringMatching(DATE),
+        statement: expect.objectContaining({ who: expect.objectContaining({ subject: 'olga@acme.example' }) }),
+      },
     },
     runs: { resumed: [], unanswered: expect.any(Array) },
   })

@@ -4,12 +4,14 @@ import { expect, test } from 'vitest'
 import { runKeyOf } from '../../src/contract/evidence.ts'
 import { liftStop, placeStop, stopHistory, stopsInForce } from '../../src/ledger/stops.ts'
 import { StopGuard, type Subject } from '../../src/worker/stops.ts'
+import { wordOf } from '../support/people.ts'
 import { until } from '../support/world.ts'
 import { codeOfFailed, useLedger } from '../worker/ledger-case.ts'
 
 const db = useLedger()
-const OLGA = { by: 'olga', reason: 'it does harm' }
-const OTTO = { by: 'otto', reason: 'it is mended' }
+const anything = { scope: 'tool', name: 'anything' } as const
+const OLGA = wordOf('stop', anything, 'olga', 'it does harm')
+const OTTO = wordOf('resume', anything, 'otto', 'it is mended')
 const toolOf = (name = `box.${randomUUID()}`) => ({ scope: 'tool', name }) as const
 
 const subject = (tool: string): Subject => ({
@@ -36,9 +38,9 @@ test('stopped, lifted and stopped again are two stops, and both stay on the reco
   const target = toolOf()
   const { stop: first } = await placeStop(db(), target, OLGA)
   await liftStop(db(), target, OTTO)
-  const { stop: second } = await placeStop(db(), target, { by: 'olga', reason: 'again' })
+  const { stop: second } = await placeStop(db(), target, { ...OLGA, reason: 'again' })
   expect(await stopHistory(db(), target)).toEqual([
-    { ...target, id: second.id, at: second.at, by: 'olga', reason: 'again', lifted: null },
+    { ...target, id: second.id, at: second.at, ...OLGA, reason: 'again', lifted: null },
     { ...target, id: first.id, at: first.at, ...OLGA, lifted: { ...OTTO, at: expect.any(String) } },
   ])
   expect(await stopsInForce(db(), [target])).toEqual([second])
@@ -48,8 +50,8 @@ test.each([
   ['a scope that there is not', { scope: 'world', name: 'all' }, OLGA],
   ['no name', { scope: 'tool', name: '' }, OLGA],
   ['a name that cannot be stored', { scope: 'tool', name: 'a\0b' }, OLGA],
-  ['nobody', { scope: 'tool', name: 'box.odd' }, { by: '\u200b', reason: 'why' }],
-  ['no reason', { scope: 'tool', name: 'box.odd' }, { by: 'olga', reason: '  ' }],
+  ['nobody', { scope: 'tool', name: 'box.odd' }, { ...OLGA, by: '\u200b' }],
+  ['no reason', { scope: 'tool', name: 'box.odd' }, { ...OLGA, reason: '  ' }],
 ])('a stop with %s is not written down', async (_what, target, said) => {
   const before = await stopHistory(db())
   await expect(placeStop(db(), target as never, said)).rejects.toThrow('a stop cannot be written down')

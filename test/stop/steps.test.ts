@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
-import { liftStop } from '../../src/ledger/stops.ts'
 import { newItem } from '../kernel/box-world.ts'
 import { shownResult } from '../support/refunds.ts'
 import { until } from '../support/world.ts'
-import { inForce, puts, stoppedAt, useStops } from './stop-world.ts'
+import { inForce, lift, puts, stoppedAt, useStops } from './stop-world.ts'
 
 const { world, boxes, askedOf, start, stop, goOn } = useStops()
 
@@ -37,7 +36,7 @@ test('a stopped read, thought and write is each waited for at its own step, and 
       (await run.status()).incidents.find(({ stop: met }) => met?.name === name),
     )
     waits.push([step, askedOf(item).length, askedOf(`box.guess ${item}`).length, boxes.held(item)])
-    await liftStop(world().db, { scope, name }, { by: 'otto', reason: 'it is mended' })
+    await lift(world().db, { scope, name })
     await run.resolve({ step, resolution: 'retry', by: 'otto' })
   }
   expect(waits).toEqual([

@@ -4,7 +4,9 @@ import { afterEach } from 'vitest'
 import type { RunHandle } from '../../src/client/index.ts'
 import type { JsonObject } from '../../src/contract/json.ts'
 import type { StopScope, StopTarget } from '../../src/contract/stop.ts'
-import { liftStop, placeStop, type Stop, stopHistory, stopsInForce } from '../../src/ledger/stops.ts'
+import type { LedgerDatabase } from '../../src/ledger/database.ts'
+import { type Stop, stopHistory, stopsInForce } from '../../src/ledger/stops.ts'
+import { liftNow, stopNow } from '../../src/worker/stopping.ts'
 import {
   implement,
   type Thinker,
@@ -15,10 +17,15 @@ import {
 import { boxThinker } from '../kernel/box-world.ts'
 import { newBoxes } from '../kernel/boxes.ts'
 import { stare } from './stare.ts'
+import { wordOf } from '../support/people.ts'
 import { until, useWorld, type WorldOptions } from '../support/world.ts'
 
 const HERE = import.meta.dirname
 const LIFTER = { by: 'otto', reason: 'it is mended' }
+
+/** Otto lifts a stop. */
+export const lift = (db: LedgerDatabase, { scope, name }: StopTarget) =>
+  liftNow(db, { scope, name }, wordOf('resume', { scope, name }, LIFTER.by, LIFTER.reason))
 
 /** A run and what can be stopped of it; its workspace is its own. */
 export interface Started {
@@ -56,7 +63,7 @@ export function useStops(options: WorldOptions = {}) {
   })
   // What a test leaves stopped must not stop the next one.
   afterEach(async () => {
-    for (const left of await stopsInForce(world().db)) await liftStop(world().db, left, LIFTER)
+    for (const left of await stopsInForce(world().db)) await lift(world().db, left)
   })
   return {
     world,
@@ -72,16 +79,16 @@ export function useStops(options: WorldOptions = {}) {
       return { run: await world().client.start(playbook, request, { principal, workflowId }), workspace }
     },
     stop: async (scope: StopScope, name: string, reason = 'it does harm'): Promise<Stop> =>
-      (await placeStop(world().db, { scope, name }, { by: 'olga', reason })).stop,
+      (await stopNow(world().db, { scope, name }, wordOf('stop', { scope, name }, 'olga', reason))).stop,
     /** Lifts what is stopped, and has one run go on. */
     goOn: async (run: RunHandle): Promise<void> => {
-      for (const one of await stopsInForce(world().db)) await liftStop(world().db, one, LIFTER)
+      for (const one of await stopsInForce(world().db)) await lift(world().db, one)
       for (const { step } of (await run.status()).incidents)
         await run.resolve({ step, resolution: 'retry', by: 'otto' })
     },
     /** Lifts a stop, and tells the runs that wait at it. */
     resume: async (target: StopTarget) => {
-      await liftStop(world().db, target, LIFTER)
+      await lift(world().db, target)
       return await world().client.resumeStopped(await stopHistory(world().db, target), LIFTER)
     },
   }

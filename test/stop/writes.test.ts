@@ -29,11 +29,11 @@ test.each(SCOPES)(
     // At once: a write asks in the moment in which it happens.
     expect(await run.decide(approvalOf(pending))).toMatchObject({ accepted: true })
 
-    const { lifted: _, ...mark } = placed
+    const { lifted: _, statement: _signed, ...mark } = placed
     const incident = await stoppedAt(run)
     expect(incident).toMatchObject({ step: 'box.put-1', code: 'stopped', stop: mark })
     expect(incident.message).toBe(
-      `${scope} \`${placed.name}\` is stopped since ${placed.at} by olga (unauthenticated): the wrong boxes (stop ${placed.id})`,
+      `${scope} \`${placed.name}\` is stopped since ${placed.at} by olga: the wrong boxes (stop ${placed.id})`,
     )
     expect(await run.status()).toMatchObject({ state: 'blocked', waitingFor: 'incident', pending: [] })
     expect(boxes.asked(item)).toEqual([])
@@ -76,11 +76,11 @@ test('who stopped what and why stands in the history, and so does who let it go 
   const { timeline } = await run.status()
   expect(timeline.filter(({ step }) => step === 'box.put-1').map(({ kind, text }) => `${kind}: ${text}`)).toEqual([
     'ask: asks for approval: box.put ' + item,
-    'decide: ben@acme.example (unauthenticated) approves',
+    'decide: ben@acme.example (development: nobody proved it) approves',
     expect.stringMatching(
-      /^incident: run `.*` is stopped since .* by olga \(unauthenticated\): asked for by the customer/,
+      /^incident: run `.*` is stopped since .* by olga: asked for by the customer/,
     ),
-    'decide: otto (unauthenticated) resolves the incident as retry: the stop was lifted: it is mended',
+    'decide: otto (development: nobody proved it) resolves the incident as retry: the stop was lifted: it is mended',
     'act: box.put ' + item,
   ])
 })

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { SampleOrder } from '../../activities/records/sample.ts'
 import type { Answer, PendingApproval, RunHandle, RunResult } from '../../src/client/index.ts'
+import { digestOf } from '../../src/contract/digest.ts'
 import { codeOf } from '../../src/contract/failures.ts'
-import type { PrincipalClaim } from '../../src/contract/principal.ts'
+import type { Json } from '../../src/contract/json.ts'
+import type { StartOptions } from '../../src/client/index.ts'
+import { approvalBy, said } from './people.ts'
 import { newOrder, type OrderOptions } from './orders.ts'
 import { until, type World } from './world.ts'
 
@@ -12,6 +15,7 @@ export interface Refund {
   readonly order: SampleOrder
 }
 
+export type PrincipalClaim = NonNullable<StartOptions['principal']>
 export const REQUESTER: PrincipalClaim = { subject: 'ana@acme.example', workspace: 'acme' }
 export const APPROVER = 'ben@acme.example'
 
@@ -30,6 +34,17 @@ export async function startRefund(
   return { run, order }
 }
 
+/** The start message of a refund as another client sends it: signed by hand. */
+export function startMessageOf(
+  workflowId: string,
+  request: Json,
+  { subject = 'ana@acme.example', workspace = 'acme' }: PrincipalClaim = REQUESTER,
+  playbook = 'refund_request',
+) {
+  const about = { kind: 'start', workflowId, playbook, requestDigest: digestOf(request), workspace } as const
+  return { request, statement: said(about, subject, workspace) as unknown as Json }
+}
+
 type Waiting<A extends PendingApproval['about']> = Extract<PendingApproval, { readonly about: A }>
 
 /** The question that a run waits with; `except` is the digest of one that was shown before. */
@@ -44,6 +59,18 @@ export const pendingLimitOf = (run: RunHandle, except?: string) => questionOf('l
 /** What somebody else than the requester sends to approve. */
 export const approvalOf = ({ step, actionDigest }: PendingApproval, by = APPROVER) =>
   ({ step, decision: 'approve', by, actionDigest }) as const
+
+/** The same as another client sends it: signed by hand. */
+export const signedApprovalOf = (pending: PendingApproval, by = APPROVER, workspace = 'acme') => {
+  const { step, actionDigest } = pending
+  const runKey = (pending.about === 'action' ? pending.action : pending.raise).runKey
+  const { statement } = approvalBy(by, { runKey, step, actionDigest }, workspace)
+  return { step, decision: 'approve', actionDigest, statement } as const
+}
+
+/** Sends something by Temporal's own client, as it is. */
+export const sendRaw = (world: World, run: RunHandle, name: 'decide' | 'undo' | 'resolve', message: unknown) =>
+  world.temporal.workflow.getHandle(run.workflowId).executeUpdate<Answer, [unknown]>(name, { args: [message] })
 
 /** The result of a run as soon as it shows one: it may still be open for its undo window. */
 export const shownResult = (run: RunHandle): Promise<RunResult> =>

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, inject } from 'vitest'
 import { migrateRecords } from '../../activities/records/migrate.ts'
 import { seedRecords } from '../../activities/records/seed.ts'
 import { sampleThoughts, sampleTools } from '../../activities/index.ts'
-import { CountersignClient } from '../../src/client/index.ts'
+import { CountersignClient, type StatementSource } from '../../src/client/index.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
 import { migrateLedger } from '../../src/ledger/migrations.ts'
@@ -19,6 +19,7 @@ import { bundlePlaybooks, type PlaybookBundle } from '../../src/worker/bundle.ts
 import { makeCurrent } from '../../src/worker/deployment.ts'
 import type { Observer } from '../../src/worker/observer.ts'
 import { createWorker } from '../../src/worker/worker.ts'
+import { issuer, statements } from './people.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 export const SHIPPED_WORKFLOWS = join(root, 'workflows', 'index.ts')
@@ -32,6 +33,8 @@ export interface WorldOptions {
   readonly thinker?: Thinker
   readonly policyRefreshMs?: number
   readonly observer?: Observer
+  /** Whether statements of the development issuer are refused. Default: they are taken. */
+  readonly isProduction?: boolean
   /** Address of a dev server of one's own. */
   readonly address?: () => string
   /** Default: the dev server of all tests. A time-skipping one is for waits of days. */
@@ -51,6 +54,8 @@ export interface World {
   /** Starts another worker beside it, on the same task queue and database; of the same code where none is named. */
   startWorker(other?: Pick<WorldOptions, 'workflows' | 'thinker'>): Promise<TestWorker>
   readonly client: CountersignClient
+  /** Signs for whomever a test names. */
+  readonly statements: StatementSource
   readonly temporal: Client
   readonly db: LedgerDatabase
   readonly databaseUrl: string
@@ -123,6 +128,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       policies: options.policies ?? SHIPPED_POLICIES,
       db,
       key,
+      ...(options.isProduction === true ? {} : { development: issuer }),
       shutdownGraceMs: 500,
       ...(options.policyRefreshMs !== undefined && { policyRefreshMs: options.policyRefreshMs }),
       ...(options.observer && { observer: options.observer }),
@@ -146,7 +152,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   return {
     worker: first,
     startWorker,
-    client: new CountersignClient(temporal, { taskQueue }),
+    client: new CountersignClient(temporal, { taskQueue, statements }),
+    statements,
     temporal,
     db,
     databaseUrl: database.url,

@@ -9,6 +9,7 @@ import { makeCurrent } from '../../src/worker/deployment.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import type { Thinker } from '../../src/tools/implementation.ts'
 import { activitiesIn, eventsOf, reset, workflowTasksIn } from '../support/history.ts'
+import { statements } from '../support/people.ts'
 import { approvalOf, pendingOf, shownResult, startRefund } from '../support/refunds.ts'
 import { inSession } from '../support/session.ts'
 import { query, startWorld, until, type World, type WorldOptions } from '../support/world.ts'
@@ -100,7 +101,7 @@ test('a run whose version has no worker waits, says which it needs, and goes on 
 
   await inSession(world.taskQueue, async (session) => {
     const approval = approvalOf(pending)
-    const asking = new CountersignClient(session.temporal, { answerWithinMs: 3_000 }).run(run.workflowId)
+    const asking = new CountersignClient(session.temporal, { answerWithinMs: 3_000, statements }).run(run.workflowId)
     const asked = sendUpdate(session, run.workflowId, () => asking.decide(approval, 'once'))
     await expect(asked).rejects.toMatchObject({
       code: 'no_answer',

@@ -45,8 +45,10 @@ async function invented(run: RunHandle, step: string, output: JsonObject, said: 
     kind: 'record' as const,
     reference: 'invented',
     at: new Date().toISOString(),
+    by: 'somebody',
+    scopes: [],
     ...said,
-  }
+  } as Omit<Receipt, 'v' | 'keyId' | 'signature'>
   return { output, receipt: signReceipt(hostKeyOf(newHostKey()), statement) }
 }
 

@@ -8,7 +8,8 @@ import { findRun } from '../../src/ledger/runs.ts'
 import { activitiesIn, eventsOf } from '../support/history.ts'
 import { REQUESTER, startRefund } from '../support/refunds.ts'
 import { startWorld, useWorld } from '../support/world.ts'
-import { ledgerOf, openedRefund, registeredPuppet, startMessageOf } from './puppets.ts'
+import { startMessageOf } from '../support/refunds.ts'
+import { heard, ledgerOf, openedRefund, registeredPuppet, startOfRefund } from './puppets.ts'
 import { issue, type Wanted } from './warrants.ts'
 
 // The task queue, the workflow type and the contract are the real ones; only the kernel is not.
@@ -78,16 +79,22 @@ test.concurrent('a run that is open is not opened again for something else', asy
   const { puppet, order, wanted } = await opened()
   const { runKey } = wanted
   const before = await findRun(world().db, runKey)
-  const start = startMessageOf(order)
-  for (const other of [
-    { ...start, request: { ...start.request, message: 'something else' } },
-    { ...start, principal: { ...start.principal, subject: 'eve@acme.example' } },
-  ]) {
+  const start = startOfRefund(puppet.workflowId, order)
+  const request = { ...(start.request as object), message: 'something else' }
+  const other = startMessageOf(puppet.workflowId, request)
+  for (const [given, code] of [
+    [{ ...start, request }, 'statement_other_request'],
+    [{ ...start, statement: startOfRefund('another', order).statement }, 'statement_other_run'],
+    [other, 'request_invalid'],
+  ] as const) {
     for (const local of [true, false]) {
-      const told = await puppet.call('countersign.openRun', { runKey, start: other }, { local })
-      expect(told).toMatchObject(refused('request_invalid', 'with another request'))
+      expect(await puppet.call('countersign.openRun', { runKey, start: given }, { local })).toMatchObject(refused(code))
     }
   }
+  // Somebody else may open it again, with a statement of his own: it stays whose it was.
+  const eve = startMessageOf(puppet.workflowId, start.request, { subject: 'eve@acme.example', workspace: 'acme' })
+  const told = await puppet.call('countersign.openRun', { runKey, start: eve })
+  expect(told).toMatchObject({ ok: true, result: { principal: { subject: REQUESTER.subject } } })
   expect(await findRun(world().db, runKey)).toEqual(before)
   await expectNothing(runKey, order.paymentId)
 })
@@ -134,7 +141,7 @@ test.concurrent('a refund at the threshold without an approval by somebody else 
   const by = (who: string) => (one: Approval) => [{ ...one, by: who }]
   for (const [warrant, code] of [
     [issue(wanted, { approvals: () => [] }), 'approval_invalid'],
-    [issue(wanted, { approvals: by(REQUESTER.subject.toUpperCase()) }), 'approval_invalid'],
+    [issue(wanted, { approvals: by(String(REQUESTER.subject).toUpperCase()) }), 'approval_invalid'],
     [issue(wanted, { decision: { effect: 'allow', matches: [] } }), 'warrant_decision_differs'],
   ] as const) {
     expect(await puppet.call(REFUND, calling(wanted, warrant), how)).toMatchObject(refused(code))
@@ -145,16 +152,16 @@ test.concurrent('a refund at the threshold without an approval by somebody else 
 test.concurrent('an approval that had expired when the write was scheduled, or is of the future, allows nothing', async () => {
   const { puppet, order, wanted } = await opened({ amountCents: 12_000 })
   const minutes = wanted.policy.approvals.expiresMinutes
-  const approved = (minutesAgo: number) => {
+  const approved = async (minutesAgo: number) => {
     const at = new Date(Date.now() - minutesAgo * 60_000).toISOString()
-    return calling(wanted, issue(wanted, { approvals: (one) => [{ ...one, at }] }))
+    return calling(wanted, await heard(world(), issue(wanted, { approvals: (one) => [{ ...one, at }] })))
   }
-  expect(await puppet.call(REFUND, approved(minutes + 5), how)).toMatchObject(
+  expect(await puppet.call(REFUND, await approved(minutes + 5), how)).toMatchObject(
     refused('approval_invalid', 'had expired'),
   )
-  expect(await puppet.call(REFUND, approved(-5), how)).toMatchObject(refused('approval_invalid', 'is of the future'))
+  expect(await puppet.call(REFUND, await approved(-5), how)).toMatchObject(refused('approval_invalid', 'is of the future'))
   await expectNothing(puppet.runKey, order.paymentId)
-  expect(await puppet.call(REFUND, approved(minutes - 5), how)).toMatchObject({ ok: true })
+  expect(await puppet.call(REFUND, await approved(minutes - 5), how)).toMatchObject({ ok: true })
   expect(await world().refunded(order.paymentId)).toBe(12_000)
 })
 
@@ -255,6 +262,7 @@ test.concurrent('a read, and a preview, gives no answer in the name of a step th
   const { puppet, order } = await registeredPuppet(world())
   const { runKey } = puppet
   const asked = { runKey, step: 'billing.getOrder-1', input: { orderId: order.orderId } }
+  await puppet.call('countersign.openRun', { runKey, start: startOfRefund(puppet.workflowId, order) })
   for (const type of ['billing.getOrder', `${REFUND}.preview`]) {
     const told = await puppet.call(type, asked, { id: 'billing.getOrder-2' })
     expect(told, type).toMatchObject(refused('warrant_mismatch', 'was called as the step'))
@@ -291,7 +299,7 @@ test.concurrent('nothing is read, thought, shown, recalled or opened in the name
   const { runKey } = call.warrant
   const asked = { runKey, step: 'one', input: { orderId: order.orderId } }
   for (const [type, argument] of [
-    ['countersign.openRun', { runKey, start: startMessageOf(order) }],
+    ['countersign.openRun', { runKey, start: startOfRefund(puppet.workflowId, order) }],
     ['countersign.recall', { runKey, step: null }],
     ['billing.getOrder', asked],
     [`${REFUND}.preview`, asked],

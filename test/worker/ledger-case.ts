@@ -8,7 +8,8 @@ import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
 import { findEffect } from '../../src/ledger/effects.ts'
 import { migrateLedger } from '../../src/ledger/migrations.ts'
 import { storePolicy } from '../../src/ledger/policies.ts'
-import { insertRun, type RunRow } from '../../src/ledger/runs.ts'
+import { insertRun, type NewRun } from '../../src/ledger/runs.ts'
+import { principalNamed, startOf } from '../support/people.ts'
 import { freshDatabase } from '../support/world.ts'
 
 const RUN: RunKey = runKeyOf('boxes-1', 'run-1')
@@ -17,18 +18,29 @@ export const LEASE_MS = 600_000
 
 const POLICY = digestOfText('none')
 
+export const ANA = principalNamed('ana', 'boxes')
+
+const starts = new Map<RunKey, NewRun['statement']>()
+/** The start of a run; the same each time. */
+function startOnce(runKey: RunKey): NewRun['statement'] {
+  const start = starts.get(runKey) ?? startOf(runKey.slice(0, runKey.lastIndexOf('/')), ANA)
+  starts.set(runKey, start)
+  return start
+}
+
 /** A run as it is written down; of no business case unless one is given. */
-export const runOf = (runKey: RunKey, businessKey: Digest | null = null): RunRow => ({
+export const runOf = (runKey: RunKey, businessKey: Digest | null = null): NewRun => ({
   runKey,
   workflowId: runKey.slice(0, runKey.lastIndexOf('/')),
   workflowType: 'boxes',
   policyDigest: POLICY,
   candidateDigest: null,
-  principal: { subject: 'ana', kind: 'user', workspace: 'boxes', proof: 'unauthenticated' },
+  principal: ANA,
   requestDigest: POLICY,
   businessKey,
   kernelVersion: '0',
   buildId: 'test',
+  statement: startOnce(runKey),
 })
 
 /** A ledger of its own for a test file, with one run. */

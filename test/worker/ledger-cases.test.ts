@@ -4,7 +4,7 @@ import { type Digest, digestOf } from '../../src/contract/digest.ts'
 import { runKeyOf } from '../../src/contract/evidence.ts'
 import { failureOf } from '../../src/contract/failures.ts'
 import { bar, type Claim, claim, complete, markUndone, markUnknown, markFailed } from '../../src/ledger/effects.ts'
-import { insertRun, type RunRow } from '../../src/ledger/runs.ts'
+import { insertRun, type NewRun, type RunRow } from '../../src/ledger/runs.ts'
 import { codeOfFailed, newStep, resultOf, runOf, untilOneWaits, useLedger } from './ledger-case.ts'
 
 const ledger = useLedger()
@@ -13,7 +13,7 @@ const FIRST = { fence: 1 }
 let cases = 0
 const newCase = (): Digest => digestOf({ case: (cases += 1) })
 
-const newRun = (businessKey: Digest | null): RunRow => runOf(runKeyOf(`boxes-${randomUUID()}`, 'first'), businessKey)
+const newRun = (businessKey: Digest | null): NewRun => runOf(runKeyOf(`boxes-${randomUUID()}`, 'first'), businessKey)
 
 /** The same step of two runs of one case, both opened before either did anything. */
 async function twoRuns(): Promise<readonly [Claim, Claim]> {

@@ -6,7 +6,8 @@ import { insertRun } from '../../src/ledger/runs.ts'
 import { digestOfText } from '../../src/contract/digest.ts'
 import { type RunKey, runKeyOf } from '../../src/contract/evidence.ts'
 import { meterOf } from '../../src/worker/spend.ts'
-import { untilOneWaits, useLedger } from './ledger-case.ts'
+import { ANA, untilOneWaits, useLedger } from './ledger-case.ts'
+import { startOf } from '../support/people.ts'
 
 const ledger = useLedger()
 const usage = (microUsd: number) => ({ inputTokens: 7, outputTokens: 3, microUsd })
@@ -22,11 +23,12 @@ async function newRun(): Promise<RunKey> {
     workflowType: 'boxes',
     policyDigest: digest,
     candidateDigest: null,
-    principal: { subject: 'ana', kind: 'user', workspace: 'boxes', proof: 'unauthenticated' },
+    principal: ANA,
     requestDigest: digest,
     businessKey: null,
     kernelVersion: '0',
     buildId: 'test',
+    statement: startOf(workflowId, ANA),
   })
   return runKey
 }

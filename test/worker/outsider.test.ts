@@ -10,7 +10,7 @@ import { newOrder } from '../support/orders.ts'
 import { startRefund } from '../support/refunds.ts'
 import { useWorld } from '../support/world.ts'
 import type { Told } from './puppet.ts'
-import { ledgerOf, type Puppet, startMessageOf, startPuppet } from './puppets.ts'
+import { ledgerOf, type Puppet, startOfRefund, startPuppet } from './puppets.ts'
 
 const world = useWorld()
 const elsewhere = `strangers-${randomUUID()}`
@@ -91,7 +91,7 @@ test.concurrent('a workflow of a type that nobody registered opens no run and re
   const { runKey } = puppet
   const asked = { runKey, step: 'one', input: { orderId: order.orderId } }
   for (const [type, argument] of [
-    ['countersign.openRun', { runKey, start: startMessageOf(order) }],
+    ['countersign.openRun', { runKey, start: startOfRefund(runKey.slice(0, runKey.lastIndexOf('/')), order) }],
     ['countersign.recall', { runKey, step: null }],
     ['billing.getOrder', asked],
     ['billing.refund.preview', asked],
@@ -124,7 +124,7 @@ test.concurrent('a standalone activity opens no run and reads, shows, recalls an
   const step = 'billing.refund-1.undo'
   const warrant = { ...call.warrant, kind: 'undo', step, undoes: 'billing.refund-1', why: 'cancelled', by: null }
   for (const [type, argument] of [
-    ['countersign.openRun', { runKey: 'alone/1', start: startMessageOf(order) }],
+    ['countersign.openRun', { runKey: 'alone/1', start: startOfRefund('alone', order) }],
     ['countersign.recall', { runKey, step: null }],
     ['billing.getOrder', asked],
     ['billing.refund.preview', asked],

@@ -8,9 +8,11 @@ import type { Json } from '../../src/contract/json.ts'
 import { usd } from '../../src/contract/money.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import { effectsOf } from '../../src/ledger/effects.ts'
+import type { Warrant } from '../../src/contract/action.ts'
+import { useStatement } from '../../src/ledger/statements.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import { newOrder, type OrderOptions } from '../support/orders.ts'
-import { REQUESTER } from '../support/refunds.ts'
+import { startMessageOf } from '../support/refunds.ts'
 import type { World } from '../support/world.ts'
 import { type Call, tell, type Told } from './puppet.ts'
 import type { Wanted } from './warrants.ts'
@@ -45,10 +47,9 @@ export async function startPuppet(
   }
 }
 
-export const startMessageOf = ({ orderId, ticketId }: SampleOrder) => ({
-  principal: REQUESTER,
-  request: { orderId, ticketId, message: 'puppet' },
-})
+/** The start of a refund of this order, signed by hand. */
+export const startOfRefund = (workflowId: string, { orderId, ticketId }: SampleOrder) =>
+  startMessageOf(workflowId, { orderId, ticketId, message: 'puppet' })
 
 /** A puppet of a registered type on the worker's own task queue, with an order of its own. */
 export async function registeredPuppet(
@@ -58,7 +59,7 @@ export async function registeredPuppet(
   const order = await newOrder(world.databaseUrl, options)
   const { taskQueue } = world
   const { workflowId = `puppet-${randomUUID()}` } = options
-  const args = [startMessageOf(order)]
+  const args = [startOfRefund(workflowId, order)]
   return { puppet: await startPuppet(world, 'refund_request', { taskQueue, args, workflowId }), order }
 }
 
@@ -69,8 +70,8 @@ const resultOf = (told: Told): unknown => {
 
 /** Lets a puppet open its run and read what a refund needs, as a kernel does: the refund that it may then ask for. */
 export async function openedRefund(puppet: Puppet, order: SampleOrder): Promise<Wanted> {
-  const { runKey } = puppet
-  const open = { runKey, start: startMessageOf(order) }
+  const { runKey, workflowId } = puppet
+  const open = { runKey, start: startOfRefund(workflowId, order) }
   const { principal, policy, policyDigest } = resultOf(await puppet.call(WIRE.activities.openRun, open)) as OpenedRun
   const read = async (type: string, input: Json): Promise<Evidence> => {
     const step = `${type}-1`
@@ -101,3 +102,11 @@ export async function openedRefund(puppet: Puppet, order: SampleOrder): Promise<
 /** What the ledger says of the steps of a run. */
 export const ledgerOf = async ({ db }: World, runKey: RunKey): Promise<readonly string[]> =>
   (await effectsOf(db, runKey)).map(({ step, state }) => `${step}: ${state}`)
+
+/** A warrant whose approvals a host has heard. */
+export async function heard({ db }: Pick<World, 'db'>, warrant: Warrant): Promise<Warrant> {
+  for (const { statement } of warrant.approvals) {
+    await useStatement(db, statement, warrant.runKey)
+  }
+  return warrant
+}

@@ -10,7 +10,6 @@ import { codeOf, failureOf } from '../../src/contract/failures.ts'
 import type { Json, JsonObject } from '../../src/contract/json.ts'
 import { usd } from '../../src/contract/money.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
-import type { Principal } from '../../src/contract/principal.ts'
 import type { WriteTool } from '../../src/contract/tool.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { signReceipt } from '../../src/identity/receipts.ts'
@@ -19,6 +18,7 @@ import { parsePolicy } from '../../src/policy/load/index.ts'
 import type { Policy } from '../../src/policy/types.ts'
 import { checkPlace, checkWarrant, type GuardStores } from '../../src/worker/guard.ts'
 import { refundRequest } from '../../workflows/refund-request.ts'
+import { CREDULOUS, principalNamed, startOf } from '../support/people.ts'
 import { issue, type Lies, type Wanted } from './warrants.ts'
 
 export const HOST = hostKeyOf(newHostKey())
@@ -26,13 +26,7 @@ export const STRANGER = hostKeyOf(newHostKey())
 export const WORKFLOW_ID = 'refund-1042'
 export const RUN_ID = '019a0000-0000-7000-8000-000000000001'
 const RUN_KEY = `${WORKFLOW_ID}/${RUN_ID}` as const
-export const PRINCIPAL: Principal = {
-  subject: 'Ana@acme.example',
-  kind: 'user',
-  workspace: 'acme',
-  onBehalfOf: 'cleo@shop.example',
-  proof: 'unauthenticated',
-}
+export const PRINCIPAL = principalNamed('Ana@acme.example', 'acme', { onBehalfOf: 'cleo@shop.example' })
 /** Money as JSON. */
 export const dollars = (cents: number) => ({ ...usd(cents) })
 
@@ -66,7 +60,8 @@ export function evidence(tool: string, output: JsonObject, said: Partial<Receipt
   const kind: EvidenceKind = 'record'
   const statement = { runKey: RUN_KEY, step: `${tool}-1`, tool, inputDigest: inputDigestOf(tool, {}), kind }
   const rest = { outputDigest: digestOf(output), reference: `${tool}/1`, at: '2026-10-01T09:00:00.000Z' }
-  return { output, receipt: signReceipt(key, { ...statement, ...rest, ...said }) }
+  const whole = { by: PRINCIPAL.subject, scopes: [], ...statement, ...rest, ...said }
+  return { output, receipt: signReceipt(key, whole as Omit<Receipt, 'v' | 'keyId' | 'signature'>) }
 }
 export const orderRead = (change: Partial<Record<keyof typeof ORDER, Json>> = {}, said: Partial<Receipt> = {}) =>
   evidence(getOrder.name, { ...ORDER, ...change }, said)
@@ -119,11 +114,13 @@ export const ROW: RunRow = {
   businessKey: null,
   kernelVersion: '0.1.0',
   buildId: 'test',
+  statement: startOf(WORKFLOW_ID, PRINCIPAL),
 }
 const STORES: GuardStores = {
   findRun: async (runKey) => (runKey === RUN_KEY ? ROW : undefined),
   policyOf: async (digest) => new Map([parsed(text), [LAX_DIGEST, LAX_POLICY]]).get(digest),
   verifierOf: async (keyId) => (keyId === HOST.keyId ? HOST.verify : undefined),
+  witness: CREDULOUS,
   firstRunIdOf: () => Promise.reject(new Error('the first run of a chain needs no question')),
 }
 const PLACE: Place = {

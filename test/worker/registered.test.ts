@@ -36,6 +36,7 @@ const OWN = [
   'countersign.openRun',
   'countersign.recall',
   'countersign.spent',
+  'countersign.hear',
   'countersign.seal',
   'model.think',
   'default',

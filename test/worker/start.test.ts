@@ -16,7 +16,8 @@ const plain: PlaybookContract<typeof request> = {
 }
 const byOrder = { ...plain, businessKey: ({ order }: { readonly order: string }) => order }
 
-const start = (given: Json, workspace = 'acme'): Json => ({ principal: { subject: 'ana', workspace }, request: given })
+/** The start of a request; whether the statement is true is looked at later. */
+const start = (given: Json, workspace = 'acme'): Json => ({ request: given, statement: { about: { workspace } } })
 const keyOf = (given: Json, workspace?: string, of: PlaybookContract = byOrder) =>
   parseStart(start(given, workspace), of).businessKey
 
@@ -71,7 +72,7 @@ test('a business key that throws makes the request invalid', () => {
 })
 
 test('a start at the limit is taken, and one past it is not', () => {
-  const { length } = JSON.stringify({ start: start({ order: '' }) })
+  const { length } = JSON.stringify({ order: '' })
   const most = MAX_START_CHARACTERS - length
   expect(refusalOf(plain, { order: 'x'.repeat(most) })).toBe(undefined)
   expect(refusalOf(plain, { order: 'x'.repeat(most + 1) })).toMatchObject({

@@ -36,7 +36,8 @@ async function forged(run: RunHandle, step: string, tool: string, kind: 'model' 
   const runKey = runKeyOf(run.workflowId, raw.workflowExecutionInfo?.firstRunId ?? '')
   const at = '2026-10-01T09:00:00.000Z'
   const inputDigest = digestOf({})
-  const statement = { runKey, step, tool, inputDigest, outputDigest: digestOf(output), kind, reference: 'forged', at }
+  const said = { by: 'ana', scopes: [] }
+  const statement = { ...said, runKey, step, tool, inputDigest, outputDigest: digestOf(output), kind, reference: 'forged', at }
   return { runKey, result: { output, receipt: signReceipt(hostKeyOf(newHostKey()), statement) } }
 }
 

@@ -16,6 +16,7 @@ import type { Principal } from '../../src/contract/principal.ts'
 import type { WriteTool } from '../../src/contract/tool.ts'
 import { decide } from '../../src/policy/decide/index.ts'
 import type { Policy } from '../../src/policy/types.ts'
+import { approvalBy } from '../support/people.ts'
 
 /** An action, and the run in which somebody wants it. */
 export interface Wanted {
@@ -56,8 +57,7 @@ export function issue(wanted: Wanted, lies: Lies = {}): Warrant {
   const shown = { runKey, step, tool: tool.name, input, facts, trust, evidence: cited, changes, expect, policyDigest }
   const actionDigest = actionDigestOf(shown)
   const { at = new Date().toISOString() } = wanted
-  const said = { step, decision: 'approve', by: 'ben@acme.example', comment: '', actionDigest, at } as const
-  const approval: Approval = { ...said, proof: 'unauthenticated' }
+  const approval = approvalBy('ben@acme.example', { runKey, step, actionDigest }, principal.workspace, { at })
   const approvals = lies.approvals ?? ((one: Approval) => (decision.effect === 'require_approval' ? [one] : []))
   const { rollback } = policy
   const windowMinutes = rollback.enabled ? rollback.windowMinutes : null

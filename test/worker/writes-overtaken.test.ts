@@ -10,11 +10,11 @@ import { findEffect } from '../../src/ledger/effects.ts'
 import type { WriteImplementation } from '../../src/tools/implementation.ts'
 import { executeOnce, undoOnce } from '../../src/worker/writes.ts'
 import { put } from '../kernel/contracts.ts'
-import { newStep, type Put, untilOneWaits, useLedger } from './ledger-case.ts'
+import { ANA, newStep, type Put, untilOneWaits, useLedger } from './ledger-case.ts'
 
 const ledger = useLedger()
 const key = hostKeyOf(newHostKey())
-const host = () => ({ db: ledger(), key })
+const host = (db = ledger()) => ({ db, key, principal: ANA })
 
 /** What an attempt comes to, in an activity of its own. */
 const attempt = (work: () => Promise<unknown>): Promise<unknown> =>
@@ -28,7 +28,7 @@ const write = (how: WriteImplementation, step: Put) =>
 const undo = (how: WriteImplementation, step: Put, db = ledger()) =>
   attempt(() => {
     const warrant = { ...step, step: `${step.step}.undo`, undoes: step.step } as unknown as UndoWarrant
-    return undoOnce({ db, key }, how, warrant, {} as never)
+    return undoOnce(host(db), how, warrant)
   })
 /** The ledger, whose transactions begin when so many have been asked for. */
 function startingTogether(count: number): LedgerDatabase {

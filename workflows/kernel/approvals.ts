@@ -7,7 +7,7 @@ import { digestOfText } from '../../src/contract/digest.ts'
 import type { FailureCode } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
-import type { Answer, PendingApproval, Question } from '../../src/contract/run.ts'
+import type { Answer, DecisionAttempt, PendingApproval, Question } from '../../src/contract/run.ts'
 import { questionSummary } from '../../src/contract/question.ts'
 import { askersOf, assuranceText, sameName } from '../../src/contract/principal.ts'
 import { raiseDigestOf } from '../../src/contract/raise.ts'
@@ -149,8 +149,9 @@ export class Approvals {
 
   /** The handler of `decide`, as update and as signal. */
   async decide(raw: unknown): Promise<Answer> {
-    const { by, answer } = await this.#judge(raw)
-    this.#board.attempt(raw, by, answer)
+    const judged = await this.#judge(raw)
+    const { by, answer } = judged
+    this.#board.attempt(raw, judged)
     if (!answer.accepted) {
       const who = by === null ? claimedBy(raw) : ` by ${by}`
       this.#board.note('note', `a decision${who} was refused: ${answer.message}`)
@@ -158,14 +159,15 @@ export class Approvals {
     return answer
   }
 
-  async #judge(raw: unknown): Promise<{ readonly by: string | null; readonly answer: Answer }> {
+  async #judge(raw: unknown): Promise<Judged> {
     const parsed = decideMessage().safeParse(raw)
     if (!parsed.success) return unheard(refuse('decision_malformed', firstIssue(parsed.error)))
     const message = parsed.data
     const first = this.#standing(message)
     if ('accepted' in first) return unheard(first)
+    const { describe } = first.pending
     const input = readChange(message, first)
-    if (typeof input === 'string') return unheard(refuse('decision_malformed', input))
+    if (typeof input === 'string') return unheard(refuse('decision_malformed', input), describe)
     const { step, decision, actionDigest, comment } = message
     const { action } = first.pending.about === 'action' ? first.pending : { action: undefined }
     const heard = await this.#hearing.hear(
@@ -182,14 +184,18 @@ export class Approvals {
     )
     if ('refused' in heard) {
       const { code, message: why, by } = heard.refused
-      return { by, answer: refuse(code, why) }
+      return { ...unheard(refuse(code, why), describe), by }
     }
+    const { by } = heard
+    const assurance = assuranceText(heard.statement.who)
+    const judged = (answer: Answer): Judged => ({ by, assurance, describe, answer })
     // Somebody else may have decided, and the deadline may have passed, while a host verified this.
     const ask = this.#standing(message)
-    if ('accepted' in ask) return { by: heard.by, answer: ask }
+    if ('accepted' in ask) return judged(ask)
     const flaw = flawOf(ask, heard)
-    if (flaw !== undefined) return { by: heard.by, answer: flaw }
-    return { by: heard.by, answer: this.#count(ask, message, heard, input?.value) }
+    if (flaw !== undefined) return judged(flaw)
+    this.#hearing.count(heard.statement)
+    return judged(this.#count(ask, message, heard, input?.value))
   }
 
   /** The question that a decision is about; or why there is none. */
@@ -316,7 +322,15 @@ function claimedBy(raw: unknown): string {
   return typeof by === 'string' ? ` by somebody who says to be ${by.slice(0, 200)}` : ''
 }
 
-const unheard = (answer: Answer) => ({ by: null, answer })
+/** What came of an attempt, and what is known of whoever made it. */
+type Judged = Omit<DecisionAttempt, 'at' | 'message'>
+
+const unheard = (answer: Answer, describe: string | null = null): Judged => ({
+  by: null,
+  assurance: null,
+  describe,
+  answer,
+})
 
 const alreadyMade = ({ step, by }: Decided): Answer =>
   refuse('decision_already_made', `${by} decided \`${step}\` already`)

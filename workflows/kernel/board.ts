@@ -33,6 +33,13 @@ const MAX_TIMELINE = 1_000
 const MAX_ATTEMPTS = 200
 const MAX_TEXT_CHARACTERS = 1_000
 
+/** A message without what proves who says it, which stands in the history and beside what counted. */
+function withoutStatement(message: unknown): unknown {
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) return message
+  const { statement: _, ...said } = message as { readonly statement?: unknown }
+  return said
+}
+
 const nameOf = ({ kind, text, step = '' }: TimelineEntry): string => `${kind} ${step} ${text}`
 
 /**
@@ -45,6 +52,8 @@ export class Board {
   state: RunState = 'pending'
   waitingFor: WaitingFor | null = null
   principal: Principal | null = null
+  /** As the start message says it, before anybody verified it. */
+  claimedWorkspace: string | null = null
   request: Json = null
   policyDigest: Digest | null = null
   candidateDigest: Digest | null = null
@@ -103,11 +112,13 @@ export class Board {
   }
 
   /** Keeps an attempt to decide, shortened if it must be; the whole message stands in the history. What counted is always kept. */
-  attempt(message: unknown, by: string | null, answer: Answer): void {
+  attempt(message: unknown, heard: Omit<DecisionAttempt, 'at' | 'message'>): void {
+    const { answer } = heard
     if (!answer.accepted && this.#refused++ >= MAX_ATTEMPTS) return
-    const text = JSON.stringify(message) ?? 'nothing'
-    const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (message as Json)
-    this.attempts.push({ at: now(), message: kept, by, answer })
+    const said = withoutStatement(message)
+    const text = JSON.stringify(said) ?? 'nothing'
+    const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (said as Json)
+    this.attempts.push({ at: now(), message: kept, ...heard })
   }
 
   /** Keeps what the run would have done: the first draft always, and more as long as Temporal carries them. */
@@ -181,6 +192,7 @@ export class Board {
       state: this.state,
       waitingFor: this.waitingFor,
       principal: this.principal,
+      workspace: this.principal?.workspace ?? this.claimedWorkspace,
       request: this.request,
       policyDigest: this.policyDigest,
       candidateDigest: this.candidateDigest,

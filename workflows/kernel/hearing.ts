@@ -2,6 +2,7 @@ import { CancellationScope } from '@temporalio/workflow'
 import type { HearCall, Heard } from '../../src/contract/calls.ts'
 import type { RunKey } from '../../src/contract/evidence.ts'
 import type { Json } from '../../src/contract/json.ts'
+import type { Statement } from '../../src/contract/statement.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import { type Dispatcher, hostOptions } from './dispatch.ts'
 
@@ -16,7 +17,7 @@ export class Hearing {
   readonly #dispatcher: Dispatcher
   readonly #runKey: RunKey
   readonly #workspace: string | null
-  #heard = 0
+  readonly #counted = new Set<string>()
   /** Whether the policy of the run takes a name without a statement. A host that is not for development refuses it all the same. */
   takesUnsigned = false
 
@@ -27,15 +28,24 @@ export class Hearing {
     this.#workspace = workspace
   }
 
-  /** How many messages a host was asked about, in all executions of the run. */
-  get heard(): number {
-    return this.#heard
+  /** The nonces of the statements that counted, in all executions of the run. */
+  get counted(): readonly string[] {
+    return [...this.#counted]
   }
 
-  restore(heard: number): void {
-    this.#heard = heard
+  restore(counted: readonly string[]): void {
+    for (const nonce of counted) this.#counted.add(nonce)
   }
 
+  /** What a statement says has counted: it does not count again. */
+  count({ nonce }: Statement): void {
+    this.#counted.add(nonce)
+  }
+
+  /**
+   * Who says it. A host uses a statement for one run; within the run it is the kernel that lets each count once, since a workflow task
+   * that is tried again asks the host again.
+   */
   async hear(about: HearCall['about'], { statement, by }: Proof): Promise<Heard> {
     if (statement === undefined && !this.takesUnsigned) {
       const message = 'it came without a statement of who says it; `countersign` sends one, and so does a gateway\'s client'
@@ -47,11 +57,12 @@ export class Hearing {
       about,
       statement: statement ?? null,
       by: by ?? null,
-      message: ++this.#heard,
     }
     // What was said counts, whatever becomes of the run meanwhile.
-    return await CancellationScope.nonCancellable(() =>
+    const heard = await CancellationScope.nonCancellable(() =>
       this.#dispatcher.local<Heard>(WIRE.activities.hear, call, hostOptions('verify who says it')),
     )
+    if ('refused' in heard || !this.#counted.has(heard.statement.nonce)) return heard
+    return { refused: { code: 'statement_used', message: 'the statement has counted already', by: heard.by } }
   }
 }

@@ -146,7 +146,8 @@ class Execution {
     this.#start = start
     this.#board = new Board(runKeyOf(workflowId, firstExecutionRunId), contract.name)
     this.#dispatcher = new Dispatcher(this.#journal, (isBrief) => this.#board.flush(isBrief))
-    this.#hearing = new Hearing(this.#dispatcher, this.#board.runKey, workspaceIn(start))
+    this.#board.claimedWorkspace = workspaceIn(start)
+    this.#hearing = new Hearing(this.#dispatcher, this.#board.runKey, this.#board.claimedWorkspace)
     this.#approvals = new Approvals(this.#board, this.#journal, this.#hearing)
     this.#saga = new Saga(this.#board, this.#dispatcher, workflowType, this.#continuation, this.#hearing)
     this.#outcome = new Outcome(this.#board)
@@ -251,8 +252,8 @@ class Execution {
 
   /** Takes up what an earlier execution left; a host has verified that it is that. */
   #restore(carried: Carried): void {
-    const { timeline, attempts, journal, settled, heard } = carried
-    this.#hearing.restore(heard)
+    const { timeline, attempts, journal, settled, counted } = carried
+    this.#hearing.restore(counted)
     this.#carried = carried
     this.#board.restore(timeline, attempts)
     this.#journal.restore(journal)
@@ -362,7 +363,7 @@ class Execution {
       journal: ended === undefined ? this.#journal.entries : [],
       waiting: this.#approvals.waiting,
       decided: this.#approvals.decided,
-      heard: this.#hearing.heard,
+      counted: this.#hearing.counted,
       incidents: incidents.length,
       timeline,
       attempts,
@@ -461,6 +462,7 @@ class Execution {
     // The window may have closed, or somebody else may have been first, while a host verified this.
     const after = this.#notUndoable()
     if (after !== undefined) return this.#refuseUndo(...after, by)
+    this.#hearing.count(statement)
     this.#undo = { why: 'undo_requested', by, statement }
     this.#board.undoUntil = null
     const words = comment === '' ? '' : `: ${comment}`
@@ -514,6 +516,7 @@ class Execution {
       runKey: this.#board.runKey,
       playbook: this.#contract.name,
       requestDigest: this.#board.requestDigest,
+      principal: this.#board.principal,
       state,
       outcome,
       because,

@@ -181,6 +181,7 @@ export class Saga {
     if ('refused' in heard) return this.#refuse(heard.refused.code, heard.refused.message, heard.refused.by)
     // Somebody else may have resolved it while a host verified this.
     if (!waits()) return this.#refuse('resolve_unknown_step', none, heard.by)
+    this.#hearing.count(heard.statement)
     this.#resolutions.set(step, resolution)
     this.#continuation.journal.note(resolutionOf(step), resolution)
     const said = comment === '' ? '' : `: ${comment}`

@@ -18,8 +18,8 @@ async function ask<T>(provider: string, path: string, call: ToolCall, body?: obj
   let response: Response
   let text: string
   try {
-    response = await fetch(`${provider}${path}`, {
-      signal: AbortSignal.any([call.signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
+    response = await call.fetch(`${provider}${path}`, {
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
       ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
     })
     text = await response.text()
