@@ -206,8 +206,7 @@ export async function guardSays(asked: Asked, facts: Facts): Promise<string | un
     verifierOf: async (keyId) => (keyId === host.keyId ? host.verify : undefined),
     firstRunIdOf: async () => 'run-1',
     witness: {
-      verify: (given, use, then) => verifyUse(given, use, { keyOf: async () => published, at: then }),
-      wasUsed: async () => true,
+      heard: (given, use) => verifyUse(given, use, { keyOf: async () => published, at: new Date(given.issuedAt) }),
       standingOf: async ({ who }) => ({ groups: who.groups, delegated: [] }),
     },
   }
