@@ -4,7 +4,6 @@ export {
   loadPolicy,
   parseFound,
   parsePolicyFolder,
-  policyFileOf,
   type PolicyFolder,
   readPolicyFolder,
 } from './files.ts'
