@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isTrustedLess, TRUSTS } from '../src/contract/fact.ts'
+import { RISKS } from '../src/contract/tool.ts'
 import { type FactType, OPERATOR_RULES } from '../src/policy/decide/operators.ts'
 import {
   APPROVALS,
@@ -20,6 +21,7 @@ import {
 import { AUDIT, AUDIT_KEYS, LOG_LEVELS, MOST_REDACTIONS, MOST_RETENTION_DAYS } from '../src/policy/load/audit.ts'
 import { BUDGET_KEYS, ENTRY_KEYS, MOST_ENTRIES, MOST_TOOL_CALLS, ON_EXCEEDED } from '../src/policy/load/budget.ts'
 import { LONGEST_CEL } from '../src/policy/load/cel.ts'
+import { DEMANDED_KINDS, EVIDENCE_KEYS, LEAST_RISK, MOST_DEMANDS } from '../src/policy/load/evidence.ts'
 import { MOST_USD_DIGITS } from '../src/policy/load/found.ts'
 import {
   LEAST_WARM_UP,
@@ -179,6 +181,16 @@ const limit = map(
   },
 )
 
+const demand = map(
+  EVIDENCE_KEYS,
+  {
+    kind: oneOf(DEMANDED_KINDS, 'What some cited evidence has to be.'),
+    risk: oneOf(RISKS, 'The least risk of the writes that it is about.', { default: LEAST_RISK }),
+    fresh_minutes: whole(1, MINUTES_A_YEAR, 'How old it may be when the write is scheduled. Default: any age.'),
+  },
+  { required: ['kind'] },
+)
+
 const caps = {
   model_budget_usd: dollars('The most that a run spends on models, in US dollars.'),
   max_tool_calls: whole(0, MOST_TOOL_CALLS, 'How many reads and writes a run makes.'),
@@ -233,6 +245,9 @@ export const policySchema = (): Schema => ({
       },
       { required: ['at_least'] },
     ),
+    evidence: list(demand, MOST_DEMANDS, {
+      description: 'What writes have to rest on beside what their contracts need.',
+    }),
     approvals: map(APPROVALS_KEYS, {
       expires_minutes: whole(1, MINUTES_A_YEAR, 'From the question to its deadline.', {
         default: APPROVALS.expiresMinutes,
@@ -240,7 +255,9 @@ export const policySchema = (): Schema => ({
       on_timeout: oneOf(ON_TIMEOUT, 'What becomes of the run when nobody decides.', { default: APPROVALS.onTimeout }),
       quorum,
       who: groups('The groups of those who may approve. Default: whoever did not ask for it.'),
-      unsigned: oneOf(UNSIGNED, 'Whether a name without a statement counts, on hosts for development.', { default: 'refuse' }),
+      unsigned: oneOf(UNSIGNED, 'Whether a name without a statement counts, on hosts for development.', {
+        default: 'refuse',
+      }),
       reminders: list(whole(1, MINUTES_A_YEAR, 'Minutes from the question.'), MOST_REMINDERS, {
         uniqueItems: true,
         description: 'When people are reminded. Kept and shown; not acted on yet.',

@@ -1,5 +1,8 @@
+import type { Effect } from '../contract/action.ts'
+import type { Requirement } from '../contract/approving.ts'
 import type { FactDeclarations, Facts } from '../contract/fact.ts'
 import { type ComparedTool, diffPolicies, isSame, type PolicyDiff, type Region } from '../policy/analyse/diff.ts'
+import { isAnybody, peopleText } from '../policy/analyse/people.ts'
 import { partText, valueText } from '../policy/analyse/regions.ts'
 import type { Space } from '../policy/analyse/space.ts'
 import { UsageError } from './errors.ts'
@@ -32,9 +35,16 @@ const whereText = ({ where }: Region, { tool }: Space): string =>
     })
     .join(', ') || 'whatever its facts are'
 
+/** An effect, and who has to approve: `always`, or where that is more than what always holds. */
+export const saidText = (effect: Effect, requires: readonly Requirement[], always = false): string =>
+  requires.length === 0 || (!always && isAnybody(requires)) ? effect : `${effect} by ${peopleText(requires)}`
+
+const changeText = ({ from, to, requires }: Region): string =>
+  `${saidText(from, requires.from, from === to)} → ${saidText(to, requires.to, from === to)}`
+
 const regionLines = ({ space, regions }: ComparedTool): readonly string[] =>
   regions.flatMap((region) => [
-    `${region.tool}: ${whereText(region, space)}: ${region.from} → ${region.to}`,
+    `${region.tool}: ${whereText(region, space)}: ${changeText(region)}`,
     `  such as ${factsText(region.witness, space.tool.declares)}`,
   ])
 
@@ -83,6 +93,7 @@ export const diffJson = (diff: PolicyDiff) => ({
       tool: region.tool,
       from: region.from,
       to: region.to,
+      requires: region.requires,
       where: whereText(region, space),
       facts: region.where.map(({ fact, unknown, anyKnown, ranges, values, texts, predicates }) => {
         const of = (places: readonly number[]) =>

@@ -1,3 +1,4 @@
+import { requirementText } from '../contract/approving.ts'
 import type { Facts } from '../contract/fact.ts'
 import { matchText } from '../contract/text.ts'
 import type { WriteTool } from '../contract/tool.ts'
@@ -10,11 +11,13 @@ import {
   spokenOf,
 } from '../policy/analyse/explain.ts'
 import { readGivenFacts } from '../policy/analyse/given-facts.ts'
+import { demandsOn, demandText } from '../policy/decide/evidence.ts'
+import type { EvidenceDemand } from '../policy/types.ts'
 import { valueText } from '../policy/analyse/regions.ts'
 import { suggestion } from '../policy/load/nearest.ts'
 import { UsageError } from './errors.ts'
 import { jsonObject } from './json-object.ts'
-import { celText, factsText } from './policy-diff.ts'
+import { celText, factsText, saidText } from './policy-diff.ts'
 import type { GivenPolicy } from './policy-files.ts'
 import { plain, plainIndented } from './terminal.ts'
 
@@ -33,6 +36,8 @@ export type Explained =
       readonly is: Explanation
       /** Of which only the ledger tells whether they are reached. */
       readonly limits: Spoken['entries']
+      /** Which only what it cites tells whether they are met. */
+      readonly demands: readonly EvidenceDemand[]
     }
 
 /** Without facts, what in the policy speaks of which tools; with them, what it says of the action. */
@@ -60,14 +65,19 @@ export function explainPolicy(
     facts: read.facts,
     is: explainAction(policy, tool, read.facts),
     limits: limitsOf(policy, tool),
+    demands: demandsOn(policy, tool),
   }
 }
 
 /** What was explained, as people read it. */
 export function explainedLines(explained: Explained): readonly string[] {
   if (explained.about === 'tools') return explained.tools.flatMap(spokenLines).map(plainIndented)
-  const { tool, facts, is, limits } = explained
-  const { decision, nearly, changes, cel } = is
+  const { tool, facts, is, limits, demands } = explained
+  const { decision, requires, nearly, changes, cel } = is
+  const also = [
+    ...limits.map(({ id, ...entry }) => `${entryText(entry)}: ${id}, when the ledger says that it is reached`),
+    ...demands.map((demand) => `escalate: evidence, unless it cites ${demandText(demand)}`),
+  ]
   const away = ({ fact, value }: OneFactAway): string => {
     const declaration = tool.declares[fact]
     return `${fact} ${declaration === undefined ? '' : valueText(value, declaration)}`
@@ -80,6 +90,7 @@ export function explainedLines(explained: Explained): readonly string[] {
       decision.matches.map((match) => `${match.effect}: ${matchText(match)}`),
       'nothing',
     ),
+    ...(requires.length === 0 ? [] : section('needs', requires.map(requirementText), '')),
     ...section(
       'nearly',
       nearly.map((near) => `${near.effect}: ${near.rule}, with ${away(near)}`),
@@ -87,27 +98,28 @@ export function explainedLines(explained: Explained): readonly string[] {
     ),
     ...section(
       'otherwise',
-      changes.map((change) => `${change.effect} with ${away(change)}`),
+      changes.map((change) => {
+        const isSame = change.effect === decision.effect
+        return `${saidText(change.effect, change.requires, isSame)} with ${away(change)}`
+      }),
       cel.length === 0
         ? 'no change of one fact changes the answer'
         : 'no change of one fact was found to change the answer',
     ),
     ...(cel.length === 0 ? [] : section('inexact', [`${celText(cel)}: there may be nearer values, and others`], '')),
-    ...(limits.length === 0
-      ? []
-      : section(
-          'also',
-          limits.map(({ id, effect }) => `${effect}: ${id}, when the ledger says that it is reached`),
-          '',
-        )),
+    ...(also.length === 0 ? [] : section('also', also, '')),
   ].map(plainIndented)
 }
+
+/** An effect, and by whom where that is more than what always holds. */
+const entryText = ({ effect, requires }: Pick<Spoken['entries'][number], 'effect' | 'requires'>): string =>
+  saidText(effect, requires === undefined ? [] : [requires])
 
 const spokenLines = ({ tool, entries }: Spoken): readonly string[] => [
   tool,
   ...section(
     '',
-    entries.map(({ id, effect, facts }) => `${effect}: ${id} (${facts.join(', ')})`),
+    entries.map(({ id, facts, ...entry }) => `${entryText(entry)}: ${id} (${facts.join(', ')})`),
     'nothing speaks of it',
   ),
 ]
@@ -123,14 +135,16 @@ const toldJson = <T extends OneFactAway>({ value, ...rest }: T) => ({ ...rest, v
 /** What was explained, as JSON. Money is in cents; a `value` of `null`: if the fact were not known. */
 export function explainedJson(explained: Explained) {
   if (explained.about === 'tools') return { tools: explained.tools }
-  const { tool, facts, is, limits } = explained
+  const { tool, facts, is, limits, demands } = explained
   return {
     tool: tool.name,
     facts,
     decision: is.decision,
+    requires: is.requires,
     nearly: is.nearly.map(toldJson),
     changes: is.changes.map(toldJson),
     cel: is.cel,
     limits,
+    demands,
   }
 }

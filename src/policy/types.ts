@@ -1,9 +1,10 @@
 import type { Digest } from '../contract/digest.ts'
-import type { RunKey } from '../contract/evidence.ts'
+import type { EvidenceKind, RunKey } from '../contract/evidence.ts'
 import type { Trust } from '../contract/fact.ts'
 import type { Json } from '../contract/json.ts'
 import type { Money } from '../contract/money.ts'
 import type { Principal } from '../contract/principal.ts'
+import type { Risk } from '../contract/tool.ts'
 
 /** The closed set of operators, by the suffix that policies write. */
 export const OPERATORS = [
@@ -113,6 +114,15 @@ export interface TrustDemand {
   readonly trust: Trust
 }
 
+/** What writes have to rest on beside what their contracts need: one entry of `evidence`. */
+export interface EvidenceDemand {
+  readonly kind: Exclude<EvidenceKind, 'model'>
+  /** The least risk of the writes that it is about. */
+  readonly risk: Risk
+  /** How old it may be when the write is scheduled; absent: any age. */
+  readonly freshMinutes?: number
+}
+
 /** What a limit over time measures. Amounts are cents. */
 export type Measure =
   /** Effects are counted, or what the fact `of` says of them is added up. */
@@ -175,6 +185,8 @@ export interface Policy extends Caps {
     /** What becomes of an action with a fact that is trusted less. */
     readonly onLess: 'require_approval' | 'deny' | 'escalate'
   }
+  /** In the order of the file; absent: none. */
+  readonly evidence?: readonly EvidenceDemand[]
   readonly approvals: {
     /** Minutes from the question to its absolute deadline. */
     readonly expiresMinutes: number

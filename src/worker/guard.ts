@@ -22,6 +22,7 @@ import type { Verify } from '../identity/host-key.ts'
 import { verifyReached } from '../identity/reached.ts'
 import { verifyEvidence } from '../identity/receipts.ts'
 import type { RunRow } from '../ledger/runs.ts'
+import { unmetDemands } from '../policy/decide/evidence.ts'
 import { decide } from '../policy/decide/index.ts'
 import { requirementsOf } from '../policy/decide/requirements.ts'
 import type { Policy } from '../policy/types.ts'
@@ -48,8 +49,8 @@ export interface WitnessOfGuard {
 type Place = Pick<Info, 'inWorkflow' | 'isLocal' | 'workflowType' | 'workflowExecution' | 'activityId' | 'activityType'>
 
 /**
- * How far the clocks of Temporal's own machines may be apart: an approval bears workflow time, which is theirs, and is
- * compared with the time at which Temporal scheduled the write.
+ * How far the clocks of Temporal's own machines and of hosts may be apart: an approval bears workflow time, and a receipt that of a host;
+ * both are compared with the time at which Temporal scheduled the write.
  */
 const CLOCKS_APART_MS = 60_000
 
@@ -159,6 +160,11 @@ export async function checkWarrant(
     ...contradictions(tool, input, warrant.evidence),
   ]
   if (lacking.length > 0) throw refuse('warrant_decision_differs', `the evidence: ${lacking.join('; ')}`)
+  const ageMsOf = (at: string): number => scheduledAtMs - Date.parse(at) - CLOCKS_APART_MS
+  const lacks = unmetDemands(policy, tool, warrant.evidence, ageMsOf)
+  if (lacks.length > 0) {
+    throw refuse('evidence_missing', `\`${warrant.step}\` did not cite ${lacks.join(', ')} when it was scheduled`)
+  }
   const facts = factsOfAction(tool, input, warrant.evidence)
   const decision = decide(policy, tool, facts, reached)
   if (!same(facts, warrant.facts) || !same(decision, warrant.decision)) {

@@ -151,3 +151,112 @@ test('a candidate is checked as a policy is, and listed behind it; a wrong one i
   )
   expect(bad.code).toBe(3)
 })
+
+const ISSUER = (url: string, prefix: string, groups: string): string =>
+  `  - issuer: ${url}
+    audience: countersign
+    algorithms: [ES256]
+    subject_prefix: '${prefix}'
+    workspace: acme
+    claims: { groups: roles }
+    groups: ${groups}
+`
+const IDENTITY =
+  'issuers:\n' +
+  ISSUER('https://login.acme.example', 'corp:', '{ refund-approvers: /acme/refunds, finance: [/acme/finance] }') +
+  ISSUER('https://login.lab.example', 'lab:', '{ finance: money, Legal: law }')
+const WITH_GROUPS = `workflow: refund_request
+approvals:
+  who: [refund-aprovers, finance]
+rollback: { enabled: true, window_minutes: 30, who: ["security team"] }
+rules:
+  - id: large
+    effect: require_approval
+    when: { refund_amount_usd_gte: 50 }
+    approvers:
+      - finance
+      - legal
+    quorum: 2
+`
+const UNKNOWN =
+  'p.yaml:3:9 unknown approver group `refund-aprovers` in approvals.who.\n  did you mean `refund-approvers`?\n' +
+  'p.yaml:4:54 unknown approver group `security team` in rollback.who.\n' +
+  '  the groups of `identity.yaml` are: `refund-approvers`, `finance`, `Legal`.\n' +
+  'p.yaml:11:9 unknown approver group `legal` in rules.large.approvers.\n  did you mean `Legal`?\n'
+
+/** A folder with a policy and a mapping, and what `policy check` says in it. */
+async function withMapping(name: string, files: Readonly<Record<string, string>>) {
+  const cwd = join(folder(), name)
+  await mkdir(cwd)
+  for (const [file, text] of Object.entries({ 'p.yaml': WITH_GROUPS, ...files })) await writeFile(join(cwd, file), text)
+  return async (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+    await countersign(['policy', 'check', ...args, 'p.yaml'], { cwd, env })
+}
+
+test('approver groups that the mapping of this folder does not make are told by their places: exit code 3', async () => {
+  const run = await withMapping('mapped', { 'identity.yaml': IDENTITY })
+  expect(await run([])).toEqual({ code: 3, stdout: '', stderr: UNKNOWN })
+  const json = await run(['--json'])
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    files: [
+      {
+        file: 'p.yaml',
+        ok: false,
+        workflow: 'refund_request',
+        digest: null,
+        problems: [
+          {
+            code: 'policy_invalid',
+            file: 'p.yaml',
+            line: 3,
+            column: 9,
+            message: 'unknown approver group `refund-aprovers` in approvals.who.',
+            help: 'did you mean `refund-approvers`?',
+          },
+          { line: 4, column: 54 },
+          { line: 11, column: 9 },
+        ],
+      },
+    ],
+  })
+  const { runs } = JSON.parse((await run(['--sarif'])).stdout) as { runs: readonly { results: readonly unknown[] }[] }
+  expect(runs[0]?.results[0]).toMatchObject({
+    ruleId: 'policy_invalid',
+    level: 'error',
+    message: {
+      text: 'unknown approver group `refund-aprovers` in approvals.who. did you mean `refund-approvers`?',
+    },
+    locations: [{ physicalLocation: { region: { startLine: 3, startColumn: 9 } } }],
+  })
+  expect(runs[0]?.results).toHaveLength(3)
+})
+
+test('the mapping is the one that --identity or COUNTERSIGN_IDENTITY names; without any, nothing is said of groups', async () => {
+  const run = await withMapping('elsewhere', { 'people.yaml': IDENTITY })
+  const said = UNKNOWN.replace('identity.yaml', 'people.yaml')
+  expect(await run([])).toMatchObject({ code: 0, stderr: '' })
+  expect(await run(['--identity', 'people.yaml'])).toMatchObject({ code: 3, stderr: said })
+  expect(await run([], { COUNTERSIGN_IDENTITY: 'people.yaml' })).toMatchObject({ code: 3, stderr: said })
+  const all = IDENTITY.replaceAll('Legal', 'legal').replace('money', 'money, refund-aprovers: a, security team: s')
+  const good = await withMapping('all-there', { 'identity.yaml': all })
+  expect(await good([])).toMatchObject({ code: 0, stderr: '' })
+})
+
+test('a mapping that was named and is not there, or is wrong, keeps the check from running: exit code 1', async () => {
+  const run = await withMapping('wrong-mapping', { 'identity.yaml': 'issuers: []\n' })
+  const wrong = await run([])
+  expect(wrong).toMatchObject({ code: 1, stdout: '' })
+  expect(wrong.stderr).toContain('identity.yaml:1:10 `issuers` must list 1 to 20 entries, got 0.')
+  const missing = await run(['--identity', 'nowhere.yaml'])
+  expect(missing).toMatchObject({ code: 1, stdout: '' })
+  expect(missing.stderr).toContain('`nowhere.yaml` cannot be read: ENOENT')
+})
+
+test('a mapping without any group has none of those that a policy names', async () => {
+  const bare =
+    'issuers:\n' + ISSUER('https://login.acme.example', 'corp:', '{}').replace('    claims: { groups: roles }\n', '')
+  const run = await withMapping('bare', { 'identity.yaml': bare })
+  expect((await run([])).stderr).toContain(
+    'p.yaml:3:26 unknown approver group `finance` in approvals.who.\n  the groups of `identity.yaml` are: none.\n',
+  )
+})

@@ -101,6 +101,7 @@ test('--json gives regions with their ranges and witnesses, and the settings', a
         tool: 'billing.refund',
         from: 'require_approval',
         to: 'allow',
+        requires: { from: [{ groups: [], quorum: 1 }], to: [] },
         where:
           'refund_amount_usd $50.00, customer_tier standard or plus, reason not containing `chargeback retaliation` or `fraud`',
         facts: [
@@ -180,4 +181,72 @@ test('limits over time are compared as settings, and it says that they are in no
       'limits.daily: decided by what the ledger has, so in no region above.\n',
   )
   expect(code).toBe(3)
+})
+
+const LARGE = `rules:
+  - id: large
+    effect: require_approval
+    when: { refund_amount_usd_gte: 500 }
+    approvers: [refund-approvers, finance]
+    quorum: 2
+`
+
+test('other people who approve are told: of a rule as its setting and by region, of `approvals` as one list', async () => {
+  await writeFile(join(folder(), 'asked.yaml'), `${await readFile(shipped, 'utf8')}${LARGE}`)
+  const from = async (change: (text: string) => string) => {
+    await writeFile(join(folder(), 'asked-then.yaml'), change(await readFile(join(folder(), 'asked.yaml'), 'utf8')))
+    const { stdout } = await countersign(['policy', 'diff', 'asked.yaml', 'asked-then.yaml'], { cwd: folder() })
+    return stdout
+      .replace(TEXTS, '')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('  such as'))
+  }
+  const large =
+    'billing.refund: refund_amount_usd $500.00 or more, customer_tier known, reason not containing ' +
+    '`chargeback retaliation` or `fraud`: '
+  expect(await from((text) => text.replace('quorum: 2', 'quorum: 1'))).toEqual([
+    `${large}require_approval by 2 of finance, refund-approvers → require_approval by 1 of finance, refund-approvers`,
+    'rules.large.quorum: 2 → 1',
+  ])
+  expect(await from((text) => text.replace('    approvers: [refund-approvers, finance]\n', ''))).toEqual([
+    `${large}require_approval by 2 of finance, refund-approvers → require_approval by 2 other than the requester`,
+    'rules.large.approvers: finance, refund-approvers → anybody',
+  ])
+  expect(await from((text) => text.replace('gte: 500', 'gte: 5000'))).toEqual([
+    `${large.replace('$500.00 or more', '$500.00 to $4,999.99')}require_approval by 2 of finance, refund-approvers → ` +
+      'require_approval by 1 other than the requester',
+  ])
+  expect(await from((text) => `${text}approvals: { who: [support, finance], quorum: 3, unsigned: accept }\n`)).toEqual([
+    'approvals.who: anybody → finance, support',
+    'approvals.quorum: 1 → 3',
+    'approvals.unsigned: refuse → accept',
+  ])
+  expect(await from((text) => text.replace('minutes: 30', 'minutes: 30\n who: [support]'))).toEqual([
+    'rollback.who: anybody → support',
+  ])
+})
+
+test('demands on evidence are told as settings', async () => {
+  const { stdout } = await diffTo(
+    'evidence',
+    (text) => `${text}evidence: [{ kind: record, risk: high, fresh_minutes: 60 }, { kind: record }]\n`,
+  )
+  expect(stdout.replace(TEXTS, '')).toBe(
+    'evidence.record from high risk: none → at most 60 minutes old\nevidence.record from low risk: none → of any age\n',
+  )
+})
+
+test('who has to approve anyway, in another order or written out, is no difference of meaning', async () => {
+  const usual = 'approvals: { who: [finance, support], quorum: 1, unsigned: refuse }\n'
+  const others =
+    '  - { id: also, effect: require_approval, when: { refund_amount_usd_gte: 900 }, approvers: [finance] }\n'
+  const before = `${await readFile(shipped, 'utf8')}${usual}${LARGE}${others}`
+  await writeFile(join(folder(), 'usual.yaml'), before)
+  const after = before
+    .replace(usual, 'approvals: { who: [support, finance] }\n')
+    .replace('[refund-approvers, finance]', '[finance, refund-approvers]')
+    .replace('approvers: [finance] }', 'approvers: [finance], quorum: 1 }')
+  await writeFile(join(folder(), 'written-out.yaml'), after)
+  const { code, stdout } = await countersign(['policy', 'diff', 'usual.yaml', 'written-out.yaml'], { cwd: folder() })
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `no difference of meaning\n${TEXTS}` })
 })

@@ -35,6 +35,7 @@ test('a waiting refund: what matched, what nearly did, and the nearest value of 
   expect(stdout)
     .toBe(`billing.refund: refund_amount_usd $120.00, customer_tier standard, reason \`arrived broken\`: require_approval
   matched    require_approval: refund_amount_usd is $120.00 (a model's word), at least $50.00 (requires_approval_if.refund_amount_usd_gte)
+  needs      1 other than the requester
   nearly     require_approval: requires_approval_if.customer_tier_in, with customer_tier enterprise
              deny: deny_if.reason_contains, with reason \`arrived broken chargeback retaliation\`
   otherwise  allow with refund_amount_usd $49.99
@@ -72,11 +73,14 @@ test('--json gives the decision as it stands on the record, and what is one fact
   const { stdout } = await explain('refund-request', ...facts(given), '--json')
   const usd = (cents: number) => ({ currency: 'USD', cents })
   const retaliation = 'late chargeback retaliation'
+  const anybody = { groups: [], quorum: 1 }
   expect(JSON.parse(stdout)).toEqual({
     tool: 'billing.refund',
     limits: [],
+    demands: [],
     facts: { refund_amount_usd: usd(2_000), customer_tier: 'plus', reason: 'late' },
     decision: { effect: 'allow', matches: [] },
+    requires: [],
     nearly: [
       {
         fact: 'refund_amount_usd',
@@ -93,9 +97,9 @@ test('--json gives the decision as it stands on the record, and what is one fact
       { fact: 'reason', value: retaliation, rule: 'deny_if.reason_contains', effect: 'deny' },
     ],
     changes: [
-      { fact: 'refund_amount_usd', value: usd(5_000), effect: 'require_approval' },
-      { fact: 'customer_tier', value: 'enterprise', effect: 'require_approval' },
-      { fact: 'reason', value: retaliation, effect: 'deny' },
+      { fact: 'refund_amount_usd', value: usd(5_000), effect: 'require_approval', requires: [anybody] },
+      { fact: 'customer_tier', value: 'enterprise', effect: 'require_approval', requires: [anybody] },
+      { fact: 'reason', value: retaliation, effect: 'deny', requires: [] },
     ],
     cel: [],
   })
@@ -120,12 +124,23 @@ const MISUSED: readonly (readonly [string, readonly string[], string])[] = [
   [
     'half a cent',
     facts({ refund_amount_usd: 0.005 }),
-    'error: `refund_amount_usd` must be an amount with at most two decimals, such as 49.99, got `0.005`\n',
+    'error: `refund_amount_usd` must be an amount with at most two decimals, such as 49.99, got `0.005`\n' +
+      '  help  Write it as a policy would; leave it out where it is not known.\n',
   ],
   [
     'an unknown value',
     facts({ customer_tier: 'enterprize' }),
     'error: `customer_tier` must be one of its values, got `"enterprize"`\n  help  did you mean `enterprise`?\n',
+  ],
+  [
+    'a fact of nothing that is known',
+    facts({ weather: 5 }),
+    'error: unknown fact `weather`\n  help  the facts of this tool are: `refund_amount_usd`, ',
+  ],
+  [
+    'a value like none',
+    facts({ customer_tier: 'x' }),
+    'error: `customer_tier` must be one of its values, got `"x"`\n  help  its values are: `standard`, `plus`, `enterprise`.\n',
   ],
   ['a number for a text', facts({ reason: 5 }), 'error: `reason` must be a text, got `5`\n'],
 ]
@@ -146,4 +161,56 @@ test('limits over time are named, and of an action that only the ledger tells wh
   const given = facts({ refund_amount_usd: 20, customer_tier: 'standard', reason: 'late' })
   const { stdout } = await countersign(['policy', 'explain', file, ...given], { cwd: folder() })
   expect(stdout).toContain('  also       escalate: limits.daily, when the ledger says that it is reached\n')
+})
+
+test('demands on evidence are named: only what an action cites tells whether they are met', async () => {
+  const file = join(folder(), 'demanding.yaml')
+  const evidence = 'evidence: [{ kind: record, risk: high, fresh_minutes: 60 }, { kind: record }]\n'
+  await writeFile(file, `${await readFile(join(policies, 'refund-request.yaml'), 'utf8')}${evidence}`)
+  const given = facts({ refund_amount_usd: 20, customer_tier: 'standard', reason: 'late' })
+  const { stdout } = await countersign(['policy', 'explain', file, ...given], { cwd: folder() })
+  expect(stdout).toContain(
+    '  also       escalate: evidence, unless it cites a record at most 60 minutes old\n' +
+      '             escalate: evidence, unless it cites a record\n',
+  )
+})
+
+const PEOPLE = `approvals: { who: [support], quorum: 1 }
+rules:
+  - { id: large, effect: require_approval, when: { refund_amount_usd_gte: 500 }, approvers: [refund-approvers, finance], quorum: 2 }
+  - { id: words, effect: require_approval, when: { reason_contains: lawyer }, approvers: [legal] }
+`
+
+test('it tells whom the policy asks, who would have to approve an action, and what would ask others', async () => {
+  const file = join(folder(), 'people.yaml')
+  await writeFile(file, `${await readFile(join(policies, 'refund-request.yaml'), 'utf8')}${PEOPLE}`)
+  const run = (...args: readonly string[]) => countersign(['policy', 'explain', file, ...args], { cwd: folder() })
+  expect((await run('--action', 'billing.refund')).stdout).toBe(`billing.refund
+  deny: deny_if.reason_contains (reason)
+  require_approval by 1 of support: requires_approval_if.refund_amount_usd_gte (refund_amount_usd)
+  require_approval by 1 of support: requires_approval_if.customer_tier_in (customer_tier)
+  require_approval by 2 of refund-approvers, finance: rules.large (refund_amount_usd)
+  require_approval by 1 of legal: rules.words (reason)
+`)
+  const given = { refund_amount_usd: 600, customer_tier: 'standard', reason: 'my lawyer' }
+  const { stdout } = await run(...facts(given))
+  expect(stdout).toContain(`
+  needs      2 of finance, refund-approvers
+             1 of legal
+             1 of support
+`)
+  expect(stdout).toContain(`
+  otherwise  require_approval by 1 of legal with refund_amount_usd $49.99
+             require_approval by 1 of legal and 1 of support with refund_amount_usd $499.99
+             require_approval by 2 of finance, refund-approvers and 1 of support with reason \`something else\`
+             deny with reason \`chargeback retaliation\`
+`)
+  const json = await run(...facts(given), '--json')
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    requires: [
+      { groups: ['finance', 'refund-approvers'], quorum: 2 },
+      { groups: ['legal'], quorum: 1 },
+      { groups: ['support'], quorum: 1 },
+    ],
+  })
 })

@@ -106,7 +106,22 @@ const instead = (from: string, to: string): string => ONE.replace(from, to)
 
 /** What is wrong, the file, and where and how it is told. */
 const WRONG: readonly (readonly [string, string, string])[] = [
-  ['an empty file', '', 'identity.yaml:1:1 the file is empty.'],
+  ['an empty file', '', 'identity.yaml:1:1 the file is empty.\n  start it with `issuers:`.'],
+  [
+    'two documents',
+    `${ONE}---\n${ONE}`,
+    'identity.yaml:6:1 a second document.\n  a mapping of identities file holds one; take out the `---`.',
+  ],
+  [
+    'a file that is too long',
+    `${ONE}#${'x'.repeat(65_536)}\n`,
+    'identity.yaml:1:1 the file is longer than 65536 bytes.\n  list groups and not people.',
+  ],
+  [
+    'a file that nests too deep',
+    `people: ${'['.repeat(20)}${']'.repeat(20)}\n`,
+    'the file nests deeper than 16 levels.\n  a mapping needs five.',
+  ],
   ['a list', '- a', 'identity.yaml:1:1 it is a map of keys, not a list.'],
   ['no YAML', 'issuers: [', 'identity.yaml:1:11 not YAML'],
   ['no issuers', 'people: {}', 'identity.yaml:1:1 the file lacks the key `issuers`.\n  add it; see docs/identity.md.'],

@@ -550,7 +550,7 @@ describe('what is told of a policy with CEL is inexact, and says so', () => {
       order_age_days: 61,
     })
     expect(cel).toEqual(['rules.r'])
-    expect(changes).toEqual([{ fact: 'refund_amount_usd', value: usd(5_001), effect: 'escalate' }])
+    expect(changes).toEqual([{ fact: 'refund_amount_usd', value: usd(5_001), effect: 'escalate', requires: [] }])
     expect(nearly).toEqual([{ fact: 'refund_amount_usd', value: usd(5_001), rule: 'rules.r', effect: 'escalate' }])
   })
 

@@ -6,7 +6,7 @@ import type { Part } from '../../src/policy/analyse/regions.ts'
 import { decide } from '../../src/policy/decide/index.ts'
 import { note, pay } from './fake-playbook.ts'
 import { fuzzing } from './fuzzing.ts'
-import { DOMAIN, policyAbout } from './random-policy.ts'
+import { DOMAIN, policyAbout, saidOf } from './random-policy.ts'
 
 const runs = fuzzing('diff-fuzz')
 
@@ -52,9 +52,11 @@ const names = Object.keys(pay.declares)
 const pairs = fc
   .subarray(names, { minLength: 1, maxLength: 2 })
   .chain((facts) => fc.record({ facts: fc.constant(facts), before: policyAbout(facts), after: policyAbout(facts) }))
+  // What `approvals` says otherwise is a setting, and no region.
+  .map((pair) => ({ ...pair, after: { ...pair.after, approvals: pair.before.approvals } }))
 
 test('what diff reports are the points that decide says otherwise of, and no others', () => {
-  let differing = 0
+  const differing = { effect: 0, people: 0 }
   fc.assert(
     fc.property(pairs, ({ facts, before, after }) => {
       const diff = diffPolicies(before, after, [pay])
@@ -68,18 +70,21 @@ test('what diff reports are the points that decide says otherwise of, and no oth
       for (const at of isExact ? grid(facts) : []) {
         const [from, to] = [decide(before, pay, at).effect, decide(after, pay, at).effect]
         const reported = regions.filter(({ where }) => where.every((part) => isInPart(part, at[part.fact])))
-        const wanted = from === to ? [] : [`${from} ${to}`]
-        if (from !== to) differing++
+        const isOther = saidOf(before, at) !== saidOf(after, at)
+        const wanted = isOther ? [`${from} ${to}`] : []
+        if (isOther) differing[from === to ? 'people' : 'effect']++
         expect(reported.map((region) => `${region.from} ${region.to}`)).toEqual(wanted)
       }
       for (const { from, to, witness, where } of regions) {
         expect([decide(before, pay, witness).effect, decide(after, pay, witness).effect]).toEqual([from, to])
+        expect(saidOf(before, witness)).not.toBe(saidOf(after, witness))
         expect(where.every((part) => isInPart(part, witness[part.fact]))).toBe(true)
       }
     }),
     runs(2_000),
   )
-  expect(differing).toBeGreaterThan(2_000)
+  expect(differing.effect).toBeGreaterThan(2_000)
+  expect(differing.people).toBeGreaterThan(500)
 })
 
 test('a policy does not differ from itself, whatever it says', () => {
@@ -92,6 +97,24 @@ test('a policy does not differ from itself, whatever it says', () => {
       expect(diff.tools.flatMap(({ regions }) => regions)).toEqual([])
       expect(isSame(diff)).toBe(diff.tools.every(({ space }) => space.exact))
       expect(isSame(diffPolicies(policy, structuredClone(policy), [pay, note]))).toBe(true)
+    }),
+    runs(300),
+  )
+})
+
+test('of two policies whose `approvals` differ, a region whose people differ has a rule that says so, or the settings do', () => {
+  fc.assert(
+    fc.property(pairs, fc.constantFrom('a', 'b'), ({ facts, before, after }, group) => {
+      const other = { ...after, approvals: { ...after.approvals, who: [group], quorum: 2 } }
+      const diff = diffPolicies(before, other, [pay])
+      const told = diff.settings.some(({ setting }) => /^approvals\.(who|quorum)$/.test(setting))
+      const [compared] = diff.tools
+      if (told || compared?.space.exact === false) return
+      const regions = compared?.regions ?? []
+      for (const at of grid(facts)) {
+        if (saidOf(before, at) === saidOf(other, at)) continue
+        expect(regions.some(({ where }) => where.every((part) => isInPart(part, at[part.fact])))).toBe(true)
+      }
     }),
     runs(300),
   )

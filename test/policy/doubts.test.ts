@@ -22,6 +22,8 @@ const TAKE_IN = '\n  let one of the thresholds take it in: `_lte` for `_lt`, or 
 const rule = (id: string, effect: string, when: string): string =>
   `  - { id: ${id}, effect: ${effect}, when: ${when} }\n`
 
+const asks = (id: string, when: string, people: string): string => rule(id, 'require_approval', `${when}, ${people}`)
+
 test.each([
   [
     'an amount that is to be at least 5 and less than 3',
@@ -103,6 +105,12 @@ test.each([
       'such as deny with order_age_days 4 days, customer_blocked true.',
   ],
   [
+    'what asks for less than a wider rule: one of several groups beside two of one of them',
+    `rules:\n${asks('most', '{ refund_amount_usd_gte: 50 }', 'approvers: [finance], quorum: 2')}${asks('some', '{ refund_amount_usd_gte: 80 }', 'approvers: [support, finance]')}`,
+    'p.yaml:4:11 warning: `rules.some` never tips the scale: wherever it matches, `rules.most` decides at least as much, ' +
+      'such as require_approval with refund_amount_usd $80.00.',
+  ],
+  [
     'a threshold under a demand of trust that asks of every amount',
     `requires_approval_if:\n  reason_contains: late\ntrust:\n  at_least: { reason: record }\nrules:\n${rule('old', 'require_approval', '{ order_age_days_gt: 3 }')}`,
     'p.yaml:3:3 warning: `requires_approval_if.reason_contains` never tips the scale: wherever it matches, ' +
@@ -175,6 +183,14 @@ test.each([
     'requires_approval_if:\n  refund_amount_usd_gte: 50\ndeny_if:\n  refund_amount_usd_gte: 500\n',
   ],
   ['words that are each other’s equals', 'deny_if:\n  reason_contains: fraud\n  reason_starts_with: legal\n'],
+  [
+    'a rule that has other people asked than the wider one',
+    `requires_approval_if:\n  refund_amount_usd_gte: 50\nrules:\n${asks('late', '{ refund_amount_usd_gte: 80 }', 'approvers: [finance]')}`,
+  ],
+  [
+    'a rule that has more people asked than the wider one',
+    `approvals: { who: [support, finance] }\nrequires_approval_if:\n  refund_amount_usd_gte: 50\nrules:\n${asks('late', '{ refund_amount_usd_gte: 80 }', 'approvers: [finance], quorum: 2')}`,
+  ],
   ['nothing at all', ''],
 ])('nothing is said of %s', (_what, text) => {
   expect(doubts(text)).toEqual([])
@@ -190,8 +206,9 @@ test('where there are too many combinations, that is said, and what can be told 
   )
   const text = `rules:\n${rules.join('')}${rule('odd', 'deny', '{ order_age_days_gt: 5, order_age_days_lt: 3 }')}`
   const [first, ...others] = doubts(text)
-  expect(first).toMatch(
-    /^p\.yaml:1:1 warning: `shop\.pay` has \d+ combinations of facts, too many to look for rules of it that never count\.\n/,
+  expect(first?.replace(/\d{5,}/, 'many')).toBe(
+    'p.yaml:1:1 warning: `shop.pay` has many combinations of facts, too many to look for rules of it that never count.\n' +
+      '  have fewer thresholds and words in one policy to have it looked at whole.',
   )
   expect(others).toEqual([
     'p.yaml:15:11 warning: `rules.odd` can never match: with order_age_days 2 days, `order_age_days_lt` holds and ' +

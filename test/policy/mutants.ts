@@ -59,7 +59,7 @@ function rename(tree: Tree, path: Path, key: string): void {
   for (const [name, value] of entries) holder[name === path.at(-1) ? key : name] = value
 }
 
-const misspelt = (word: string): string => word.slice(0, 2) + word.slice(3)
+const misspelt = (word: string): string => (word.length > 2 ? word.slice(0, 2) + word.slice(3) : word.slice(0, -1))
 
 /** One mistake each, of every kind that the text gives occasion for. */
 export function mutantsOf(text: string): readonly Mutant[] {
@@ -100,6 +100,11 @@ export function mutantsOf(text: string): readonly Mutant[] {
     if (Array.isArray(value)) {
       mutate(`${name} is one value`, (tree) => replace(tree, path, value[0]))
       mutate(`${name} has one twice`, (tree) => replace(tree, path, [...value, value[0]]))
+      if (key === 'who' || key === 'approvers') {
+        mutate(`${name} widened`, (tree) => replace(tree, path, [...value, 'everybody']))
+        mutate(`${name} is another group`, (tree) => replace(tree, path, ['everybody']))
+        mutate(`${name} is empty`, (tree) => replace(tree, path, []))
+      }
     }
   }
   for (const [from, to] of [
@@ -125,6 +130,8 @@ export function mutantsOf(text: string): readonly Mutant[] {
 }
 
 const rule = (effect: string, when: object) => [{ id: 'added', effect, when }]
+
+const asking = (when: object, people: object) => [{ ...rule('require_approval', when)[0], ...people }]
 
 /** What does not do what it looks like, or does more. */
 const ADDED: readonly (readonly [string, object])[] = [
@@ -152,6 +159,18 @@ const ADDED: readonly (readonly [string, object])[] = [
   ['approvals', { expires_minutes: 5 }],
   ['approvals', { on_timeout: 'refuse' }],
   ['approvals', { expires_minutes: 4320 }],
+  ['approvals', { who: ['everybody'] }],
+  ['approvals', { who: ['nobody'] }],
+  ['approvals', { quorum: 1 }],
+  ['approvals', { quorum: 3 }],
+  ['approvals', { quorum: 11 }],
+  ['approvals', { unsigned: 'accept' }],
+  ['approvals', { unsigned: 'refuse' }],
+  ['rollback', { who: ['everybody'] }],
+  ['rules', asking({ refund_amount_usd_gte: 500 }, { approvers: ['everybody'] })],
+  ['rules', asking({ refund_amount_usd_gte: 500 }, { quorum: 2 })],
+  ['rules', asking({ refund_amount_usd_gte: 500 }, { approvers: ['nobody'], quorum: 1 })],
+  ['rules', [{ ...rule('deny', { refund_amount_usd_gte: 500 })[0], approvers: ['everybody'] }]],
   ['budget', { on_exceeded: 'ask' }],
   ['budget', { on_exceeded: 'escalate' }],
 ]

@@ -94,12 +94,11 @@ describe('a policy', () => {
   })
 
   test('what nothing does yet is kept, and absent where it is not asked for', () => {
-    const text = 'approvals: {reminders: [60, 1440], quorum: 1}\naudit: {retention_days: 365, redaction: [email, name]}'
+    const text = 'approvals: {reminders: [60, 1440]}\naudit: {retention_days: 365, redaction: [email, name]}'
     const policy = policyIn(text)
     expect(policy.approvals).toEqual({
       expiresMinutes: 4320,
       onTimeout: 'escalate',
-      quorum: 1,
       remindersMinutes: [60, 1440],
     })
     expect(policy.audit).toEqual({
@@ -114,9 +113,49 @@ describe('a policy', () => {
       'audit.redaction email, name',
     ])
     expect(notActedOn(policyIn('approvals: {quorum: 1}\naudit: {export: splunk}'))).toEqual([])
-    const rule = 'rules: [{id: r, effect: require_approval, when: {reason_eq: x}, quorum: 1}]'
-    expect(policyIn(rule).rules).toMatchObject([{ id: 'rules.r', quorum: 1 }])
-    expect('quorum' in (policyIn(rule.replace(', quorum: 1', '')).rules?.[0] ?? {})).toBe(false)
+  })
+
+  test('who has to approve and who may undo are kept, and absent where nothing says so', () => {
+    const policy = policyIn(
+      [
+        'approvals: {quorum: 2, who: [finance, "Claims Desk"], unsigned: accept}',
+        'rules:',
+        '  - {id: usual, effect: require_approval, when: {reason_eq: x}}',
+        '  - {id: two, effect: require_approval, when: {reason_eq: x}, quorum: 10}',
+        '  - {id: legal, effect: require_approval, when: {reason_eq: x}, approvers: [legal, Legal], quorum: 1}',
+        'rollback: {enabled: true, window_minutes: 5, who: [support]}',
+      ].join('\n'),
+    )
+    expect(policy.approvals).toEqual({
+      expiresMinutes: 4320,
+      onTimeout: 'escalate',
+      quorum: 2,
+      who: ['finance', 'Claims Desk'],
+      unsigned: 'accept',
+    })
+    const [usual, two, legal] = policy.rules ?? []
+    expect([usual, two].map((rule) => [rule?.quorum, rule && 'approvers' in rule])).toEqual([
+      [undefined, false],
+      [10, false],
+    ])
+    expect(usual && 'quorum' in usual).toBe(false)
+    expect(legal).toMatchObject({ approvers: ['legal', 'Legal'], quorum: 1 })
+    expect(policy.rollback).toEqual({ enabled: true, windowMinutes: 5, who: ['support'] })
+    expect(policyIn('approvals: {unsigned: refuse}').approvals.unsigned).toBe('refuse')
+    for (const key of ['quorum', 'who', 'unsigned']) expect(key in policyIn('approvals: {}').approvals).toBe(false)
+    expect('who' in policyIn('rollback: {enabled: false}').rollback).toBe(false)
+  })
+
+  test('demands on evidence are kept, of any risk and age where they do not say it; none is absent', () => {
+    expect(policyIn('evidence: [{kind: record, risk: high, fresh_minutes: 60}, {kind: record}]').evidence).toEqual([
+      { kind: 'record', risk: 'high', freshMinutes: 60 },
+      { kind: 'record', risk: 'low' },
+    ])
+    expect('evidence' in policyIn('')).toBe(false)
+  })
+
+  test('what is enforced is not told as something that nothing does yet', () => {
+    expect(notActedOn(policyIn('approvals: {quorum: 3, who: [a], unsigned: accept}'))).toEqual([])
   })
 
   test('an entry by value has the caps of what holds below it where it gives none', () => {

@@ -1,8 +1,12 @@
 import fc from 'fast-check'
-import type { FactValue } from '../../src/contract/fact.ts'
+import { unmet, type Voice } from '../../src/contract/approving.ts'
+import { canonicalJson } from '../../src/contract/digest.ts'
+import type { Facts, FactValue } from '../../src/contract/fact.ts'
 import { usd } from '../../src/contract/money.ts'
+import { decide } from '../../src/policy/decide/index.ts'
+import { requirementsOf } from '../../src/policy/decide/requirements.ts'
 import type { Condition, Operand, Operator, Policy, Rule, Trigger } from '../../src/policy/types.ts'
-import { policyOf } from './fake-playbook.ts'
+import { pay, policyOf } from './fake-playbook.ts'
 
 /** Values of each fact of `shop.pay` and `shop.note` that the operands below tell apart, and some that they do not. */
 export const DOMAIN: Readonly<Record<string, readonly (FactValue | undefined)[]>> = {
@@ -77,15 +81,28 @@ const conditionOf = (facts: readonly string[], depth: number): fc.Arbitrary<Cond
 
 const EFFECTS = ['deny', 'escalate', 'require_approval', 'allow'] as const
 
-/** Policies that speak of some facts: triggers, rules and demands of trust. */
+const people = fc.record(
+  {
+    approvers: fc.subarray(['a', 'b'], { minLength: 1 }),
+    quorum: fc.constantFrom(1, 2),
+  },
+  { requiredKeys: [] },
+)
+
+/** Policies that speak of some facts: triggers, rules and demands of trust; and of who has to approve. */
 export function policyAbout(facts: readonly string[]): fc.Arbitrary<Policy> {
   const triggers = (where: string) =>
     fc
       .array(fc.constantFrom(...facts).chain(testOf), { maxLength: 2 })
       .map((each) => each.map((test, at) => ({ ...test, id: `${where}.${test.id}_${at}` })))
   const rules = fc
-    .array(fc.record({ effect: fc.constantFrom(...EFFECTS), when: conditionOf(facts, 2) }), { maxLength: 2 })
-    .map((each) => each.map((rule, at): Rule => ({ id: `rules.r${at}`, because: null, ...rule })))
+    .array(fc.record({ effect: fc.constantFrom(...EFFECTS), when: conditionOf(facts, 2), people }), { maxLength: 2 })
+    .map((each) =>
+      each.map(({ people: asked, ...rule }, at): Rule => {
+        const more = rule.effect === 'require_approval' ? asked : {}
+        return { id: `rules.r${at}`, because: null, ...rule, ...more }
+      }),
+    )
   const demands = fc.subarray(facts.filter((fact) => fact === 'reason' || fact === 'note_body'))
   return fc
     .record({
@@ -94,8 +111,9 @@ export function policyAbout(facts: readonly string[]): fc.Arbitrary<Policy> {
       rules,
       demands,
       onLess: fc.constantFrom('require_approval' as const, 'deny' as const, 'escalate' as const),
+      usual: people,
     })
-    .map(({ demands: named, onLess, ...rest }) => ({
+    .map(({ demands: named, onLess, usual: { approvers, quorum }, ...rest }) => ({
       ...policyOf({
         ...rest,
         trust: {
@@ -104,5 +122,41 @@ export function policyAbout(facts: readonly string[]): fc.Arbitrary<Policy> {
         },
       }),
       rules: rest.rules,
+      approvals: {
+        expiresMinutes: 4320,
+        onTimeout: 'escalate',
+        ...(approvers && { who: approvers }),
+        ...(quorum && { quorum }),
+      },
     }))
+}
+
+/** Up to two people of each kind: of no group, of one, of both. */
+export const CROWDS: readonly (readonly Voice[])[] = [[], ['a'], ['b'], ['a', 'b']].reduce<
+  readonly (readonly Voice[])[]
+>(
+  (crowds, groups) =>
+    crowds.flatMap((crowd) =>
+      [0, 1, 2].map((count) => [
+        ...crowd,
+        ...Array.from({ length: count }, (_, at) => ({
+          by: `${groups.join('')}${at}`,
+          standing: { groups, delegated: [] },
+        })),
+      ]),
+    ),
+  [[]],
+)
+
+const enough = new Map<string, string>()
+
+/** What a policy says of a payment: its effect, and which crowds are enough where people have to approve. */
+export function saidOf(policy: Policy, facts: Facts): string {
+  const decision = decide(policy, pay, facts)
+  if (decision.effect !== 'require_approval') return decision.effect
+  const requires = requirementsOf(policy, decision)
+  const key = canonicalJson(requires)
+  const known = enough.get(key) ?? CROWDS.map((crowd) => (unmet(requires, crowd, []).length === 0 ? 1 : 0)).join('')
+  enough.set(key, known)
+  return `${decision.effect} ${known}`
 }

@@ -54,7 +54,8 @@ deny_if:
 rules:
   - id: large
     effect: require_approval
-    quorum: 1
+    quorum: 3
+    approvers: [finance, legal]
     when: { any: [{ refund_amount_usd_lt: 1 }, { not: { all: [{ reason_eq: "" }] } }], reason_ne: q }
     because: large ones are looked at
   - { id: twice, effect: escalate, when: { cel: refund_amount_usd * 2 > 100, not: { cel: customer_blocked } } }
@@ -63,9 +64,10 @@ limits:
   - { id: b, tool: shop.pay, per: customer_tier, window_minutes: 525600, at_most_usd: 0.5, of: refund_amount_usd, on_reached: escalate }
   - { id: c, tool: shop.pay, per: playbook, window_minutes: 60, score_gte: 3.5, of: refund_amount_usd, warm_up: 5, on_warm_up: escalate, on_reached: require_approval }
 trust: { at_least: { reason: record }, on_less: escalate }
-approvals: { expires_minutes: 60, on_timeout: refuse, quorum: 1, reminders: [10, 30] }
+evidence: [{ kind: record }, { kind: record, risk: high, fresh_minutes: 5 }]
+approvals: { expires_minutes: 60, on_timeout: refuse, quorum: 2, who: [finance], unsigned: accept, reminders: [10, 30] }
 audit: { log_level: standard, export: splunk, retention_days: 365, redaction: [reason] }
-rollback: { enabled: true, window_minutes: 0 }
+rollback: { enabled: true, window_minutes: 0, who: [support, finance] }
 `
 
 test('a policy that says everything is taken by the loader and by the schema', () => {
@@ -77,7 +79,11 @@ test('a policy that says everything is taken by the loader and by the schema', (
 test.each([
   ['no workflow', 'max_tool_calls: 5'],
   ['an unknown key', `${W}max_tool_cals: 5`],
-  ['a key that is not enforced yet', `${W}evidence: {}`],
+  ['evidence that is no list', `${W}evidence: {}`],
+  ['no evidence', `${W}evidence: []`],
+  ['evidence of no kind', `${W}evidence: [{ risk: low }]`],
+  ['a word of a model as evidence', `${W}evidence: [{ kind: model }]`],
+  ['evidence of no age', `${W}evidence: [{ kind: record, fresh_minutes: 0 }]`],
   [
     'a limit of nothing',
     `${W}limits: [{ id: a, tool: shop.pay, per: principal, window_minutes: 1, on_reached: deny }]`,
@@ -90,9 +96,18 @@ test.each([
     'a score without a warm-up',
     `${W}limits: [{ id: a, tool: shop.pay, per: principal, window_minutes: 1, score_gte: 1, of: refund_amount_usd, on_reached: deny }]`,
   ],
-  ['an approver group', `${W}approvals: { who: [finance] }`],
-  ['more than one approval', `${W}approvals: { quorum: 2 }`],
-  ['who may undo', `${W}rollback: { enabled: false, who: [finance] }`],
+  ['an approver group that is no list', `${W}approvals: { who: finance }`],
+  ['no approver group', `${W}approvals: { who: [] }`],
+  ['a blank approver group', `${W}approvals: { who: [" "] }`],
+  ['an approver group twice', `${W}approvals: { who: [finance, finance] }`],
+  [
+    'too many approver groups',
+    `${W}approvals: { who: [${Array.from({ length: 21 }, (_, at) => `g${at}`).join(', ')}] }`,
+  ],
+  ['no approval', `${W}approvals: { quorum: 0 }`],
+  ['too many approvals', `${W}approvals: { quorum: 11 }`],
+  ['names that count perhaps', `${W}approvals: { unsigned: maybe }`],
+  ['a number that may undo', `${W}rollback: { enabled: false, who: [5] }`],
   ['an unknown level', `${W}autonomy: full`],
   ['a level without its limits', `${W}autonomy: execute_under_policy\ndeny_if: { reason_contains: x }`],
   ['a level without a rule', `${W}autonomy: execute_under_policy\nmodel_budget_usd: 1\nmax_tool_calls: 1`],
@@ -120,7 +135,13 @@ test.each([
   ['an expression that is no text', `${W}rules: [{ id: a, effect: deny, when: { cel: 5 } }]`],
   ['too long an expression', `${W}rules: [{ id: a, effect: deny, when: { cel: ${'x'.repeat(501)} } }]`],
   ['approvals of a deny', `${W}rules: [{ id: a, effect: deny, quorum: 1, when: { reason_eq: x } }]`],
-  ['approvers', `${W}rules: [{ id: a, effect: require_approval, approvers: [b], when: { reason_eq: x } }]`],
+  ['approvers of a deny', `${W}rules: [{ id: a, effect: deny, approvers: [b], when: { reason_eq: x } }]`],
+  ['no approvers', `${W}rules: [{ id: a, effect: require_approval, approvers: [], when: { reason_eq: x } }]`],
+  ['an approver twice', `${W}rules: [{ id: a, effect: require_approval, approvers: [b, b], when: { reason_eq: x } }]`],
+  [
+    'too many approvals of a rule',
+    `${W}rules: [{ id: a, effect: require_approval, quorum: 11, when: { reason_eq: x } }]`,
+  ],
   ['a demand that nothing falls short of', `${W}trust: { at_least: { reason: model } }`],
   ['trust without a demand', `${W}trust: { on_less: deny }`],
   ['a deadline at once', `${W}approvals: { expires_minutes: 0 }`],

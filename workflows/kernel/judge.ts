@@ -14,6 +14,7 @@ import type { Json } from '../../src/contract/json.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import type { Reached } from '../../src/contract/reached.ts'
 import type { Tool, WriteTool } from '../../src/contract/tool.ts'
+import { unmetDemands } from '../../src/policy/decide/evidence.ts'
 import { decide } from '../../src/policy/decide/index.ts'
 import { missingScopes } from '../../src/contract/principal.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
@@ -94,17 +95,26 @@ export const actionOf = (
 
 const no = (end: End): Verdict => ({ kind: 'end', end })
 
-/** Judges an action. Pure, so that replaying the history proves each decision again. */
-export function judge(contract: PlaybookContract, opened: OpenedRun, attempt: Attempt): Verdict {
+/** How a run ends whose action does not cite, at a time, what it has to rest on; `undefined`: it does. */
+export function ungrounded({ policy }: Pick<OpenedRun, 'policy'>, attempt: Attempt, atMs: number): End | undefined {
+  const { step, tool, evidence } = attempt
+  const missing = [
+    ...missingEvidence(tool, evidence, policy.audit.logLevel === 'evidence'),
+    ...unmetDemands(policy, tool, evidence, (at) => atMs - Date.parse(at)),
+  ]
+  if (missing.length === 0) return undefined
+  return endWith('escalated', 'evidence_missing', `\`${step}\` does not cite ${missing.join(', ')}`)
+}
+
+/** Judges an action at a time. Pure, so that replaying the history proves each decision again. */
+export function judge(contract: PlaybookContract, opened: OpenedRun, attempt: Attempt, atMs: number): Verdict {
   const { policy } = opened
-  const { step, tool, input, evidence, reached } = attempt
+  const { tool, input, evidence, reached } = attempt
   if (!isListed(contract, tool)) return no(notListed(tool))
   const ungranted = notGranted(tool, opened)
   if (ungranted !== undefined) return no(ungranted)
-  const missing = missingEvidence(tool, evidence, policy.audit.logLevel === 'evidence')
-  if (missing.length > 0) {
-    return no(endWith('escalated', 'evidence_missing', `\`${step}\` does not cite ${missing.join(', ')}`))
-  }
+  const baseless = ungrounded(opened, attempt, atMs)
+  if (baseless !== undefined) return no(baseless)
   let facts: Facts
   try {
     facts = factsOfAction(tool, input, evidence)

@@ -34,7 +34,7 @@ import { requirementsOf } from '../../src/policy/decide/requirements.ts'
 import { type Delegated, delegate, type Delegation } from './delegate.ts'
 import { type Dispatcher, hostOptions, stepOptions } from './dispatch.ts'
 import { answerOrEnd, type End, endOf, EndOfRun, endWith } from './ends.ts'
-import { actionOf, type Attempt, isListed, judge, notGranted, notListed, type Ruling } from './judge.ts'
+import { actionOf, type Attempt, isListed, judge, notGranted, notListed, type Ruling, ungrounded } from './judge.ts'
 import type { Saga } from './saga.ts'
 import { type StepName, Steps } from './steps.ts'
 
@@ -262,7 +262,7 @@ export class KernelRun implements Run {
       await this.#budget.admitToolCall(attempt.step)
     }
     for (let round = 1, shows = 1; ; round++, shows++) {
-      const verdict = judge(this.#contract, this.#opened, attempt)
+      const verdict = judge(this.#contract, this.#opened, attempt, Date.now())
       if (shows === 1) this.#noteCandidate(attempt, verdict.kind === 'end' ? verdict.end.because : verdict)
       if (verdict.kind === 'end') {
         // After a reset the no may rest on what this very step did: the ledger is asked before anybody is told it.
@@ -276,6 +276,9 @@ export class KernelRun implements Run {
         round--
         continue
       }
+      // People take their time, and evidence gets old. Nothing that they could say makes it younger.
+      const late = shown === undefined ? undefined : ungrounded(this.#opened, attempt, Date.now())
+      if (late !== undefined) return await this.#knownOr(attempt.step, () => this.#ends(late))
       try {
         return await this.#execute(attempt, verdict, shown)
       } catch (error) {
@@ -284,6 +287,8 @@ export class KernelRun implements Run {
           const known = await this.#recall(attempt.step)
           if (known !== undefined) return known
         }
+        // The host found it too old when the write was scheduled, before it touched anything.
+        if (failure?.code === 'evidence_missing') throw this.#ends(endWith('escalated', failure.code, failure.message))
         const reached = failure?.code === 'limit_reached' ? reachedIn(failure.details) : undefined
         const isShownAgain = shown !== undefined && failure !== undefined && SHOWN_AGAIN.includes(failure.code)
         if (failure === undefined || (reached === undefined && !isShownAgain)) throw error

@@ -1,9 +1,11 @@
 import type { Effect } from '../../contract/action.ts'
+import type { Requirement } from '../../contract/approving.ts'
 import { canonicalJson } from '../../contract/digest.ts'
 import type { Facts } from '../../contract/fact.ts'
 import { decide, EFFECTS_BY_FORCE } from '../decide/index.ts'
 import type { Policy } from '../types.ts'
 import type { AnalysedTool } from './entries.ts'
+import { asksOthers, namesPeople, peopleFor, takesIn } from './people.ts'
 import { type Box, boxesOf, type Part, partsOf } from './regions.ts'
 import { type SettingChange, settingChanges } from './settings.ts'
 import { factsAt, type Point, type Space, spaceOf } from './space.ts'
@@ -13,6 +15,8 @@ export interface Region {
   readonly tool: string
   readonly from: Effect
   readonly to: Effect
+  /** Who has to approve; nobody where it is not for approval that they wait. */
+  readonly requires: { readonly from: readonly Requirement[]; readonly to: readonly Requirement[] }
   /** What the facts have in common; empty: all actions of the tool. */
   readonly where: readonly Part[]
   /** Facts of one of them: what `decide` says of these is `from` and `to`. */
@@ -45,28 +49,38 @@ export const diffPolicies = (before: Policy, after: Policy, tools: readonly Anal
 
 function compared(before: Policy, after: Policy, tool: AnalysedTool): ComparedTool {
   const space = spaceOf([before, after], tool)
-  const changed = new Map<string, { from: Effect; to: Effect; points: Point[] }>()
+  const areNamed = namesPeople(before) || namesPeople(after)
+  const changed = new Map<string, Pick<Region, 'from' | 'to' | 'requires'> & { points: Point[] }>()
   for (const point of space.points) {
     const facts = factsAt(space, point)
-    const from = decide(before, tool, facts).effect
-    const to = decide(after, tool, facts).effect
-    if (from === to) continue
-    const same = changed.get(`${from} ${to}`)
-    if (same === undefined) changed.set(`${from} ${to}`, { from, to, points: [point] })
+    const was = { policy: before, decision: decide(before, tool, facts) }
+    const is = { policy: after, decision: decide(after, tool, facts) }
+    const [from, to] = [was.decision.effect, is.decision.effect]
+    if (from === to && !(areNamed && from === 'require_approval' && asksOthers(was, is))) continue
+    const requires = { from: peopleFor(before, was.decision), to: peopleFor(after, is.decision) }
+    const key = canonicalJson({ from, to, requires })
+    const same = changed.get(key)
+    if (same === undefined) changed.set(key, { from, to, requires, points: [point] })
     else same.points.push(point)
   }
-  const regions = [...changed.values()].flatMap(({ from, to, points }) =>
+  const regions = [...changed.values()].flatMap(({ points, ...what }) =>
     boxesOf(points).map((box): Region => {
       const witness = factsAt(space, shownPoint(box))
-      return { tool: tool.name, from, to, where: partsOf(space, box), witness }
+      return { tool: tool.name, ...what, where: partsOf(space, box), witness }
     }),
   )
   return { space, regions: regions.toSorted((one, other) => loosening(other) - loosening(one)) }
 }
 
-/** More than 0: what is let through that was not. Those come first. */
-const loosening = ({ from, to }: Region): number =>
-  Math.sign(EFFECTS_BY_FORCE.indexOf(to) - EFFECTS_BY_FORCE.indexOf(from))
+/** Whether whoever meets all of these meets all of the others as well. */
+const meets = (all: readonly Requirement[], others: readonly Requirement[]): boolean =>
+  others.every((other) => all.some((each) => takesIn(each, other)))
+
+/** More than 0: what is let through that was not, or with fewer people. Those come first. */
+function loosening({ from, to, requires }: Region): number {
+  if (from !== to) return Math.sign(EFFECTS_BY_FORCE.indexOf(to) - EFFECTS_BY_FORCE.indexOf(from))
+  return Number(meets(requires.from, requires.to)) - Number(meets(requires.to, requires.from))
+}
 
 /** The point of a box that people are shown: with facts that are known, where there is one. */
 const shownPoint = (box: Box): Point => box.map((places) => places.find((at) => at > 0) ?? places[0] ?? 0)

@@ -32,7 +32,7 @@ export function doubtsAbout(
 ): readonly PolicyProblem[] {
   const entries = entriesOf(policy)
   const dead = entries.flatMap((entry) => deadIn(policy, entry, tools).map((each) => ({ entry, ...each })))
-  const overruling = new Overruling(entries)
+  const overruling = new Overruling(policy, entries)
   const doubts: Doubt[] = dead.map((each) => deadDoubt(each.entry.id, each))
   const unseen = new Set<string>()
   for (const tool of tools) {

@@ -1,15 +1,22 @@
 import type { Decision, Effect } from '../../contract/action.ts'
+import type { Requirement } from '../../contract/approving.ts'
+import { canonicalJson } from '../../contract/digest.ts'
 import type { Facts, FactValue } from '../../contract/fact.ts'
 import { decide } from '../decide/index.ts'
+import { requirementOfRule } from '../decide/requirements.ts'
 import type { Policy } from '../types.ts'
 import { type Cell, type Dimension, distanceOf, isInCell, nearestOf } from './dimension.ts'
 import { type AnalysedTool, entriesOf, type Entry } from './entries.ts'
+import { peopleFor } from './people.ts'
 import { spaceOf } from './space.ts'
 
 /** What of a policy speaks of a tool, in the order of the file. */
 export interface Spoken {
   readonly tool: string
-  readonly entries: readonly Pick<Entry, 'id' | 'effect' | 'facts'>[]
+  readonly entries: readonly (Pick<Entry, 'id' | 'effect' | 'facts'> & {
+    /** Whom it asks; absent where it does not ask for approval. */
+    readonly requires?: Requirement
+  })[]
 }
 
 /** Another value of one fact, the nearest to the one it has, and what follows. */
@@ -22,19 +29,26 @@ export interface OneFactAway {
 export interface Explanation {
   readonly tool: string
   readonly decision: Decision
+  /** Who has to approve; nobody where it does not wait for approval. */
+  readonly requires: readonly Requirement[]
   /** What does not match and would, if one fact were another. */
   readonly nearly: readonly (OneFactAway & { readonly rule: string; readonly effect: Effect })[]
-  /** What would make the answer another one. */
-  readonly changes: readonly (OneFactAway & { readonly effect: Effect })[]
+  /** What would make the answer another one, or would have other people approve. */
+  readonly changes: readonly (OneFactAway & { readonly effect: Effect; readonly requires: readonly Requirement[] })[]
   /** The rules that compute with CEL: there may be nearer values, and others. */
   readonly cel: readonly string[]
 }
 
 /** The limits over time of a tool, of which only a host can say whether they are reached. */
-export const limitsOf = ({ limits = [] }: Policy, tool: AnalysedTool): Spoken['entries'] =>
-  limits.flatMap(({ id, tool: limited, onReached, per, of }) =>
-    limited === tool.name ? [{ id, effect: onReached, facts: of === undefined ? [per] : [per, of] }] : [],
+export const limitsOf = (policy: Policy, tool: AnalysedTool): Spoken['entries'] =>
+  (policy.limits ?? []).flatMap(({ id, tool: limited, onReached: effect, per, of }) =>
+    limited === tool.name
+      ? [{ id, effect, facts: of === undefined ? [per] : [per, of], ...asked(policy, id, effect) }]
+      : [],
   )
+
+const asked = (policy: Policy, id: string, effect: Effect): { readonly requires?: Requirement } =>
+  effect === 'require_approval' ? { requires: requirementOfRule(policy, id) } : {}
 
 /** Which triggers, rules, demands and limits speak of a tool. */
 export const spokenOf = (policy: Policy, tool: AnalysedTool): Spoken => ({
@@ -42,7 +56,7 @@ export const spokenOf = (policy: Policy, tool: AnalysedTool): Spoken => ({
   entries: [
     ...entriesOf(policy)
       .filter((entry) => entry.speaksOf(tool))
-      .map(({ id, effect, facts }) => ({ id, effect, facts })),
+      .map(({ id, effect, facts }) => ({ id, effect, facts, ...asked(policy, id, effect) })),
     ...limitsOf(policy, tool),
   ],
 })
@@ -53,16 +67,20 @@ export const spokenOf = (policy: Policy, tool: AnalysedTool): Spoken => ({
  */
 export function explainAction(policy: Policy, tool: AnalysedTool, facts: Facts): Explanation {
   const decision = decide(policy, tool, facts)
+  const requires = peopleFor(policy, decision)
+  const answer = answerOf({ effect: decision.effect, requires })
   const { dimensions, entries, cel } = spaceOf([policy], tool)
   const matching = new Set(decision.matches.map(({ rule }) => rule))
   const nearly: Explanation['nearly'][number][] = []
   const changes: Explanation['changes'][number][] = []
   for (const dimension of dimensions) {
     for (const other of others(dimension, entries, facts[dimension.fact])) {
-      const { effect, matches } = decide(policy, tool, withFact(facts, dimension.fact, other))
+      const then = decide(policy, tool, withFact(facts, dimension.fact, other))
       const away = { fact: dimension.fact, value: other }
-      if (effect !== decision.effect) nearer(changes, { ...away, effect }, (each) => each.effect === effect, facts)
-      for (const { rule, effect: would } of matches) {
+      const said = { effect: then.effect, requires: peopleFor(policy, then) }
+      const key = answerOf(said)
+      if (key !== answer) nearer(changes, { ...away, ...said }, (each) => answerOf(each) === key, facts)
+      for (const { rule, effect: would } of then.matches) {
         const declared = entries.find(({ id }) => id === rule)
         // A rule that only cannot be decided, since its fact is not known, does not nearly match.
         if (declared === undefined || declared.effect !== would || matching.has(rule)) continue
@@ -70,8 +88,12 @@ export function explainAction(policy: Policy, tool: AnalysedTool, facts: Facts):
       }
     }
   }
-  return { tool: tool.name, decision, nearly, changes, cel }
+  return { tool: tool.name, decision, requires, nearly, changes, cel }
 }
+
+/** An answer to be told from others. */
+const answerOf = ({ effect, requires }: Pick<Explanation['changes'][number], 'effect' | 'requires'>): string =>
+  canonicalJson({ effect, requires })
 
 /** Of each cell in which a fact is not, the value nearest to it. */
 function others(

@@ -1,7 +1,11 @@
 import type { Decision, Effect, Match } from '../../contract/action.ts'
+import type { Requirement } from '../../contract/approving.ts'
 import type { Facts } from '../../contract/fact.ts'
 import { EFFECTS_BY_FORCE } from '../decide/index.ts'
+import { requirementOfRule } from '../decide/requirements.ts'
+import type { Policy } from '../types.ts'
 import type { AnalysedTool, Entry } from './entries.ts'
+import { takesIn } from './people.ts'
 
 /** Something in a policy that changes no decision. */
 export interface Overruled {
@@ -27,14 +31,17 @@ const knownIn = ({ facts }: Seen): number => Object.keys(facts).length
 /** Gathers decisions, and tells what in the policy none of them turned on. */
 export class Overruling {
   readonly #entries: ReadonlyMap<string, Entry>
+  readonly #requirements: ReadonlyMap<string, Requirement>
   /** Of each entry: wherever it matched, the others that said at least as much; of an `allow`, those that decided. */
   readonly #matched = new Map<string, Map<string, readonly string[]>>()
   /** Of each: an example in which it is true, and not only cannot be decided. */
   readonly #true = new Map<string, Seen>()
   readonly #allowed = new Set<string>()
 
-  constructor(entries: readonly Entry[]) {
+  /** `policy`: that of the entries. */
+  constructor(policy: Policy, entries: readonly Entry[]) {
     this.#entries = new Map(entries.map((entry) => [entry.id, entry]))
+    this.#requirements = new Map(entries.map(({ id }) => [id, requirementOfRule(policy, id)]))
   }
 
   add(tool: AnalysedTool, facts: Facts, { matches }: Decision): void {
@@ -42,8 +49,8 @@ export class Overruling {
     const effect = EFFECTS_BY_FORCE.find((each) => own.some((match) => match.effect === each)) ?? 'allow'
     const seen: Seen = { tool, facts, effect }
     for (const match of own) {
-      const least = match.effect === 'allow' ? force(effect) : force(match.effect)
-      const others = own.filter(({ rule, effect: other }) => rule !== match.rule && force(other) >= least)
+      const least = match.effect === 'allow' ? effect : match.effect
+      const others = own.filter((other) => other.rule !== match.rule && this.#saysAsMuch(other, match, least))
       const ids = others.map(({ rule }) => rule)
       const before = this.#matched.get(match.rule) ?? new Map<string, readonly string[]>()
       this.#matched.set(match.rule, before.set(ids.join(' '), ids))
@@ -52,6 +59,13 @@ export class Overruling {
       if (example === undefined || knownIn(example) < knownIn(seen)) this.#true.set(match.rule, seen)
       if (effect === 'allow') this.#allowed.add(match.rule)
     }
+  }
+
+  /** Whether a match has at least this effect; of two that ask for approval, also from those whom the other one asks. */
+  #saysAsMuch(one: Match, other: Match, least: Effect): boolean {
+    if (one.effect !== 'require_approval' || other.effect !== one.effect) return force(one.effect) >= force(least)
+    const [asked, wanted] = [this.#requirements.get(one.rule), this.#requirements.get(other.rule)]
+    return asked !== undefined && wanted !== undefined && takesIn(asked, wanted)
   }
 
   #isTrue({ rule, effect, fact, value }: Match): boolean {

@@ -75,11 +75,10 @@ function readText(file: string, owner?: PlaybookContract): Promise<string | Poli
   return readTextFile(file, { what: 'policy', code: 'policy_invalid', maxBytes: MAX_BYTES, notThere })
 }
 
-const parseFound = (
-  file: string,
-  content: string | PolicyProblem,
+/** Parses what was read of a file. */
+export const parseFound = (
+  { file, content, owner }: Pick<FoundFile, 'file' | 'content' | 'owner'>,
   contracts: readonly PlaybookContract[],
-  owner?: PlaybookContract,
 ): ParsedPolicy =>
   typeof content === 'string'
     ? parsePolicy(content, file, contracts, owner)
@@ -91,7 +90,7 @@ export async function loadPolicy(
   contracts: readonly PlaybookContract[],
   owner?: PlaybookContract,
 ): Promise<ParsedPolicy> {
-  return parseFound(file, await readText(file, owner), contracts, owner)
+  return parseFound({ file, content: await readText(file, owner), ...(owner && { owner }) }, contracts)
 }
 
 /** The names of the policy files of a folder, sorted; none when there is no such folder. */
@@ -153,8 +152,9 @@ export function parsePolicyFolder(
   const candidates = new Map<string, LoadedPolicy & { readonly file: string }>()
   const problems: PolicyProblem[] = []
   const candidateProblems: PolicyProblem[] = []
-  for (const { file, kind, content, owner } of files) {
-    const parsed = parseFound(file, content, contracts, owner)
+  for (const found of files) {
+    const { file, kind } = found
+    const parsed = parseFound(found, contracts)
     if (kind === 'further') {
       if (!parsed.ok && parsed.workflow === null) problems.push(...parsed.problems)
     } else if (parsed.ok) {

@@ -2,8 +2,8 @@
 export {
   loadPolicies,
   loadPolicy,
+  parseFound,
   parsePolicyFolder,
-  policyFileOf,
   type PolicyFolder,
   readPolicyFolder,
 } from './files.ts'

@@ -7,7 +7,7 @@ import { APPROVALS, MINUTES_A_YEAR, readApprovals, readGroups } from './approval
 import { AUDIT, readAudit } from './audit.ts'
 import { readAutonomy } from './autonomy.ts'
 import { readBudget, readCaps } from './budget.ts'
-import { EVIDENCE } from './evidence.ts'
+import { readEvidence } from './evidence.ts'
 import { readBoolean, type Reader, readText, readWholeNumber } from './found.ts'
 import { readLimits } from './limits.ts'
 import { suggestion } from './nearest.ts'
@@ -48,6 +48,7 @@ export const KEYS = [
   'rules',
   'limits',
   'trust',
+  'evidence',
   'approvals',
   'audit',
   'rollback',
@@ -71,6 +72,8 @@ const readRollback = readSection(ROLLBACK_KEYS, (section): Policy['rollback'] =>
 /** Absent where there are none, so that what is stored of a policy without them stays what it was. */
 const rulesOf = (rules: Policy['rules']): Pick<Policy, 'rules'> => (rules === undefined ? {} : { rules })
 const limitsOf = (limits: Policy['limits']): Pick<Policy, 'limits'> => (limits === undefined ? {} : { limits })
+const evidenceOf = (evidence: Policy['evidence']): Pick<Policy, 'evidence'> =>
+  evidence === undefined ? {} : { evidence }
 
 const readWorkflow =
   (
@@ -111,7 +114,7 @@ export function parsePolicy(
   const map = readSource(text, report)
   if (map === undefined) return { ok: false, problems: report.problems, workflow: null }
 
-  const top = new Section(map, '', KEYS, report, { evidence: EVIDENCE })
+  const top = new Section(map, '', KEYS, report)
   const contract = top.require('workflow', readWorkflow(contracts, owner, file), undefined)
   const facts = contract ?? owner
   const known = facts === undefined ? undefined : factsOf(facts)
@@ -126,6 +129,7 @@ export function parsePolicy(
     ...rulesOf(top.read('rules', readRules(known), undefined)),
     ...limitsOf(top.read('limits', readLimits(facts), undefined)),
     trust: top.read('trust', readTrust(known), DEMANDS_NOTHING),
+    ...evidenceOf(top.read('evidence', readEvidence(facts), undefined)),
     approvals: top.read('approvals', readApprovals, APPROVALS),
     audit: top.read('audit', readAudit, AUDIT),
     rollback: top.read('rollback', readRollback, ROLLBACK),

@@ -73,9 +73,9 @@ export const readId =
 
 /** What only a rule that asks for approval can say. */
 const ofApproval =
-  <T>(effect: Rule['effect'] | undefined, read: Reader<T>): Reader<T> =>
+  <T>(effect: Rule['effect'] | undefined, reader: Reader<T>): Reader<T> =>
   (found, report) => {
-    if (effect === undefined || effect === 'require_approval') return read(found, report)
+    if (effect === undefined || effect === 'require_approval') return reader(found, report)
     const message = `\`${found.name}\` says nothing of a rule with the effect \`${effect}\`.`
     return report.at(found.offset, message, 'take it out, or write `effect: require_approval`.')
   }

@@ -2,7 +2,6 @@ import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml'
 import { quoted } from '../decide/words.ts'
 import { describe, type Found, readName, type Reader } from './found.ts'
 import { suggestion } from './nearest.ts'
-import { type Planned, refusePlanned } from './not-enforced.ts'
 import type { Report } from './problem.ts'
 
 /** Names that JavaScript objects give a meaning of their own. */
@@ -48,9 +47,6 @@ export function readEntries(map: YAMLMap, where: string, report: Report): readon
   })
 }
 
-/** Keys that are to come. */
-type PlannedKeys = Readonly<Record<string, Planned>>
-
 /** A map with a fixed set of keys. */
 export class Section<Key extends string> {
   readonly #report: Report
@@ -58,20 +54,14 @@ export class Section<Key extends string> {
   readonly #where: string
   readonly #offset: number
 
-  constructor(map: YAMLMap, where: string, keys: readonly Key[], report: Report, planned: PlannedKeys = {}) {
+  constructor(map: YAMLMap, where: string, keys: readonly Key[], report: Report) {
     this.#report = report
     this.#where = where
     this.#offset = offsetOf(map)
     const entries = readEntries(map, where, report)
     const known: readonly string[] = keys
-    for (const entry of entries) {
-      const { key, keyOffset } = entry
+    for (const { key, keyOffset } of entries) {
       if (known.includes(key)) continue
-      const later = Object.hasOwn(planned, key) ? planned[key] : undefined
-      if (later !== undefined) {
-        refusePlanned(later, entry, keyOffset, report)
-        continue
-      }
       const place = where === '' ? '' : ` in ${where}`
       report.at(keyOffset, `unknown key ${quoted(key)}${place}.`, suggestion(key, known, 'the keys here are'))
     }
@@ -109,14 +99,10 @@ export const readMap: Reader<YAMLMap> = ({ name, node, offset }, report) => {
 
 /** A section of the policy, made into its value. */
 export const readSection =
-  <Key extends string, T>(
-    keys: readonly Key[],
-    make: (section: Section<Key>) => T | undefined,
-    planned?: PlannedKeys,
-  ): Reader<T> =>
+  <Key extends string, T>(keys: readonly Key[], make: (section: Section<Key>) => T | undefined): Reader<T> =>
   (found, report) => {
     const map = readMap(found, report)
-    return map === undefined ? undefined : make(new Section(map, found.name, keys, report, planned))
+    return map === undefined ? undefined : make(new Section(map, found.name, keys, report))
   }
 
 /** The items of a list that is not empty. */
