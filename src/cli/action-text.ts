@@ -39,7 +39,11 @@ const raiseLines = (raise: Raise): readonly string[] => [
 ]
 
 /** Who had it done otherwise than it was proposed. */
-const editLines = ({ edits = [] }: Action): readonly string[] => labelled('changed', edits.map(({ by }) => `by ${by}`))
+const editLines = ({ edits = [] }: Action): readonly string[] =>
+  labelled(
+    'changed',
+    edits.map(({ by }) => `by ${by}`),
+  )
 
 /** A question that waits, as an approver has to see it. */
 export const pendingLines = (pending: PendingApproval): readonly string[] => [

@@ -150,7 +150,16 @@ async function runToTheEnd(worker: Worker, connection: NativeConnection): Promis
 }
 
 /** Starts a worker on a prepared Temporal and database; returns once it polls. */
-export async function startHost({ temporal, db, project, key, development, bundle, more, ...rest }: HostParts): Promise<Host> {
+export async function startHost({
+  temporal,
+  db,
+  project,
+  key,
+  development,
+  bundle,
+  more,
+  ...rest
+}: HostParts): Promise<Host> {
   const { grpcCompression = DEFAULT_COMPRESSION, ...where } = rest
   const thinker = await thinkerOf(project)
   const workflows = await (bundle ?? bundlePlaybooks(project.workflows))
@@ -165,7 +174,20 @@ export async function startHost({ temporal, db, project, key, development, bundl
     let standing: PolicyStanding = { inForce: [], trouble: null, refreshMs: 0 }
     const keep = { policies: (told: PolicyStanding) => void (standing = told) }
     const observer = observers(keep, more?.observer ?? {})
-    const parts = { connection, namespace, ...where, workflows, tools, thinker, policies, db, key, development, ...more, observer }
+    const parts = {
+      connection,
+      namespace,
+      ...where,
+      workflows,
+      tools,
+      thinker,
+      policies,
+      db,
+      key,
+      development,
+      ...more,
+      observer,
+    }
     const worker = await createWorker(parts)
     const ended = runToTheEnd(worker, connection)
     // Whoever waits for it hears of a failure; before that it must not end the process.

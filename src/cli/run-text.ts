@@ -1,7 +1,15 @@
 import type { RunSummary } from '../client/summary.ts'
 import { failureRule } from '../contract/failures.ts'
 import { formatMicroUsd } from '../contract/money.ts'
-import type { Case, DecisionAttempt, Draft, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
+import type {
+  Case,
+  DecisionAttempt,
+  Draft,
+  EffectStatus,
+  RunResult,
+  RunStatus,
+  TimelineEntry,
+} from '../contract/run.ts'
 import { assuranceText } from '../contract/principal.ts'
 import { resumeCommand } from '../contract/stop.ts'
 import { shellWord } from '../contract/text.ts'
@@ -139,7 +147,9 @@ export function runPage(
     `state     ${status.state}${waitingFor === null ? '' : `, waiting for ${waitingFor}`}`,
     ...(principal === null
       ? []
-      : [`asked by  ${plain(principal.subject + behalf)}, ${plain(principal.workspace)} (${plain(assuranceText(principal))})`]),
+      : [
+          `asked by  ${plain(principal.subject + behalf)}, ${plain(principal.workspace)} (${plain(assuranceText(principal))})`,
+        ]),
     `request   ${plain(JSON.stringify(status.request))}`,
     `started   ${moment(summary.startedAt)}${summary.closedAt === null ? '' : `, closed ${moment(summary.closedAt)}`}`,
     `policy    ${status.policyDigest ?? 'none yet'}`,

@@ -20,7 +20,9 @@ export const withSpeaker = (command: Command, who: string): Command =>
     .option('--by <subject>', `${who}; for development only: with a gateway the login says it`, filled)
     .option('--workspace <name>', 'in which of your workspaces (default: that of the run)', filled)
     .addOption(
-      new Option('--gateway <url>', 'the gateway that signs what you say').env('COUNTERSIGN_GATEWAY_URL').argParser(httpUrl),
+      new Option('--gateway <url>', 'the gateway that signs what you say')
+        .env('COUNTERSIGN_GATEWAY_URL')
+        .argParser(httpUrl),
     )
     .addOption(
       new Option('--identity <file>', 'the identity providers, to refresh a login with')
@@ -49,7 +51,9 @@ export function statementsOf(options: Options): StatementSource {
   let source: Promise<StatementSource> | undefined
   return async (about, as) => {
     source ??= sourceOf(options)
-    return await (await source)(about, as)
+    return await (
+      await source
+    )(about, as)
   }
 }
 

@@ -44,7 +44,11 @@ const count = (name: string, variable: string, description: string, [least, most
 const OPTIONS: readonly Option[] = [
   option('--bundle <folder>', 'BUNDLE', 'run what `countersign build` wrote there'),
   option('--notify <file>', 'NOTIFY', 'whom to tell of questions that wait for people, such as notify.yaml'),
-  option('--development', 'DEVELOPMENT', 'take what the development issuer of the state directory signs, which proves nothing'),
+  option(
+    '--development',
+    'DEVELOPMENT',
+    'take what the development issuer of the state directory signs, which proves nothing',
+  ),
   option('--grace <seconds>', 'GRACE', 'how long running steps may take to finish after SIGTERM')
     .default(DEFAULT_GRACE_SECONDS)
     .argParser(wholeNumber(0, 3600)),

@@ -77,7 +77,10 @@ export class CountersignClient {
     const signed = await this.#signed(playbook, request, options, workflowId)
     let runId: string
     try {
-      const started = await this.#client.workflow.start(playbook, this.#startOptions(playbook, workflowId, signed.start))
+      const started = await this.#client.workflow.start(
+        playbook,
+        this.#startOptions(playbook, workflowId, signed.start),
+      )
       runId = started.firstExecutionRunId
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) {

@@ -3,7 +3,7 @@ import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@tempor
 import { inputDigestOf, type DecideMessage } from '../contract/action.ts'
 import { digestOfText } from '../contract/digest.ts'
 import type { Json } from '../contract/json.ts'
-import { type About, aboutSchema } from '../contract/statement.ts'
+import { aboutSchema } from '../contract/statement.ts'
 import { type RunKey, runKeyOf } from '../contract/evidence.ts'
 import { fail, failureOf } from '../contract/failures.ts'
 import type { Answer, ResolveMessage, RunResult, RunStatus, UndoMessage } from '../contract/run.ts'
@@ -168,7 +168,7 @@ export class RunHandle {
     const about = aboutSchema().safeParse(await this.#about(name, said, known.runKey))
     if (!about.success) return said
     const as: Speaker = { subject: by, workspace: workspace ?? known.workspace, groups }
-    return { ...said, statement: await this.#statements(about.data as About, as) }
+    return { ...said, statement: await this.#statements(about.data, as) }
   }
 
   /** What a message says, as it is signed. */

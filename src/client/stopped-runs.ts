@@ -49,7 +49,9 @@ export async function resumeStopped(
       try {
         const deadline = Date.now() + ANSWER_MS
         if (
-          await client.withDeadline(deadline, () => resumeRun(new RunHandle({ client, sender, statements }, workflowId), stops, word))
+          await client.withDeadline(deadline, () =>
+            resumeRun(new RunHandle({ client, sender, statements }, workflowId), stops, word),
+          )
         ) {
           resumed.add(workflowId)
         }

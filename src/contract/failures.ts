@@ -100,7 +100,10 @@ export const FAILURES = {
   // What a person said, or may not say.
   approval_rejected: final('approver', 'An approver said no; see the comment.'),
   approval_timed_out: final('approver', 'Nobody decided in time; start again or take the case over.'),
-  decision_malformed: final('approver', 'Send {step, decision, comment, actionDigest, statement}; with `change` also {input}.'),
+  decision_malformed: final(
+    'approver',
+    'Send {step, decision, comment, actionDigest, statement}; with `change` also {input}.',
+  ),
   decision_unknown_step: final('approver', 'No action of this run waits under that step; see `countersign show`.'),
   decision_wrong_digest: final(
     'approver',
@@ -110,7 +113,10 @@ export const FAILURES = {
   decision_by_requester: final('approver', 'Somebody other than those who asked for it has to decide.'),
   decision_by_machine: final('approver', 'A person has to decide.'),
   decision_not_approver: final('approver', 'Somebody in one of the approver groups has to decide.'),
-  standing_lost: final('approver', 'Somebody else has to say it: this person was taken out of the group or the workspace.'),
+  standing_lost: final(
+    'approver',
+    'Somebody else has to say it: this person was taken out of the group or the workspace.',
+  ),
   decision_repeated: final('approver', 'Each person counts once; somebody else has to approve, too.'),
   undo_malformed: final('approver', 'Send {comment, statement}.'),
   undo_disabled: final('policy', 'The policy of this run has rollback disabled.'),

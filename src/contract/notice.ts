@@ -52,7 +52,13 @@ export function noticeOf(
           changes: question.action.changes.map(changeText),
           evidence: question.action.evidence.map(citationText),
         }
-      : { policyDigest: question.raise.policyDigest, because: [needText(question.raise)], facts: [], changes: [], evidence: [] }
+      : {
+          policyDigest: question.raise.policyDigest,
+          because: [needText(question.raise)],
+          facts: [],
+          changes: [],
+          evidence: [],
+        }
   return {
     runKey,
     workflowId,

@@ -269,7 +269,9 @@ const migrations: Readonly<Record<string, Migration>> = {
           last_error text,
           UNIQUE (run_key, step, action_digest, channel, kind)
         )`.execute(db)
-      await sql`CREATE INDEX notifications_due ON countersign.notifications (next_at) WHERE state = 'waiting'`.execute(db)
+      await sql`CREATE INDEX notifications_due ON countersign.notifications (next_at) WHERE state = 'waiting'`.execute(
+        db,
+      )
     },
   },
 }

@@ -12,7 +12,12 @@ const MOST_DELEGATED_MS = 366 * 24 * 3_600_000
 /** Writes down what a token says of somebody now. */
 export async function seePerson(
   db: Db,
-  { subject, issuer, groups, workspaces }: Pick<Identity, 'subject' | 'issuer' | 'groups'> & { workspaces: readonly string[] },
+  {
+    subject,
+    issuer,
+    groups,
+    workspaces,
+  }: Pick<Identity, 'subject' | 'issuer' | 'groups'> & { workspaces: readonly string[] },
 ): Promise<void> {
   const seen = { groups: JSON.stringify(groups), workspaces: JSON.stringify(workspaces), seen_at: sql<Date>`now()` }
   await db
@@ -107,13 +112,14 @@ export interface Delegated {
   readonly madeAt: string
 }
 
+const refuse = (what: string): Error => fail('delegation_invalid', `the delegation ${what}`)
+
 /**
  * Writes a delegation down, by its verified statement; the newest between two people in a group counts, so one whose time is over
  * ends it. Fails with `delegation_invalid`. The same statement again changes nothing.
  */
 export async function storeDelegation(db: Db, statement: Statement, now = new Date()): Promise<void> {
   const { about, who, nonce } = statement
-  const refuse = (what: string): Error => fail('delegation_invalid', `the delegation ${what}`)
   if (about.kind !== 'delegate') throw refuse('is none')
   if (who.kind !== 'user') throw refuse('is by no person')
   if (sameName(about.to, who.subject)) throw refuse('is to whoever delegates')

@@ -20,7 +20,13 @@ const shared = {
 const channel = z.discriminatedUnion('kind', [
   z.strictObject({ ...shared, kind: z.literal('webhook'), url, secret_env: variable }),
   z.strictObject({ ...shared, kind: z.literal('slack'), url_env: variable }),
-  z.strictObject({ ...shared, kind: z.literal('smtp'), url_env: variable, from: address, to: z.array(address).min(1).max(50) }),
+  z.strictObject({
+    ...shared,
+    kind: z.literal('smtp'),
+    url_env: variable,
+    from: address,
+    to: z.array(address).min(1).max(50),
+  }),
 ])
 
 const config = z.strictObject({

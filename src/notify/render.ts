@@ -15,12 +15,16 @@ interface Part {
   readonly lines: readonly string[]
 }
 
+const part = (title: string, lines: readonly string[]): readonly Part[] =>
+  lines.length === 0 ? [] : [{ title, lines: lines.slice(0, 20).map((each) => cut(line(each), 500)) }]
+
 /** All that is told, in parts. */
 function partsOf(notice: Notice, link: string | null): readonly Part[] {
-  const part = (title: string, lines: readonly string[]): readonly Part[] =>
-    lines.length === 0 ? [] : [{ title, lines: lines.slice(0, 20).map((each) => cut(line(each), 500)) }]
   return [
-    ...part('What', [notice.describe, `step ${notice.step} of ${notice.playbook} ${notice.workflowId}, in ${notice.workspace}`]),
+    ...part('What', [
+      notice.describe,
+      `step ${notice.step} of ${notice.playbook} ${notice.workflowId}, in ${notice.workspace}`,
+    ]),
     ...part('Asked by', [notice.requester]),
     ...part('Needs', [`${notice.requires.join(' and ')}, until ${notice.deadline}`]),
     ...part('Because', notice.because),
@@ -37,8 +41,7 @@ function partsOf(notice: Notice, link: string | null): readonly Part[] {
 export const linkOf = (link: string | null, { workflowId }: Pick<Notice, 'workflowId'>): string | null =>
   link === null ? null : link.replaceAll('{workflow_id}', encodeURIComponent(workflowId))
 
-const html = (text: string): string =>
-  text.replace(/[&<>"']/g, (letter) => `&#${letter.codePointAt(0)};`)
+const html = (text: string): string => text.replace(/[&<>"']/g, (letter) => `&#${letter.codePointAt(0)};`)
 
 /** A message by e-mail. */
 export function mailOf(notice: Notice, kind: NoticeKind, link: string | null) {
@@ -46,15 +49,12 @@ export function mailOf(notice: Notice, kind: NoticeKind, link: string | null) {
   return {
     subject: subjectOf(notice, kind),
     text: parts.map(({ title, lines }) => `${title}\n${lines.map((each) => `  ${each}`).join('\n')}`).join('\n\n'),
-    html: parts
-      .map(({ title, lines }) => `<h4>${html(title)}</h4><pre>${lines.map(html).join('\n')}</pre>`)
-      .join('\n'),
+    html: parts.map(({ title, lines }) => `<h4>${html(title)}</h4><pre>${lines.map(html).join('\n')}</pre>`).join('\n'),
   }
 }
 
 /** Slack's own three: what is escaped is neither a link nor a mention. */
-const slack = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+const slack = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
 /** A message for an incoming webhook of Slack, or of what is compatible with it: plain text, in which nothing is a link or a mention. */
 export function slackOf(notice: Notice, kind: NoticeKind, link: string | null): object {

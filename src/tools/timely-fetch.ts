@@ -17,7 +17,8 @@ export function timelyFetch(leftMs: number, signal: AbortSignal): typeof fetch {
         dispatch(options, {
           onRequestStart(controller, context) {
             handler.onRequestStart?.(controller, context)
-            if (isLate()) controller.abort(new DOMException('the attempt is over, and nothing was sent', 'TimeoutError'))
+            if (isLate())
+              controller.abort(new DOMException('the attempt is over, and nothing was sent', 'TimeoutError'))
           },
           onRequestUpgrade: (...told) => handler.onRequestUpgrade?.(...told),
           onResponseStart: (...told) => handler.onResponseStart?.(...told),

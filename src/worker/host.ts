@@ -475,12 +475,11 @@ class Host {
 
   /** An operator's undo is proved by what he said, to this run, and by who he is now. */
   async #checkUndoer({ statement: given, by }: UndoWarrant, run: RunRow): Promise<void> {
-    const refuse = (what: string): Error => fail('warrant_mismatch', `the undo ${what}`)
-    if (given === undefined || given.about.kind !== 'undo') throw refuse('has no statement of who asked for it')
+    if (given === undefined || given.about.kind !== 'undo') throw mismatched('has no statement of who asked for it')
     const { runKey, principal } = run
     const about = { ...given.about, runKey }
     const statement = await this.#witness.heard(given, { about, workspace: principal.workspace }, runKey)
-    if (statement.who.subject !== by) throw refuse('is by somebody else')
+    if (statement.who.subject !== by) throw mismatched('is by somebody else')
     const standing = await this.#witness.standingOf(statement)
     checkOperator(statement.who, standing, await this.#stores.policyOf(run.policyDigest))
   }
@@ -543,6 +542,8 @@ class Host {
     return first
   }
 }
+
+const mismatched = (what: string): Error => fail('warrant_mismatch', `the undo ${what}`)
 
 /** Keeps the newest `REMEMBERED_RUNS` of something. */
 function keep<T>(known: Map<string, T>, name: string, value: T): void {

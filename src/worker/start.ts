@@ -57,7 +57,8 @@ function parsedStart(start: Json, contract: PlaybookContract): ParsedStart {
   }
   const { request: sent, statement } = message.data
   const claims = claimed.safeParse(statement)
-  if (!claims.success) throw fail('statement_malformed', `the statement is none of a start: ${firstIssue(claims.error)}`)
+  if (!claims.success)
+    throw fail('statement_malformed', `the statement is none of a start: ${firstIssue(claims.error)}`)
   const text = canonicalJson(sent)
   if (text.length > MAX_START_CHARACTERS) {
     throw fail(

@@ -324,11 +324,7 @@ function resultOf(entry: LedgerEntry): StepResult {
  * Undoes an effect once, from what the ledger has of it; bars one that has not happened from happening late.
  * Fails with `effect_irreversible` or `effect_unknown` when only a person can go on.
  */
-export async function undoOnce(
-  host: StepHost,
-  how: GuardedWrite,
-  warrant: UndoWarrant,
-): Promise<UndoResult> {
+export async function undoOnce(host: StepHost, how: GuardedWrite, warrant: UndoWarrant): Promise<UndoResult> {
   const { runKey, undoes, inputDigest } = warrant
   const known = await bar(host.db, {
     runKey,
@@ -400,12 +396,7 @@ async function undoDone(
 }
 
 /** An unknown outcome is settled before it is compensated, and never guessed. */
-async function settle(
-  host: StepHost,
-  how: GuardedWrite,
-  known: LedgerEntry,
-  runKey: RunKey,
-): Promise<void> {
+async function settle(host: StepHost, how: GuardedWrite, known: LedgerEntry, runKey: RunKey): Promise<void> {
   const claimed: Claim = { ...known, runKey, actionDigest: null, businessKey: null }
   const mine = await takeOver(host.db, claimed, leaseOf(how.contract.startToCloseMs))
   const input = parseInput(how.contract, known.input)

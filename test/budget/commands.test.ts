@@ -60,7 +60,16 @@ test('what a killed worker had set aside counts in full', async () => {
   const { env, databaseUrl } = child()
   const taskQueue = `${child().taskQueue}-killed`
   // Of the version that is current already.
-  const args = ['worker', '--development', '--task-queue', taskQueue, '--deployment', child().taskQueue, '--config', config]
+  const args = [
+    'worker',
+    '--development',
+    '--task-queue',
+    taskQueue,
+    '--deployment',
+    child().taskQueue,
+    '--config',
+    config,
+  ]
   const item = newItem()
   model.script(item, 'wait', 'hang up', 'hang up')
   const killed = inBackground(args, { env, cwd: folder() })

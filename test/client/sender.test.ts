@@ -25,7 +25,8 @@ function clientWith(
 ) {
   const connection = Connection.lazy({ address })
   closing.push(() => connection.close())
-  const workflow = intercepts === undefined ? [] : [typeof intercepts === 'function' ? { startUpdate: intercepts } : intercepts]
+  const workflow =
+    intercepts === undefined ? [] : [typeof intercepts === 'function' ? { startUpdate: intercepts } : intercepts]
   return new CountersignClient(new Client({ connection, interceptors: { workflow } }), { statements, ...more })
 }
 

@@ -50,7 +50,6 @@ const STATEMENT = said(
 /** The start message of a request that is given as JSON text. */
 export const startText = (request: string): string => `{"statement":${JSON.stringify(STATEMENT)},"request":${request}}`
 
-
 /** The refunds and replies of an order, whoever made them. */
 export async function madeFor({ databaseUrl }: World, { paymentId, ticketId, orderId }: SampleOrder) {
   const { rows } = await query(

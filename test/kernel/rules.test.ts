@@ -200,13 +200,19 @@ const BAD_STARTS: readonly (readonly [what: string, code: string, start: (signed
   ['no request', 'request_invalid', (signed) => ({ statement: signed({ acts: [] }).statement })],
   ['a request of another type', 'request_invalid', (signed) => signed({ acts: 'all' })],
   ['a request with a field too many', 'request_invalid', (signed) => signed({ acts: [], x: 1 })],
-  ['another request than was signed', 'statement_other_request', (signed) => ({ ...signed({ acts: [] }), request: { acts: [], finally: 'throw' } })],
+  [
+    'another request than was signed',
+    'statement_other_request',
+    (signed) => ({ ...signed({ acts: [] }), request: { acts: [], finally: 'throw' } }),
+  ],
 ]
 
 test.concurrent.for(BAD_STARTS)('a start with %s fails with %s, and nothing runs', async ([, code, messageOf]) => {
   const workflowId = `bad-${randomUUID()}`
   const { taskQueue, temporal } = world()
-  const message = messageOf((request) => startMessageOf(workflowId, request, { subject: 'ana', workspace: 'boxes' }, 'chain'))
+  const message = messageOf((request) =>
+    startMessageOf(workflowId, request, { subject: 'ana', workspace: 'boxes' }, 'chain'),
+  )
   await temporal.workflow.start('chain', { workflowId, taskQueue, args: message === undefined ? [] : [message] })
   const run = world().client.run(workflowId)
   expect(await run.result()).toMatchObject({ state: 'failed', because: { code }, effects: [] })
@@ -218,7 +224,11 @@ test.concurrent('any client can start a run with plain JSON', async () => {
   const item = newItem()
   const { taskQueue, temporal } = world()
   const request = { acts: [{ tool: 'put', item }] }
-  await temporal.workflow.start('chain', { workflowId, taskQueue, args: [startMessageOf(workflowId, request, { subject: 'ana', workspace: 'boxes' }, 'chain')] })
+  await temporal.workflow.start('chain', {
+    workflowId,
+    taskQueue,
+    args: [startMessageOf(workflowId, request, { subject: 'ana', workspace: 'boxes' }, 'chain')],
+  })
   expect(await world().client.run(workflowId).outcome()).toMatchObject({ state: 'completed', outcome: { done: 1 } })
   expect(boxes.held(item)).toBe(1)
 })

@@ -30,7 +30,11 @@ test('a file says where people are told, and secrets come from the environment',
     { name: 'post', kind: 'smtp', to: ['ben@acme.example'], playbooks: ['refund_request'] },
   ])
   const named = (of: Parameters<typeof channelsFor>[1]) => channelsFor(config, of).map(({ name }) => name)
-  expect(named({ playbook: 'refund_request', groups: ['finance', 'managers'] })).toEqual(['machines', 'finance', 'post'])
+  expect(named({ playbook: 'refund_request', groups: ['finance', 'managers'] })).toEqual([
+    'machines',
+    'finance',
+    'post',
+  ])
   expect(named({ playbook: 'support_request', groups: [] })).toEqual(['machines'])
 })
 
@@ -41,9 +45,21 @@ test.each([
   ['an unknown key', 'channels: [{name: a, kind: slack, url_env: SLACK, token: x}]', 'Unrecognized key: "token"'],
   ['a secret in the file', 'channels: [{name: a, kind: slack, url: "https://x.example"}]', 'url_env'],
   ['no variable of that name', 'channels: [{name: a, kind: slack, url_env: NOPE}]', 'NOPE is not set'],
-  ['a link to one run only', 'link: https://x.example\nchannels: [{name: a, kind: slack, url_env: SLACK}]', 'must hold {workflow_id}'],
-  ['a name twice', 'channels: [{name: a, kind: slack, url_env: SLACK}, {name: a, kind: slack, url_env: SLACK}]', 'two channels are called `a`'],
-  ['no e-mail address', 'channels: [{name: a, kind: smtp, url_env: MAIL, from: me, to: [b@c.example]}]', '`channels.0.from`'],
+  [
+    'a link to one run only',
+    'link: https://x.example\nchannels: [{name: a, kind: slack, url_env: SLACK}]',
+    'must hold {workflow_id}',
+  ],
+  [
+    'a name twice',
+    'channels: [{name: a, kind: slack, url_env: SLACK}, {name: a, kind: slack, url_env: SLACK}]',
+    'two channels are called `a`',
+  ],
+  [
+    'no e-mail address',
+    'channels: [{name: a, kind: smtp, url_env: MAIL, from: me, to: [b@c.example]}]',
+    '`channels.0.from`',
+  ],
 ])('%s is told, with the file', (_what, text, why) => {
   expect(() => read(text)).toThrow(why)
   expect(() => read(text)).toThrow(file)

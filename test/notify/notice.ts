@@ -1,7 +1,8 @@
 import type { Notice } from '../../src/contract/notice.ts'
 
 /** A customer who means no good wrote the reason. */
-const EVIL = 'ok</pre><a href="http://evil.example">click</a> <!channel> <http://evil.example|Approve> \r\nBcc: eve@evil.example'
+const EVIL =
+  'ok</pre><a href="http://evil.example">click</a> <!channel> <http://evil.example|Approve> \r\nBcc: eve@evil.example'
 export const NOTICE: Notice = {
   runKey: 'refund-1/run-1',
   workflowId: 'refund-1',

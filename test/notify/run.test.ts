@@ -26,7 +26,12 @@ test('a run that asks has people told once, and what they are told is what waits
   expect(JSON.parse(told.body)).toMatchObject({
     type: 'approval.asked',
     link: `https://ui.example/${run.workflowId}`,
-    notice: { step: pending.step, actionDigest: pending.actionDigest, requester: 'ana@acme.example', workspace: 'acme' },
+    notice: {
+      step: pending.step,
+      actionDigest: pending.actionDigest,
+      requester: 'ana@acme.example',
+      workspace: 'acme',
+    },
   })
   // Nothing in it lets anybody approve: it is refused like any other word without a statement.
   expect(told.body).not.toMatch(/"signature"|"nonce"/)

@@ -28,18 +28,35 @@ test('in Slack nothing that somebody wrote is a link, a mention or markup', asyn
   await using sink = await httpSink()
   const channel: Channel = { ...all, name: 'slack', kind: 'slack', url: `${sink.url}/T0/B0` }
   expect(await send(channel, delivery, LINK)).toEqual({ came: 'sent' })
-  const { text, blocks } = JSON.parse(sink.came[0]?.body ?? '') as { text: string; blocks: { text: { type: string } }[] }
+  const { text, blocks } = JSON.parse(sink.came[0]?.body ?? '') as {
+    text: string
+    blocks: { text: { type: string } }[]
+  }
   expect(text).not.toMatch(/[<>]/)
   expect(new Set(blocks.map((block) => block.text.type))).toEqual(new Set(['plain_text']))
   const told = JSON.stringify(blocks)
-  for (const part of ['2 of finance', 'at least $50.00', '$120.00 → $0.00', 'order/ord_1', NOTICE.actionDigest, NOTICE.deadline]) {
+  for (const part of [
+    '2 of finance',
+    'at least $50.00',
+    '$120.00 → $0.00',
+    'order/ord_1',
+    NOTICE.actionDigest,
+    NOTICE.deadline,
+  ]) {
     expect(told).toContain(part)
   }
 })
 
 test('an e-mail has one subject and the recipients that are configured, whatever somebody wrote', async () => {
   await using sink = await mailSink()
-  const channel: Channel = { ...all, name: 'mail', kind: 'smtp', url: sink.url, from: 'ask@acme.example', to: ['ben@acme.example'] }
+  const channel: Channel = {
+    ...all,
+    name: 'mail',
+    kind: 'smtp',
+    url: sink.url,
+    from: 'ask@acme.example',
+    to: ['ben@acme.example'],
+  }
   expect(await send(channel, delivery, LINK)).toEqual({ came: 'sent' })
   const [{ to, data }] = sink.messages as [(typeof sink.messages)[0]]
   expect(to).toEqual(['ben@acme.example'])
@@ -62,7 +79,13 @@ test.each([
 ] as const)('a webhook that answers %s is %s', async (answer, came) => {
   await using sink = await httpSink()
   sink.script.push(answer)
-  const channel: Channel = { ...all, name: 'hook', kind: 'webhook', url: `${sink.url}/?key=topsecret`, secret: 's3cr3t' }
+  const channel: Channel = {
+    ...all,
+    name: 'hook',
+    kind: 'webhook',
+    url: `${sink.url}/?key=topsecret`,
+    secret: 's3cr3t',
+  }
   const sent = await send(channel, delivery, null)
   expect(sent).toMatchObject({ came })
   expect(JSON.stringify(sent)).not.toMatch(/topsecret|s3cr3t/)
@@ -81,7 +104,14 @@ test.each([
   [451, 'again'],
 ])('a mail server that says %i is %s', async (code, came) => {
   await using sink = await mailSink(code)
-  const channel: Channel = { ...all, name: 'mail', kind: 'smtp', url: sink.url, from: 'a@b.example', to: ['c@d.example'] }
+  const channel: Channel = {
+    ...all,
+    name: 'mail',
+    kind: 'smtp',
+    url: sink.url,
+    from: 'a@b.example',
+    to: ['c@d.example'],
+  }
   expect(await send(channel, delivery, null)).toMatchObject({ came })
 })
 

@@ -15,12 +15,14 @@ export interface Came {
 export async function httpSink() {
   const came: Came[] = []
   const script: (number | 'hang up' | { readonly status: number; readonly headers: Record<string, string> })[] = []
-  const server = createServer(async (request, response) => {
-    came.push({ path: String(request.url), headers: request.headers, body: await text(request) })
-    const next = script.shift() ?? 200
-    if (next === 'hang up') return void request.socket.destroy()
-    const { status, headers } = typeof next === 'number' ? { status: next, headers: {} } : next
-    response.writeHead(status, headers).end()
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      came.push({ path: String(request.url), headers: request.headers, body })
+      const next = script.shift() ?? 200
+      if (next === 'hang up') return request.socket.destroy()
+      const { status, headers } = typeof next === 'number' ? { status: next, headers: {} } : next
+      return response.writeHead(status, headers).end()
+    })
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -57,7 +57,16 @@ test('a worker runs what was built ahead of time, as the version that bundling a
   const text = await readFile(join(out, 'playbooks.json'), 'utf8')
   expect(text).not.toContain(root)
 
-  const args = ['worker', '--development', '--config', config, '--task-queue', taskQueue, '--deployment', child().taskQueue]
+  const args = [
+    'worker',
+    '--development',
+    '--config',
+    config,
+    '--task-queue',
+    taskQueue,
+    '--deployment',
+    child().taskQueue,
+  ]
   const worker = inBackground([...args, '--bundle', out], { env: child().env, cwd: folder() })
   await worker.says(`version ${buildId} of deployment ${child().taskQueue}, current\n`)
   const request = ['--request', '{"word":"0"}', '--id', `waits-${taskQueue}`, '--by', 'ana', '--task-queue', taskQueue]
@@ -142,10 +151,13 @@ test.each(CHANGED)('a worker does not run with %s, and no effect happens', async
   const start = ['start', 'waits', '--by', 'ana', '--id', word, '--task-queue', taskQueue]
   await child().run([...start, '--request', JSON.stringify({ word })])
   const args = ['--config', join(copy, 'countersign.config.ts'), '--task-queue', taskQueue]
-  const ran = await countersign(['worker', '--development', ...args, '--deployment', child().taskQueue, '--bundle', join(copy, 'out')], {
-    env: child().env,
-    cwd: folder(),
-  })
+  const ran = await countersign(
+    ['worker', '--development', ...args, '--deployment', child().taskQueue, '--bundle', join(copy, 'out')],
+    {
+      env: child().env,
+      cwd: folder(),
+    },
+  )
   expect(ran.stderr).toContain(said)
   expect(ran.stderr).toContain('  help  Run `countersign build` where the worker runs, on the same files;')
   expect(ran.stderr).toContain('  code  bundle_invalid\n')

@@ -60,7 +60,10 @@ beforeAll(async () => {
   await run('npx', ['countersign', 'setup', '--task-queue', taskQueue], { cwd: project, env })
   // Not by `npx`, which may end without its child.
   const bin = join(project, 'node_modules', '.bin', 'countersign')
-  const worker = spawn(process.execPath, [bin, 'worker', '--development', '--task-queue', taskQueue], { cwd: project, env })
+  const worker = spawn(process.execPath, [bin, 'worker', '--development', '--task-queue', taskQueue], {
+    cwd: project,
+    env,
+  })
   stopWorker = () =>
     new Promise((resolve) => {
       worker.once('exit', resolve)

@@ -69,7 +69,12 @@ test.concurrent('the warrant of an effect stands in the history beside it and an
         comment: 'seen',
         actionDigest: pending.actionDigest,
         statement: {
-          about: { kind: 'decide', decision: 'approve', runKey: pending.action.runKey, actionDigest: pending.actionDigest },
+          about: {
+            kind: 'decide',
+            decision: 'approve',
+            runKey: pending.action.runKey,
+            actionDigest: pending.actionDigest,
+          },
           who: { subject: APPROVER, issuer: 'development', development: true, workspace: 'acme' },
         },
       },

@@ -77,9 +77,7 @@ test('who stopped what and why stands in the history, and so does who let it go 
   expect(timeline.filter(({ step }) => step === 'box.put-1').map(({ kind, text }) => `${kind}: ${text}`)).toEqual([
     'ask: asks for approval: box.put ' + item,
     'decide: ben@acme.example (development: nobody proved it) approves',
-    expect.stringMatching(
-      /^incident: run `.*` is stopped since .* by olga: asked for by the customer/,
-    ),
+    expect.stringMatching(/^incident: run `.*` is stopped since .* by olga: asked for by the customer/),
     'decide: otto (development: nobody proved it) resolves the incident as retry: the stop was lifted: it is mended',
     'act: box.put ' + item,
   ])

@@ -39,7 +39,14 @@ export const said = (about: About, subject: string, workspace: string, kind: Pri
 /** The start of a run. */
 export const startOf = (workflowId: string, { subject, workspace, onBehalfOf }: Principal): Statement => {
   const behalf = onBehalfOf === undefined ? {} : { onBehalfOf }
-  const about = { kind: 'start', workflowId, playbook: 'boxes', requestDigest: digestOf({}), workspace, ...behalf } as const
+  const about = {
+    kind: 'start',
+    workflowId,
+    playbook: 'boxes',
+    requestDigest: digestOf({}),
+    workspace,
+    ...behalf,
+  } as const
   return said(about, subject, workspace)
 }
 
@@ -54,7 +61,16 @@ export function approvalBy(
   const about = { kind: 'decide', runKey, step, actionDigest, decision, commentDigest: digestOfText(comment) } as const
   const who = { subject, kind: 'user', groups: ['*'], scopes: ['*'], workspace } as const
   const statement = issuer.signDevelopment(about, who, { at: new Date(at) })
-  return { step, decision, by: subject, comment, actionDigest, at, standing: { groups: ['*'], delegated: [] }, statement }
+  return {
+    step,
+    decision,
+    by: subject,
+    comment,
+    actionDigest,
+    at,
+    standing: { groups: ['*'], delegated: [] },
+    statement,
+  }
 }
 
 /** Believes every statement, and finds everybody in the groups that he says: for tests of what is decided without a ledger. */

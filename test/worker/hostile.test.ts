@@ -159,7 +159,9 @@ test.concurrent('an approval that had expired when the write was scheduled, or i
   expect(await puppet.call(REFUND, await approved(minutes + 5), how)).toMatchObject(
     refused('approval_invalid', 'had expired'),
   )
-  expect(await puppet.call(REFUND, await approved(-5), how)).toMatchObject(refused('approval_invalid', 'is of the future'))
+  expect(await puppet.call(REFUND, await approved(-5), how)).toMatchObject(
+    refused('approval_invalid', 'is of the future'),
+  )
   await expectNothing(puppet.runKey, order.paymentId)
   expect(await puppet.call(REFUND, await approved(minutes - 5), how)).toMatchObject({ ok: true })
   expect(await world().refunded(order.paymentId)).toBe(12_000)

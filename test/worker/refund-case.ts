@@ -61,7 +61,7 @@ export function evidence(tool: string, output: JsonObject, said: Partial<Receipt
   const statement = { runKey: RUN_KEY, step: `${tool}-1`, tool, inputDigest: inputDigestOf(tool, {}), kind }
   const rest = { outputDigest: digestOf(output), reference: `${tool}/1`, at: '2026-10-01T09:00:00.000Z' }
   const whole = { by: PRINCIPAL.subject, scopes: [], ...statement, ...rest, ...said }
-  return { output, receipt: signReceipt(key, whole as Omit<Receipt, 'v' | 'keyId' | 'signature'>) }
+  return { output, receipt: signReceipt(key, whole) }
 }
 export const orderRead = (change: Partial<Record<keyof typeof ORDER, Json>> = {}, said: Partial<Receipt> = {}) =>
   evidence(getOrder.name, { ...ORDER, ...change }, said)

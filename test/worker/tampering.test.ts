@@ -37,7 +37,17 @@ async function forged(run: RunHandle, step: string, tool: string, kind: 'model' 
   const at = '2026-10-01T09:00:00.000Z'
   const inputDigest = digestOf({})
   const said = { by: 'ana', scopes: [] }
-  const statement = { ...said, runKey, step, tool, inputDigest, outputDigest: digestOf(output), kind, reference: 'forged', at }
+  const statement = {
+    ...said,
+    runKey,
+    step,
+    tool,
+    inputDigest,
+    outputDigest: digestOf(output),
+    kind,
+    reference: 'forged',
+    at,
+  }
   return { runKey, result: { output, receipt: signReceipt(hostKeyOf(newHostKey()), statement) } }
 }
 

@@ -29,15 +29,18 @@ test('in time it is `fetch`', async () => {
   expect(asked).toContain('/in-time')
 })
 
-test.each(['on a new connection', 'on one that is open already'])('what was begun before the process stopped, and is late when it goes on, is not sent: %s', async (how) => {
-  if (how.endsWith('already')) await (await timelyFetch(5_000, never)(`${base}/opens`)).text()
-  const path = `/late-${how.length}`
-  const sending = timelyFetch(50, never)(`${base}${path}`, { method: 'POST', body: '{}' })
-  stopFor(200)
-  await expect(sending).rejects.toThrow()
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  expect(asked).not.toContain(path)
-})
+test.each(['on a new connection', 'on one that is open already'])(
+  'what was begun before the process stopped, and is late when it goes on, is not sent: %s',
+  async (how) => {
+    if (how.endsWith('already')) await (await timelyFetch(5_000, never)(`${base}/opens`)).text()
+    const path = `/late-${how.length}`
+    const sending = timelyFetch(50, never)(`${base}${path}`, { method: 'POST', body: '{}' })
+    stopFor(200)
+    await expect(sending).rejects.toThrow('the attempt is over, and nothing was sent')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(asked).not.toContain(path)
+  },
+)
 
 test('the signal of the attempt, and one of the tool, end it', async () => {
   const mine = new AbortController()

@@ -1,5 +1,12 @@
 import { condition, isCancellation, log, metricMeter } from '@temporalio/workflow'
-import { actionDigestOf, type Approval, type Decide, decideMessage, type Edit, inputDigestOf } from '../../src/contract/action.ts'
+import {
+  actionDigestOf,
+  type Approval,
+  type Decide,
+  decideMessage,
+  type Edit,
+  inputDigestOf,
+} from '../../src/contract/action.ts'
 import { type Requirement, requirementText, speaksFor, unmet } from '../../src/contract/approving.ts'
 import type { Heard } from '../../src/contract/calls.ts'
 import type { Carried, Decided, Waiting } from '../../src/contract/carried.ts'
@@ -200,7 +207,9 @@ export class Approvals {
         actionDigest,
         decision,
         commentDigest: digestOfText(comment),
-        ...(input === undefined || action === undefined ? {} : { inputDigest: inputDigestOf(action.tool, input.value) }),
+        ...(input === undefined || action === undefined
+          ? {}
+          : { inputDigest: inputDigestOf(action.tool, input.value) }),
       },
       message,
     )
@@ -313,7 +322,10 @@ function readChange(
 }
 
 /** Why what somebody says does not count for a question, although he says it. */
-function flawOf({ askers, approvals, asking: { requires } }: Ask, { by, standing, statement }: Spoken): Answer | undefined {
+function flawOf(
+  { askers, approvals, asking: { requires } }: Ask,
+  { by, standing, statement }: Spoken,
+): Answer | undefined {
   if (statement.who.kind !== 'user') {
     return refuse('decision_by_machine', `${by} is a ${statement.who.kind}, and people decide`)
   }

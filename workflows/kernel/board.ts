@@ -4,7 +4,6 @@ import type { RunKey } from '../../src/contract/evidence.ts'
 import type { Json } from '../../src/contract/json.ts'
 import type { Principal } from '../../src/contract/principal.ts'
 import type {
-  Answer,
   DecisionAttempt,
   Draft,
   EffectStatus,

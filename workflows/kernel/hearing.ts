@@ -48,7 +48,8 @@ export class Hearing {
    */
   async hear(about: HearCall['about'], { statement, by }: Proof): Promise<Heard> {
     if (statement === undefined && !this.takesUnsigned) {
-      const message = 'it came without a statement of who says it; `countersign` sends one, and so does a gateway\'s client'
+      const message =
+        "it came without a statement of who says it; `countersign` sends one, and so does a gateway's client"
       return { refused: { code: 'statement_missing', message, by: null } }
     }
     const call: HearCall = {

@@ -69,7 +69,11 @@ export function notGranted(tool: Tool, { principal }: Pick<OpenedRun, 'principal
   if (missing.length === 0) return undefined
   const { subject, workspace } = principal
   const scopes = missing.map((scope) => `\`${scope}\``).join(', ')
-  return endWith('refused', 'scope_missing', `${subject} was not granted ${scopes} in ${workspace}, which \`${tool.name}\` asks for`)
+  return endWith(
+    'refused',
+    'scope_missing',
+    `${subject} was not granted ${scopes} in ${workspace}, which \`${tool.name}\` asks for`,
+  )
 }
 
 /** The action as it is shown to people, once a preview told what it would change. */

@@ -223,7 +223,11 @@ class Execution {
 
   async #open(carried: unknown): Promise<OpenedRun | End> {
     try {
-      const call: OpenRunCall = { runKey: this.#board.runKey, start: (this.#start ?? null) as Json, ...continued(carried) }
+      const call: OpenRunCall = {
+        runKey: this.#board.runKey,
+        start: (this.#start ?? null) as Json,
+        ...continued(carried),
+      }
       const opened = await this.#dispatcher.local<OpenedRun>(
         WIRE.activities.openRun,
         call,

@@ -351,9 +351,9 @@ export class KernelRun implements Run {
   }
 
   /** What somebody had done otherwise is another action: it is judged anew, and what a host found of the one before is not of it. */
-  #edited({ reached: _, ...attempt }: Attempt, { edit, input }: Edited): Attempt {
-    const edits = [...(attempt.edits ?? []), edit]
-    if (edits.length <= MAX_EDITS) return { ...attempt, input: deepFreeze(input), edits }
+  #edited({ step, tool, evidence, edits: before = [] }: Attempt, { edit, input }: Edited): Attempt {
+    const edits = [...before, edit]
+    if (edits.length <= MAX_EDITS) return { step, tool, evidence, input: deepFreeze(input), edits }
     throw this.#ends(endWith('escalated', 'approval_rejected', `it was changed ${MAX_EDITS} times, and never approved`))
   }
 

@@ -36,5 +36,10 @@ async function delegate(options: Options): Promise<void> {
     await withLedger(options, (db) => storeDelegation(db, statement))
   }
   if (json) outJson({ statement })
-  else out(plain(`${to} may speak for ${statement.who.subject} in ${group} of ${statement.who.workspace} until ${about.until}`))
+  else
+    out(
+      plain(
+        `${to} may speak for ${statement.who.subject} in ${group} of ${statement.who.workspace} until ${about.until}`,
+      ),
+    )
 }

@@ -33,7 +33,13 @@ async function list(options: Options): Promise<void> {
       return
     }
     const rows = [
-      ...withdrawn.map(({ subject, group, at, reason }) => ['withdrawn', subject, group ?? 'everything', `since ${at}`, reason]),
+      ...withdrawn.map(({ subject, group, at, reason }) => [
+        'withdrawn',
+        subject,
+        group ?? 'everything',
+        `since ${at}`,
+        reason,
+      ]),
       ...delegated.map(({ from, to, group, workspace, until }) => [
         'delegated',
         `${from} to ${to}`,

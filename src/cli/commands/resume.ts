@@ -26,8 +26,8 @@ async function resume(what: string, name: string, options: Options): Promise<voi
       import('../../ledger/stops.ts'),
       import('../../worker/stopping.ts'),
     ])
-    const lifted = await liftNow(db, target, await signedWord('resume', target, options))
-    return [lifted, await stopHistory(db, target)] as const
+    const stop = await liftNow(db, target, await signedWord('resume', target, options))
+    return [stop, await stopHistory(db, target)] as const
   })
   const [newest] = stops
   if (newest === undefined) {

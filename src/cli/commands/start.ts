@@ -59,7 +59,8 @@ async function start(playbook: string, options: Options): Promise<void> {
     const { by: subject, onBehalfOf, workspace, id } = options
     const principal = { subject, onBehalfOf, workspace }
     if (options.print === true) {
-      if (id === undefined) throw new UsageError('name the workflow id', 'Add --id: what is signed is of that run alone.')
+      if (id === undefined)
+        throw new UsageError('name the workflow id', 'Add --id: what is signed is of that run alone.')
       outJson(await session.client.startMessage(playbook, request, { principal, workflowId: id }))
       return
     }

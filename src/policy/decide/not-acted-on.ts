@@ -5,7 +5,9 @@ import type { Policy } from '../types.ts'
  * of questions at all.
  */
 export const notActedOn = ({ approvals, audit }: Policy, notifies = false): readonly string[] => [
-  ...(approvals.remindersMinutes === undefined || notifies ? [] : [`approvals.reminders ${approvals.remindersMinutes.join(', ')}`]),
+  ...(approvals.remindersMinutes === undefined || notifies
+    ? []
+    : [`approvals.reminders ${approvals.remindersMinutes.join(', ')}`]),
   ...(audit.retentionDays === undefined ? [] : [`audit.retention_days ${audit.retentionDays}`]),
   ...(audit.redaction === undefined ? [] : [`audit.redaction ${audit.redaction.join(', ')}`]),
 ]
