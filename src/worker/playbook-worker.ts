@@ -61,11 +61,16 @@ class ThreadedPlaybook extends VMWorkflowThreadProxy {
     // In memory of their own: what an encoder returns may lie in a pool, which no thread can be given.
     const encoded = new Uint8Array(WorkflowActivation.encode(activation).finish())
     const asked = { type: 'activate-workflow', runId, activation: encoded } as const
+    this.#isSilent = false
     const output = await this.#watchdog.limit(runId, this.workerThreadClient.send(asked))
     if (output?.type !== 'activation-completion') throw new TypeError('a workflow thread answered something else')
     const { bytes, isSilent } = output.completion as unknown as Concluded
     this.#isSilent = isSilent
     return WorkflowActivationCompletion.decode(bytes)
+  }
+
+  override async dispose(): Promise<void> {
+    await this.#watchdog.limit(this.runId, super.dispose())
   }
 
   override async getAndResetSinkCalls(): SinkCalls {
@@ -75,8 +80,13 @@ class ThreadedPlaybook extends VMWorkflowThreadProxy {
 
 class PlaybookThreads extends ThreadedVMWorkflowCreator {
   override async createWorkflow(options: WorkflowCreateOptions): Promise<Workflow> {
-    const created = (await super.createWorkflow(options)) as VMWorkflowThreadProxy
-    return new ThreadedPlaybook(created['workerThreadClient'] as WatchedThread, created.runId)
+    const threads = this['workerThreadClients'] as readonly WorkerThreadClient[] as readonly WatchedThread[]
+    const thread = threads.reduce((least, one) =>
+      least.getActiveWorkflowCount() < one.getActiveWorkflowCount() ? least : one,
+    )
+    const { runId } = options.info
+    await thread.watchdog.limit(runId, VMWorkflowThreadProxy.create(thread, options))
+    return new ThreadedPlaybook(thread, runId)
   }
 }
 

@@ -34,6 +34,9 @@ interface Mailbox {
   args: readonly unknown[]
 }
 
+const BROKEN =
+  'the globals of two runs could not be exchanged in this thread: a playbook made one that cannot be changed; start the worker again without it'
+
 /** Under which the SDK keeps a run's runtime. */
 const ACTIVATOR = '__TEMPORAL_ACTIVATOR__'
 
@@ -47,6 +50,7 @@ class Globals {
   /** What a new run finds. */
   readonly #first: ReadonlyMap<PropertyKey, PropertyDescriptor>
   #current: Run | undefined
+  #isBroken = false
 
   constructor(context: Context) {
     this.#context = context
@@ -84,13 +88,17 @@ class Globals {
   }
 
   #enter(run: Run): void {
+    if (this.#isBroken) throw new Error(BROKEN)
     if (this.#current === run) return
     const { own } = run
+    // Half of one run and half of another must not act as either; where this is cut short, nobody acts here any more.
+    this.#isBroken = true
     const left = this.#current === undefined ? new Map<PropertyKey, undefined>() : this.#ownNow()
     if (this.#current !== undefined) this.#current.own = left
     for (const key of left.keys()) if (!own.has(key)) this.#set(key, this.#first.get(key))
     for (const [key, descriptor] of own) this.#set(key, descriptor)
     this.#current = run
+    this.#isBroken = false
   }
 
   #set(key: PropertyKey, descriptor: PropertyDescriptor | undefined): void {
@@ -133,6 +141,9 @@ function* descriptorsOf(object: object): Iterable<[PropertyKey, PropertyDescript
 
 /** Creates workflows whose globals are exchanged as above. */
 export class SharedContext extends ReusableVMWorkflowCreator {
+  /** Watches what a thread calls into the sandbox for a run. */
+  static watched: <T>(runId: string, work: () => T) => T = (_, work) => work()
+
   #globals: Globals | undefined
 
   override async createWorkflow(options: WorkflowCreateOptions): Promise<ReusableVMWorkflow> {
@@ -145,14 +156,16 @@ export class SharedContext extends ReusableVMWorkflowCreator {
         (...args: readonly unknown[]) =>
           globals.call(run, String(fn), args),
     })
-    workflowModule.initRuntime({
-      ...options,
-      sourceMap: this.workflowBundle.sourceMap,
-      getTimeOfDay: native.getTimeOfDay,
-      registeredActivityNames: this.registeredActivityNames,
-      stackTracesEnabled: false,
-    })
     const { runId } = options.info
+    SharedContext.watched(runId, () =>
+      workflowModule.initRuntime({
+        ...options,
+        sourceMap: this.workflowBundle.sourceMap,
+        getTimeOfDay: native.getTimeOfDay,
+        registeredActivityNames: this.registeredActivityNames,
+        stackTracesEnabled: false,
+      }),
+    )
     const workflow = new ReusableVMWorkflow(runId, context, context[ACTIVATOR], workflowModule)
     ReusableVMWorkflowCreator.workflowByRunId.set(runId, workflow)
     return workflow

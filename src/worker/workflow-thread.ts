@@ -26,18 +26,33 @@ Object.assign(globalHandlers, { setPromiseHook: () => {} })
 Object.assign(sdk, { ReusableVMWorkflowCreator: SharedContext })
 
 // oxlint-disable-next-line unbound-method -- called with its receiver below
-const { activate } = ReusableVMWorkflow.prototype
+const { activate, dispose } = ReusableVMWorkflow.prototype
+
+/**
+ * What is called into the sandbox for a run before it first waits: where that takes too long it is ended, and nothing after it here runs,
+ * `finally` included.
+ */
+function watched<T>(runId: string, work: () => T): T {
+  activity.begin(runId)
+  try {
+    return work()
+  } finally {
+    activity.end()
+  }
+}
+SharedContext.watched = watched
 
 async function concluded(this: ReusableVMWorkflow, activation: Activation): Promise<Concluded> {
-  // All that it calls before it first waits: what runs too long is ended there, and never comes back.
-  activity.begin(this.runId)
-  const completing = activate.call(this, activation)
-  activity.end()
-  const completion = await completing
+  const completion = await watched(this.runId, () => activate.call(this, activation))
   const bytes = new Uint8Array(WorkflowActivationCompletion.encode(completion).finish())
   return { bytes, isSilent: this['activator'].sinkCalls.length === 0 }
 }
 // The SDK's own handler of messages passes on whatever this returns.
-Object.assign(ReusableVMWorkflow.prototype, { activate: concluded })
+Object.assign(ReusableVMWorkflow.prototype, {
+  activate: concluded,
+  dispose(this: ReusableVMWorkflow): Promise<void> {
+    return watched(this.runId, () => dispose.call(this))
+  },
+})
 
 await import('@temporalio/worker/lib/workflow/workflow-worker-thread.js')

@@ -108,12 +108,18 @@ test.for(['spin', 'spin in promises'] as const)(
   { timeout: 60_000 },
   async (does) => {
     const [item, other] = [newItem(), newItem()]
+    const beside = Array.from({ length: 8 }, newItem)
     const run = await start('ends', { item, does })
+    // They wait behind it in its thread, and it must be told from them when it is ended.
+    const others = Promise.all(
+      beside.map(async (one) => await (await start('ends', { item: one, does: 'put' })).outcome()),
+    )
     const failed = await until('a failed workflow task', async () =>
       (await eventsOf(world().temporal, run)).find((event) => event.workflowTaskFailedEventAttributes != null),
     )
     expect(failed.workflowTaskFailedEventAttributes?.failure?.message).toMatch(/Script execution timed out after \d+ms/)
     await world().temporal.workflow.getHandle(run.workflowId).terminate('it spins')
+    expect((await others).map(({ state }) => state)).toEqual(beside.map(() => 'completed'))
     expect(await (await start('ends', { item: other, does: 'put' })).outcome()).toMatchObject({ state: 'completed' })
     expect(boxes.held(other)).toBe(1)
   },

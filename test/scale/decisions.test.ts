@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { CountersignClient, type RunState } from '../../src/client/index.ts'
+import type { RunState } from '../../src/client/index.ts'
 import { useFolder, inBackground } from '../cli/cli.ts'
 import { useWorkerChild } from '../cli/worker-child.ts'
 import { newOrders } from '../support/orders.ts'
