@@ -1,3 +1,4 @@
+import { WorkflowNotFoundError } from '@temporalio/client'
 import { sql } from 'kysely'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
@@ -70,7 +71,7 @@ export const gatewayOf =
     signed(about, who)
 
 /** Publishes the keys of `KEYS`, each with its flaw. */
-async function publish(db: LedgerDatabase): Promise<void> {
+export async function publish(db: LedgerDatabase): Promise<void> {
   const store = (key: HostKey, development = false) =>
     storeIssuerKey(db, { keyId: key.keyId, publicKey: key.publicKey, issuer: 'gateway', development })
   const { unknown: _, development, ...published } = KEYS
@@ -124,7 +125,7 @@ export function useOffice(options: WorldOptions = {}) {
       .executeUpdate<Answer, [unknown]>(name, { args: [message] })
       .then(
         (answer) => (answer.accepted ? 'accepted' : answer.code),
-        (error: unknown) => codeOf(error) ?? String(error),
+        (error: unknown) => (error instanceof WorkflowNotFoundError ? 'run_not_found' : (codeOf(error) ?? String(error))),
       )
   return {
     world,
