@@ -32,16 +32,23 @@ describe.concurrent('replayed', () => {
     }
     expect(codes[word]).toContain(await tell(run.workflowId, message))
     expect(office.boxes.asked(item)).toEqual([])
-    if (word === 'approve') expect(await run.status()).toMatchObject({ state: 'blocked', pending: [{ approvedBy: [BEN.subject] }] })
+    const { result, pending: waits } = await run.status()
+    expect(word === 'approve' ? waits[0]?.approvedBy : (result?.state ?? 'asks again')).toEqual(
+      { approve: [BEN.subject], reject: 'refused', change: 'asks again' }[word],
+    )
   })
 
   test.for(WORDS)('the statement of a %s counts in no other run', async (word) => {
     const [one, other] = [await office.waiting(), await office.waiting()]
     const message = decisionBy(BEN, one.pending, word)
     const { statement } = message
-    expect(await tell(other.run.workflowId, { ...decisionBy(BEN, other.pending, word), statement })).toBe('statement_other_run')
+    expect(await tell(other.run.workflowId, { ...decisionBy(BEN, other.pending, word), statement })).toBe(
+      'statement_other_run',
+    )
     expect(office.boxes.asked(other.item)).toEqual([])
-    expect(await other.run.status()).toMatchObject({ attempts: [{ by: null, answer: { code: 'statement_other_run' } }] })
+    expect(await other.run.status()).toMatchObject({
+      attempts: [{ by: null, answer: { code: 'statement_other_run' } }],
+    })
     expect(await tell(one.run.workflowId, message)).toBe('accepted')
   })
 
@@ -57,7 +64,10 @@ describe.concurrent('replayed', () => {
     const args = [JSON.parse(Buffer.from(input?.data ?? []).toString('utf8')) as unknown]
     await handle.terminate('a test')
     await temporal.workflow.start('chain', { workflowId, taskQueue, args })
-    expect(await office.as(ANA).run(workflowId).outcome()).toMatchObject({ state: 'failed', because: { code: 'statement_used' } })
+    expect(await office.as(ANA).run(workflowId).outcome()).toMatchObject({
+      state: 'failed',
+      because: { code: 'statement_used' },
+    })
     expect(office.boxes.asked(item)).toHaveLength(1)
   })
 
@@ -71,7 +81,13 @@ describe.concurrent('replayed', () => {
     expect(await run.result()).toMatchObject({ state: 'reverted', because: { by: OTTO.subject } })
     const { temporal, taskQueue } = office.world()
     const request = { acts: [{ tool: 'put', item }] }
-    const start = { kind: 'start', workflowId: run.workflowId, playbook: 'chain', requestDigest: digestOf(request), workspace: 'boxes' } as const
+    const start = {
+      kind: 'start',
+      workflowId: run.workflowId,
+      playbook: 'chain',
+      requestDigest: digestOf(request),
+      workspace: 'boxes',
+    } as const
     const args = [{ request, statement: signed(start, ANA) }]
     await temporal.workflow.start('chain', { workflowId: run.workflowId, taskQueue, args })
     const later = office.as(ANA).run(run.workflowId)
@@ -89,18 +105,24 @@ const variants = (subject: string): readonly (readonly [string, string])[] => [
 ]
 
 describe.concurrent('two approvals', () => {
-  test.for(variants('p').map(([kind], at) => ({ kind, at })))('by one person, $kind, are one: decision_repeated', async ({ at }) => {
-    const who = somebody(['approvers'])
-    const { run, pending, item } = await office.waiting('pair')
-    expect(await tell(run.workflowId, decisionBy(who, pending, 'approve'))).toBe('accepted')
-    const [, subject = ''] = variants(who.subject)[at] ?? []
-    expect(await tell(run.workflowId, decisionBy({ ...who, subject }, pending, 'approve'))).toBe('decision_repeated')
-    expect(await run.status()).toMatchObject({ state: 'blocked', attempts: [{}, { answer: { code: 'decision_repeated' } }] })
-    expect(office.boxes.asked(item)).toEqual([])
-    expect(await tell(run.workflowId, decisionBy(CLEO, pending, 'approve'))).toBe('accepted')
-    expect(await office.as(CLEO).run(run.workflowId).outcome()).toMatchObject({ state: 'completed' })
-    expect(office.boxes.held(item)).toBe(1)
-  })
+  test.for(variants('p').map(([kind], at) => ({ kind, at })))(
+    'by one person, $kind, are one: decision_repeated',
+    async ({ at }) => {
+      const who = somebody(['approvers'])
+      const { run, pending, item } = await office.waiting('pair')
+      expect(await tell(run.workflowId, decisionBy(who, pending, 'approve'))).toBe('accepted')
+      const [, subject = ''] = variants(who.subject)[at] ?? []
+      expect(await tell(run.workflowId, decisionBy({ ...who, subject }, pending, 'approve'))).toBe('decision_repeated')
+      expect(await run.status()).toMatchObject({
+        state: 'blocked',
+        attempts: [{}, { answer: { code: 'decision_repeated' } }],
+      })
+      expect(office.boxes.asked(item)).toEqual([])
+      expect(await tell(run.workflowId, decisionBy(CLEO, pending, 'approve'))).toBe('accepted')
+      expect(await office.as(CLEO).run(run.workflowId).outcome()).toMatchObject({ state: 'completed' })
+      expect(office.boxes.held(item)).toBe(1)
+    },
+  )
 
   test.for([
     ['by somebody and who speaks for him', (from: Identity, to: Identity) => [from, to]],
@@ -109,7 +131,8 @@ describe.concurrent('two approvals', () => {
     const [from, to] = [somebody(['approvers']), somebody()]
     await delegate(from, to)
     const { run, pending, item } = await office.waiting('pair')
-    for (const who of order(from, to)) expect(await tell(run.workflowId, decisionBy(who, pending, 'approve'))).toBe('accepted')
+    for (const who of order(from, to))
+      expect(await tell(run.workflowId, decisionBy(who, pending, 'approve'))).toBe('accepted')
     expect(await run.status()).toMatchObject({ state: 'blocked', waitingFor: 'approval' })
     expect(office.boxes.asked(item)).toEqual([])
     expect(await tell(run.workflowId, decisionBy(BEN, pending, 'approve'))).toBe('accepted')
@@ -122,7 +145,8 @@ describe.concurrent('two approvals', () => {
     await delegate(from, to)
     await delegate(from, other)
     const { run, pending, item } = await office.waiting('pair')
-    for (const who of [to, other]) expect(await tell(run.workflowId, decisionBy(who, pending, 'approve'))).toBe('accepted')
+    for (const who of [to, other])
+      expect(await tell(run.workflowId, decisionBy(who, pending, 'approve'))).toBe('accepted')
     expect(await run.status()).toMatchObject({ state: 'blocked', waitingFor: 'approval' })
     expect(office.boxes.asked(item)).toEqual([])
     expect(await office.ledgerOf(pending.action.runKey)).toEqual([])
@@ -131,24 +155,27 @@ describe.concurrent('two approvals', () => {
   test.for([
     ['altogether', null],
     ['from the group', 'approvers'],
-  ] as const)('of whom the first is withdrawn %s before the second allow nothing; the run asks again', async ([, group]) => {
-    const first = somebody(['approvers'])
-    const { run, pending, item } = await office.waiting('pair')
-    expect(await tell(run.workflowId, decisionBy(first, pending, 'approve'))).toBe('accepted')
-    await withdraw(office.world().db, { subject: first.subject, group, reason: 'left' })
-    expect(await tell(run.workflowId, decisionBy(BEN, pending, 'approve'))).toBe('accepted')
-    const again = await office.pendingOf(run, pending.actionDigest).catch(() => undefined)
-    const status = await run.status()
-    expect(office.boxes.asked(item)).toEqual([])
-    expect(await office.ledgerOf(pending.action.runKey)).toEqual([])
-    expect([status.state, again !== undefined]).toEqual(['blocked', true])
-    for (const who of [BEN, CLEO]) {
-      const waits = again ?? pending
-      expect(await tell(run.workflowId, decisionBy(who, waits, 'approve'))).toBe('accepted')
-    }
-    expect(await office.as(BEN).run(run.workflowId).outcome()).toMatchObject({ state: 'completed' })
-    expect(office.boxes.held(item)).toBe(1)
-  })
+  ] as const)(
+    'of whom the first is withdrawn %s before the second allow nothing; the run asks again',
+    async ([, group]) => {
+      const first = somebody(['approvers'])
+      const { run, pending, item } = await office.waiting('pair')
+      expect(await tell(run.workflowId, decisionBy(first, pending, 'approve'))).toBe('accepted')
+      await withdraw(office.world().db, { subject: first.subject, group, reason: 'left' })
+      expect(await tell(run.workflowId, decisionBy(BEN, pending, 'approve'))).toBe('accepted')
+      const again = await office.pendingOf(run, pending.actionDigest).catch(() => undefined)
+      const status = await run.status()
+      expect(office.boxes.asked(item)).toEqual([])
+      expect(await office.ledgerOf(pending.action.runKey)).toEqual([])
+      expect([status.state, again !== undefined]).toEqual(['blocked', true])
+      for (const who of [BEN, CLEO]) {
+        const waits = again ?? pending
+        expect(await tell(run.workflowId, decisionBy(who, waits, 'approve'))).toBe('accepted')
+      }
+      expect(await office.as(BEN).run(run.workflowId).outcome()).toMatchObject({ state: 'completed' })
+      expect(office.boxes.held(item)).toBe(1)
+    },
+  )
 })
 
 describe.concurrent('a change', () => {
@@ -161,7 +188,10 @@ describe.concurrent('a change', () => {
       [early, 'decision_wrong_digest'],
       [{ ...early, actionDigest: changed.actionDigest }, 'statement_other_action'],
       [decisionBy(BEN, changed, 'approve'), 'decision_by_requester'],
-      [decisionBy(person('ben', ['approvers'], { subject: 'BEN@acme.example' }), changed, 'approve'), 'decision_by_requester'],
+      [
+        decisionBy(person('ben', ['approvers'], { subject: 'BEN@acme.example' }), changed, 'approve'),
+        'decision_by_requester',
+      ],
       [decisionBy(BEN, changed, 'reject'), 'decision_by_requester'],
       [decisionBy(EVE, changed, 'approve'), 'decision_not_approver'],
     ]

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { countOf, type Requirement, requirementText, speaksFor, type Standing, unmet, type Voice } from '../../src/contract/approving.ts'
+import {
+  countOf,
+  type Requirement,
+  requirementText,
+  speaksFor,
+  type Standing,
+  unmet,
+  type Voice,
+} from '../../src/contract/approving.ts'
 import { sameName } from '../../src/contract/principal.ts'
 
 /* Who counts for whom, and how many are enough. */
@@ -21,7 +29,13 @@ describe('in whose name a voice counts', () => {
     ['a delegate: whom he speaks for', voice('ben', [], 'cleo', 'dan'), FINANCE(1), [], ['cleo', 'dan']],
     ['a delegate in the group: himself first', voice('ben', ['finance'], 'cleo'), FINANCE(1), [], ['ben', 'cleo']],
     ['a delegate of one who asked: nobody', voice('ben', [], 'cleo'), FINANCE(1), ['CLEO'], []],
-    ['a delegate in a group of another requirement: nobody', voice('ben', [], 'cleo'), { groups: ['legal'], quorum: 1 }, [], []],
+    [
+      'a delegate in a group of another requirement: nobody',
+      voice('ben', [], 'cleo'),
+      { groups: ['legal'], quorum: 1 },
+      [],
+      [],
+    ],
   ])('%s', (_what, who, requirement, askers, names) => {
     expect(speaksFor(who, requirement, askers)).toEqual(names)
   })
@@ -32,16 +46,33 @@ describe('how many they are', () => {
     ['nobody', [], 0],
     ['one', [voice('ben', ['finance'])], 1],
     ['one who says it twice', [voice('ben', ['finance']), voice('ben', ['finance'])], 1],
-    ['one in other letters', [voice('ben', ['finance']), voice('BEN', ['finance']), voice('ｂｅｎ', ['finance']), voice('b\u200ben', ['finance'])], 1],
+    [
+      'one in other letters',
+      [
+        voice('ben', ['finance']),
+        voice('BEN', ['finance']),
+        voice('ｂｅｎ', ['finance']),
+        voice('b\u200ben', ['finance']),
+      ],
+      1,
+    ],
     ['two', [voice('ben', ['finance']), voice('cleo', ['finance'])], 2],
     ['one and who speaks for him', [voice('ben', ['finance']), voice('dan', [], 'ben')], 1],
     ['two who speak for one', [voice('dan', [], 'ben'), voice('eve', [], 'BEN')], 1],
     ['one who speaks for himself and for another', [voice('ben', ['finance'], 'cleo')], 1],
-    ['one who speaks for himself and for another, and that other', [voice('ben', ['finance'], 'cleo'), voice('cleo', ['finance'])], 2],
+    [
+      'one who speaks for himself and for another, and that other',
+      [voice('ben', ['finance'], 'cleo'), voice('cleo', ['finance'])],
+      2,
+    ],
     ['one who speaks for two', [voice('dan', [], 'ben', 'cleo')], 1],
     ['two who speak for each other', [voice('ben', ['finance'], 'cleo'), voice('cleo', ['finance'], 'ben')], 2],
     // Who is counted first must not leave somebody else without a name.
-    ['three for three names, each for two of them', [voice('x', [], 'a', 'b'), voice('y', [], 'c', 'b'), voice('z', [], 'a', 'c')], 3],
+    [
+      'three for three names, each for two of them',
+      [voice('x', [], 'a', 'b'), voice('y', [], 'c', 'b'), voice('z', [], 'a', 'c')],
+      3,
+    ],
     ['three for two names', [voice('x', [], 'a', 'b'), voice('y', [], 'a', 'b'), voice('z', [], 'a', 'b')], 2],
   ])('%s', (_what, voices, count) => {
     expect(countOf(FINANCE(1), voices, [])).toBe(count)
@@ -52,7 +83,11 @@ describe('how many they are', () => {
 test('each requirement is met by itself, and what is open is told', () => {
   const legal: Requirement = { groups: ['legal', 'board'], quorum: 1 }
   const voices = [voice('ben', ['finance'])]
-  expect(unmet([FINANCE(1), FINANCE(2), legal, ANYBODY(1), ANYBODY(2)], voices, [])).toEqual([FINANCE(2), legal, ANYBODY(2)])
+  expect(unmet([FINANCE(1), FINANCE(2), legal, ANYBODY(1), ANYBODY(2)], voices, [])).toEqual([
+    FINANCE(2),
+    legal,
+    ANYBODY(2),
+  ])
   expect([FINANCE(2), legal, ANYBODY(1)].map(requirementText)).toEqual([
     '2 of finance',
     '1 of legal, board',
@@ -123,7 +158,9 @@ describe('whatever they say', () => {
           for (const name of speaksFor(one, needs, asked)) {
             if (name === one.by) continue
             expect(asked.some((asker) => sameName(asker, name))).toBe(false)
-            expect(one.standing.delegated.some(({ from, group: of }) => from === name && needs.groups.includes(of))).toBe(true)
+            expect(
+              one.standing.delegated.some(({ from, group: of }) => from === name && needs.groups.includes(of)),
+            ).toBe(true)
           }
         }
       }),

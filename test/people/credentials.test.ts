@@ -17,7 +17,13 @@ const GRANTED: Granted = {
   validMs: 30_000,
 }
 const verified = async (token: string, audience = 'billing.refund', by = key) =>
-  (await jwtVerify(token, await importSPKI(by.publicKey, 'EdDSA'), { issuer: 'countersign', audience, algorithms: ['EdDSA'] })).payload
+  (
+    await jwtVerify(token, await importSPKI(by.publicKey, 'EdDSA'), {
+      issuer: 'countersign',
+      audience,
+      algorithms: ['EdDSA'],
+    })
+  ).payload
 
 test('a credential says for whom, where, for which step and for how long, and any system verifies it with the key of the host', async () => {
   const token = signCredential(key, GRANTED)
@@ -63,7 +69,9 @@ test('a credential is worth nothing for another tool, altered, under another key
   const as = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as object
   await expect(verified(token, 'helpdesk.reply')).rejects.toThrow('"aud"')
-  await expect(verified([head, as({ ...claims, scope: 'everything' }), signature].join('.'))).rejects.toThrow('signature')
+  await expect(verified([head, as({ ...claims, scope: 'everything' }), signature].join('.'))).rejects.toThrow(
+    'signature',
+  )
   await expect(verified(token, undefined, hostKeyOf(newHostKey()))).rejects.toThrow('signature')
   await expect(verified(`${as({ alg: 'none' })}.${body}.`)).rejects.toThrow('alg')
   const spki = createPublicKey(key.publicKey).export({ type: 'spki', format: 'der' })

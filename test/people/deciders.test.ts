@@ -38,20 +38,20 @@ const delegated = ({
   group = 'approvers',
   minutes = 60,
   key,
-  then,
+  afterwards,
 }: {
   readonly from?: Identity
   readonly who?: Identity
   readonly group?: string
   readonly minutes?: number
   readonly key?: (typeof KEYS)[keyof typeof KEYS]
-  readonly then?: (db: LedgerDatabase, from: Identity, to: Identity) => Promise<unknown>
+  readonly afterwards?: (db: LedgerDatabase, from: Identity, to: Identity) => Promise<unknown>
 } = {}) => ({
   who,
   before: async (db: LedgerDatabase) => {
     const until = new Date(Date.now() + minutes * 60_000).toISOString()
     await storeDelegation(db, signed({ kind: 'delegate', to: who.subject, group, until }, from, {}, key))
-    await then?.(db, from, who)
+    await afterwards?.(db, from, who)
   },
 })
 const until = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString()
@@ -60,7 +60,11 @@ const ATTACKERS: readonly Attacker[] = [
   { kind: 'the requester', code: 'decision_by_requester', who: APPROVING_ANA },
   { kind: 'the requester in capitals', code: 'decision_by_requester', who: named('ANA@ACME.example') },
   { kind: 'the requester in full width', code: 'decision_by_requester', who: named('ａｎａ@acme.example') },
-  { kind: 'the requester with a zero-width space', code: 'decision_by_requester', who: named('ana\u200b@acme.example') },
+  {
+    kind: 'the requester with a zero-width space',
+    code: 'decision_by_requester',
+    who: named('ana\u200b@acme.example'),
+  },
   { kind: 'the requester with a soft hyphen', code: 'decision_by_requester', who: named('an\u00ada@acme.example') },
   {
     kind: 'the requester at another provider',
@@ -115,7 +119,7 @@ const ATTACKERS: readonly Attacker[] = [
     kind: 'a delegate whose delegation was ended by a newer one',
     code: 'decision_not_approver',
     ...delegated({
-      then: (db, from, to) =>
+      afterwards: (db, from, to) =>
         storeDelegation(db, signed({ kind: 'delegate', to: to.subject, group: 'approvers', until: until(-1) }, from)),
     }),
   },
@@ -132,17 +136,19 @@ const ATTACKERS: readonly Attacker[] = [
   {
     kind: 'a delegate of somebody who was withdrawn',
     code: 'decision_not_approver',
-    ...delegated({ then: (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left' }) }),
+    ...delegated({ afterwards: (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left' }) }),
   },
   {
     kind: 'a delegate of somebody who was withdrawn from the group',
     code: 'decision_not_approver',
-    ...delegated({ then: (db, { subject }) => withdraw(db, { subject, group: 'approvers', reason: 'moved' }) }),
+    ...delegated({ afterwards: (db, { subject }) => withdraw(db, { subject, group: 'approvers', reason: 'moved' }) }),
   },
   {
     kind: 'a delegate of somebody since seen without the group',
     code: 'decision_not_approver',
-    ...delegated({ then: (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'] }) }),
+    ...delegated({
+      afterwards: (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'] }),
+    }),
   },
   {
     kind: 'a delegate of a delegate',
@@ -153,9 +159,12 @@ const ATTACKERS: readonly Attacker[] = [
         who: last,
         from: middle,
         // Who has the group himself no more, has nothing to pass on of what others let him speak for.
-        then: async (db) => {
+        afterwards: async (db) => {
           await withdraw(db, { subject: middle.subject, group: 'approvers', reason: 'moved' })
-          await storeDelegation(db, signed({ kind: 'delegate', to: middle.subject, group: 'approvers', until: until(60) }, BEN))
+          await storeDelegation(
+            db,
+            signed({ kind: 'delegate', to: middle.subject, group: 'approvers', until: until(60) }, BEN),
+          )
         },
       })
     })(),
@@ -165,13 +174,21 @@ const ATTACKERS: readonly Attacker[] = [
     code: 'decision_not_approver',
     ...delegated({ key: KEYS.compromised }),
   },
-  { kind: 'a delegate by a key that nobody published', code: 'decision_not_approver', ...delegated({ key: KEYS.unknown }) },
+  {
+    kind: 'a delegate by a key that nobody published',
+    code: 'decision_not_approver',
+    ...delegated({ key: KEYS.unknown }),
+  },
   {
     kind: 'a delegate of the development issuer',
     code: 'decision_not_approver',
     ...delegated({ from: person('boss', ['*'], { issuer: 'development', development: true }), key: KEYS.development }),
   },
-  { kind: 'a delegate that is a service', code: 'decision_by_machine', ...delegated({ who: somebody([], { kind: 'service' }) }) },
+  {
+    kind: 'a delegate that is a service',
+    code: 'decision_by_machine',
+    ...delegated({ who: somebody([], { kind: 'service' }) }),
+  },
 ]
 
 const CASES = ATTACKERS.flatMap((attacker) => WORDS.map((word) => ({ ...attacker, word })))
@@ -189,7 +206,9 @@ describe.concurrent('a decision', () => {
     expect(office.boxes.asked(waiting.item)).toEqual([])
     expect(await office.ledgerOf(waiting.runKey)).toEqual([])
     // What the gateway signs for him from now on says no more than it knows by now; others count.
-    expect(await office.tell(waiting.run.workflowId, 'decide', decisionBy(BEN, waiting.pending, 'reject'))).toBe('accepted')
+    expect(await office.tell(waiting.run.workflowId, 'decide', decisionBy(BEN, waiting.pending, 'reject'))).toBe(
+      'accepted',
+    )
   })
 })
 

@@ -33,16 +33,41 @@ interface Case {
   readonly actionDigest: Approval['actionDigest']
 }
 
-const newCase = (): Case => ({ runKey: runKeyOf(`guard-${randomUUID()}`, 'run-1'), actionDigest: digestOf({ id: randomUUID() }) })
+const newCase = (): Case => ({
+  runKey: runKeyOf(`guard-${randomUUID()}`, 'run-1'),
+  actionDigest: digestOf({ id: randomUUID() }),
+})
 
-const aboutOf = ({ runKey, actionDigest }: Case, comment: string, over: object = {}): About =>
-  ({ kind: 'decide', runKey, step: STEP, actionDigest, decision: 'approve', commentDigest: digestOfText(comment), ...over }) as About
+const aboutOf = ({ runKey, actionDigest }: Case, comment: string, over: object = {}): About => ({
+  kind: 'decide',
+  runKey,
+  step: STEP,
+  actionDigest,
+  decision: 'approve',
+  commentDigest: digestOfText(comment),
+  ...over,
+})
 
 /** An approval as a kernel puts it into a warrant. */
-function approvalOf(it: Case, who: Identity, over: Partial<Approval> = {}, statement = signed(aboutOf(it, 'yes'), who)): Approval {
+function approvalOf(
+  it: Case,
+  who: Identity,
+  over: Partial<Approval> = {},
+  statement = signed(aboutOf(it, 'yes'), who),
+): Approval {
   const standing = { groups: who.groups, delegated: [] }
   const { actionDigest } = it
-  return { step: STEP, decision: 'approve', by: who.subject, comment: 'yes', actionDigest, at: new Date().toISOString(), standing, statement, ...over }
+  return {
+    step: STEP,
+    decision: 'approve',
+    by: who.subject,
+    comment: 'yes',
+    actionDigest,
+    at: new Date().toISOString(),
+    standing,
+    statement,
+    ...over,
+  }
 }
 
 const hear = async (db: LedgerDatabase, approval: Approval, runKey: RunKey): Promise<Approval> => {
@@ -50,7 +75,12 @@ const hear = async (db: LedgerDatabase, approval: Approval, runKey: RunKey): Pro
   return approval
 }
 
-async function guard(it: Case, approvals: readonly Approval[], requires: readonly Requirement[] = [ONE], askers = [ANA.subject]) {
+async function guard(
+  it: Case,
+  approvals: readonly Approval[],
+  requires: readonly Requirement[] = [ONE],
+  askers = [ANA.subject],
+) {
   const run: RunRow = { ...ROW, runKey: it.runKey, principal: { ...ROW.principal, workspace: 'boxes' } }
   const asked = { step: STEP, actionDigest: it.actionDigest }
   return await checkApprovals(approvals, asked, { run, requires, askers }, new Witness(ledger(), undefined)).then(
@@ -94,13 +124,11 @@ const FORGED: readonly (readonly [what: string, why: string, attack: Attack])[] 
       ['that is a rejection', { decision: 'reject' }, 'statement_other_decision'],
       ['that is a change', { decision: 'change', inputDigest: digestOf({}) }, 'statement_other_action'],
     ] as const
-  ).map(
-    ([what, over, why]): readonly [string, string, Attack] => [
-      `one with a statement ${what}`,
-      why,
-      async (it, db) => [await hear(db, approvalOf(it, BEN, {}, signed(aboutOf(it, 'yes', over), BEN)), it.runKey)],
-    ],
-  ),
+  ).map(([what, over, why]): readonly [string, string, Attack] => [
+    `one with a statement ${what}`,
+    why,
+    async (it, db) => [await hear(db, approvalOf(it, BEN, {}, signed(aboutOf(it, 'yes', over), BEN)), it.runKey)],
+  ]),
   [
     'one with a statement that is an undo',
     'statement_other_use',
@@ -127,7 +155,11 @@ const FORGED: readonly (readonly [what: string, why: string, attack: Attack])[] 
     'of somebody else',
     async (it, db) => [{ ...(await hear(db, approvalOf(it, EVE), it.runKey)), by: BEN.subject }],
   ],
-  ['one by the requester', 'is by the requester', async (it, db) => [await hear(db, approvalOf(it, { ...BEN, subject: ANA.subject }), it.runKey)]],
+  [
+    'one by the requester',
+    'is by the requester',
+    async (it, db) => [await hear(db, approvalOf(it, { ...BEN, subject: ANA.subject }), it.runKey)],
+  ],
   [
     'one by the requester in capitals',
     'is by the requester',
@@ -138,7 +170,11 @@ const FORGED: readonly (readonly [what: string, why: string, attack: Attack])[] 
     'by no person',
     async (it, db) => [await hear(db, approvalOf(it, { ...BEN, kind }), it.runKey)],
   ]),
-  ['one by somebody in no group', 'still needs 1 of approvers', async (it, db) => [await hear(db, approvalOf(it, EVE), it.runKey)]],
+  [
+    'one by somebody in no group',
+    'still needs 1 of approvers',
+    async (it, db) => [await hear(db, approvalOf(it, EVE), it.runKey)],
+  ],
   [
     'one by somebody in no group, with another standing on the record',
     'still needs 1 of approvers',
@@ -163,12 +199,16 @@ const FORGED: readonly (readonly [what: string, why: string, attack: Attack])[] 
   [
     'one signed with a key that nobody published',
     'statement_key_unknown',
-    async (it, db) => [await hear(db, approvalOf(it, BEN, {}, signed(aboutOf(it, 'yes'), BEN, {}, KEYS.unknown)), it.runKey)],
+    async (it, db) => [
+      await hear(db, approvalOf(it, BEN, {}, signed(aboutOf(it, 'yes'), BEN, {}, KEYS.unknown)), it.runKey),
+    ],
   ],
   [
     'one dated before its key was compromised',
     'statement_key_revoked',
-    async (it, db) => [await hear(db, approvalOf(it, BEN, {}, signed(aboutOf(it, 'yes'), BEN, {}, KEYS.compromised)), it.runKey)],
+    async (it, db) => [
+      await hear(db, approvalOf(it, BEN, {}, signed(aboutOf(it, 'yes'), BEN, {}, KEYS.compromised)), it.runKey),
+    ],
   ],
   [
     'one that had expired when it was heard',
@@ -207,7 +247,12 @@ type After = (db: LedgerDatabase, who: Identity, from: Identity) => Promise<unkn
 
 /** What happens after a good approval, before it is used; `isDelegate`: by who speaks for somebody in the group. */
 const AFTERWARDS: readonly (readonly [what: string, isDelegate: boolean, why: string, after: After])[] = [
-  ['his word is withdrawn', false, 'standing_lost', (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left' })],
+  [
+    'his word is withdrawn',
+    false,
+    'standing_lost',
+    (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left' }),
+  ],
   [
     'he is withdrawn from the group',
     false,
@@ -226,7 +271,12 @@ const AFTERWARDS: readonly (readonly [what: string, isDelegate: boolean, why: st
     'standing_lost',
     (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: ['approvers'], workspaces: ['other'] }),
   ],
-  ['his word is withdrawn', true, 'standing_lost', (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left' })],
+  [
+    'his word is withdrawn',
+    true,
+    'standing_lost',
+    (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left' }),
+  ],
   [
     'the word of whom he speaks for is withdrawn',
     true,
@@ -239,26 +289,36 @@ const AFTERWARDS: readonly (readonly [what: string, isDelegate: boolean, why: st
     'still needs',
     (db, _who, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'] }),
   ],
-  ['the delegation is ended by a newer one', true, 'still needs', (db, who, from) => storeDelegation(db, delegation(from, who, -1))],
+  [
+    'the delegation is ended by a newer one',
+    true,
+    'still needs',
+    (db, who, from) => storeDelegation(db, delegation(from, who, -1)),
+  ],
   [
     'the delegation is over',
     true,
     'still needs',
     (db, who) =>
-      sql`UPDATE countersign.delegations SET until = now() - interval '1 second' WHERE to_subject = ${who.subject}`.execute(db),
+      sql`UPDATE countersign.delegations SET until = now() - interval '1 second' WHERE to_subject = ${who.subject}`.execute(
+        db,
+      ),
   ],
   [
     'the delegation is made longer in the table',
     true,
     'still needs',
     (db, who) =>
-      sql`UPDATE countersign.delegations SET until = until + interval '1 day' WHERE to_subject = ${who.subject}`.execute(db),
+      sql`UPDATE countersign.delegations SET until = until + interval '1 day' WHERE to_subject = ${who.subject}`.execute(
+        db,
+      ),
   ],
   [
     'the delegation is given to somebody else in the table',
     true,
     'still needs',
-    (db, who) => sql`UPDATE countersign.delegations SET to_subject = 'another' WHERE to_subject = ${who.subject}`.execute(db),
+    (db, who) =>
+      sql`UPDATE countersign.delegations SET to_subject = 'another' WHERE to_subject = ${who.subject}`.execute(db),
   ],
 ]
 

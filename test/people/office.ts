@@ -111,8 +111,11 @@ export function useOffice(options: WorldOptions = {}) {
   ): Promise<RunHandle> =>
     as(who).start(playbook, request, { principal: { workspace: who.workspace, onBehalfOf }, workflowId })
   /** A run that puts one item into a box, which may need people. */
-  const putting = (item: string, who = ANA, more: { workflowId?: string; onBehalfOf?: string } = {}): Promise<RunHandle> =>
-    start('chain', { acts: [{ tool: 'put', item }] }, who, more)
+  const putting = (
+    item: string,
+    who = ANA,
+    more: { workflowId?: string; onBehalfOf?: string } = {},
+  ): Promise<RunHandle> => start('chain', { acts: [{ tool: 'put', item }] }, who, more)
   const pendingOf = (run: RunHandle, except?: string): Promise<Waiting> =>
     until(`a question of ${run.workflowId}`, async () => {
       const [pending] = (await run.status()).pending
@@ -125,7 +128,8 @@ export function useOffice(options: WorldOptions = {}) {
       .executeUpdate<Answer, [unknown]>(name, { args: [message] })
       .then(
         (answer) => (answer.accepted ? 'accepted' : answer.code),
-        (error: unknown) => (error instanceof WorkflowNotFoundError ? 'run_not_found' : (codeOf(error) ?? String(error))),
+        (error: unknown) =>
+          error instanceof WorkflowNotFoundError ? 'run_not_found' : (codeOf(error) ?? String(error)),
       )
   return {
     world,

@@ -36,7 +36,8 @@ export async function race(
 ): Promise<Raced> {
   const { boxes, tell, as, ledgerOf, waiting } = office
   const { item, run, pending, runKey } = await waiting(kind)
-  const send = ([who, word]: readonly [Identity, Word]) => tell(run.workflowId, 'decide', decisionBy(who, pending, word))
+  const send = ([who, word]: readonly [Identity, Word]) =>
+    tell(run.workflowId, 'decide', decisionBy(who, pending, word))
   const order = at % 2 === 0 ? sides : sides.toReversed()
   const answers = new Map(await Promise.all(order.map(async (side) => [side, await send(side)] as const)))
   const [[who] = []] = sides

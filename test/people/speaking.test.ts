@@ -85,7 +85,13 @@ test('a gateway that does not answer is told, without the token', async () => {
 
 const TOKEN = 'header.payload.signature'
 test.each([
-  ['refuses', 403, { code: 'identity_unmapped', detail: 'it has no text in a claim' }, 'identity_unmapped', 'it has no text in a claim'],
+  [
+    'refuses',
+    403,
+    { code: 'identity_unmapped', detail: 'it has no text in a claim' },
+    'identity_unmapped',
+    'it has no text in a claim',
+  ],
   ['refuses with a code that nobody knows', 403, { code: 'not_a_code', detail: 'so' }, 'gateway_unavailable', 'so'],
   ['says nothing of why', 502, {}, 'gateway_unavailable', 'it answered 502'],
   ['answers no statement', 201, { statement: { v: 1 } }, 'gateway_unavailable', 'answered no statement'],

@@ -62,7 +62,8 @@ const WHO: Readonly<Record<string, unknown>> = {
 }
 
 /** Where the first reading of a start already finds that it is none. */
-const unreadable = (target: Target, code: FailureCode): FailureCode => (target === 'start' ? 'statement_malformed' : code)
+const unreadable = (target: Target, code: FailureCode): FailureCode =>
+  target === 'start' ? 'statement_malformed' : code
 
 /** Signed by the gateway, and about something else. */
 const lifted = (target: Target): readonly Tamper[] => [
@@ -71,7 +72,7 @@ const lifted = (target: Target): readonly Tamper[] => [
     return {
       kind: `about another ${field}`,
       code,
-      make: ({ about, who }) => signed({ ...about, [field]: changed } as About, who),
+      make: ({ about, who }) => signed({ ...about, [field]: changed }, who),
     }
   }),
   ...(target === 'approve' || target === 'reject'
@@ -96,40 +97,34 @@ const lifted = (target: Target): readonly Tamper[] => [
       ]),
   ...Object.values(ABOUTS)
     .filter(({ kind }) => kind !== (['approve', 'reject', 'change'].includes(target) ? 'decide' : target))
-    .map(
-      (other): Tamper => ({
-        kind: 'of another kind',
-        what: other.kind,
-        code: unreadable(target, 'statement_other_use'),
-        make: ({ who }) => signed(other.kind === 'start' ? { ...other, workspace: who.workspace } : other, who),
-      }),
-    ),
+    .map((other): Tamper => ({
+      kind: 'of another kind',
+      what: other.kind,
+      code: unreadable(target, 'statement_other_use'),
+      make: ({ who }) => signed(other.kind === 'start' ? { ...other, workspace: who.workspace } : other, who),
+    })),
 ]
 
 /** Altered after the gateway signed it. */
 const altered = (target: Target): readonly Tamper[] => [
-  ...FIELDS[target].map(
-    (field): Tamper => ({
-      kind: 'altered in what is said',
-      what: field,
-      code: 'statement_signature_wrong',
-      make: ({ about, who }) => {
-        const [changed] = OTHERS[field] as readonly [unknown, FailureCode]
-        return { ...signed({ ...about, [field]: changed } as About, who), about }
-      },
-    }),
-  ),
-  ...Object.entries(WHO).map(
-    ([field, changed]): Tamper => ({
-      kind: 'altered in who says it',
-      what: field,
-      code: 'statement_signature_wrong',
-      make: (scene) => {
-        const statement = good(scene)
-        return { ...statement, who: { ...statement.who, [field]: changed } }
-      },
-    }),
-  ),
+  ...FIELDS[target].map((field): Tamper => ({
+    kind: 'altered in what is said',
+    what: field,
+    code: 'statement_signature_wrong',
+    make: ({ about, who }) => {
+      const [changed] = OTHERS[field] as readonly [unknown, FailureCode]
+      return { ...signed({ ...about, [field]: changed }, who), about }
+    },
+  })),
+  ...Object.entries(WHO).map(([field, changed]): Tamper => ({
+    kind: 'altered in who says it',
+    what: field,
+    code: 'statement_signature_wrong',
+    make: (scene) => {
+      const statement = good(scene)
+      return { ...statement, who: { ...statement.who, [field]: changed } }
+    },
+  })),
   {
     kind: 'altered in its times',
     what: 'expiresAt',
@@ -145,14 +140,12 @@ const altered = (target: Target): readonly Tamper[] => [
 
 /** Of another form, whoever signed it. */
 const misshapen = (target: Target): readonly Tamper[] => [
-  ...['v', 'about', 'who', 'issuedAt', 'expiresAt', 'nonce', 'keyId', 'signature'].map(
-    (field): Tamper => ({
-      kind: 'without a field',
-      what: field,
-      code: 'statement_malformed',
-      make: (scene) => Object.fromEntries(Object.entries(good(scene)).filter(([name]) => name !== field)),
-    }),
-  ),
+  ...['v', 'about', 'who', 'issuedAt', 'expiresAt', 'nonce', 'keyId', 'signature'].map((field): Tamper => ({
+    kind: 'without a field',
+    what: field,
+    code: 'statement_malformed',
+    make: (scene) => Object.fromEntries(Object.entries(good(scene)).filter(([name]) => name !== field)),
+  })),
   {
     kind: 'with a field more',
     what: 'beside',
@@ -163,7 +156,8 @@ const misshapen = (target: Target): readonly Tamper[] => [
     kind: 'with a field more',
     what: 'about',
     code: 'statement_malformed',
-    make: ({ about, who, ...rest }) => signedAnyhow({ ...said({ about, who, ...rest }), about: { ...about, admin: true } }),
+    make: ({ about, who, ...rest }) =>
+      signedAnyhow({ ...said({ about, who, ...rest }), about: { ...about, admin: true } }),
   },
   {
     kind: 'with a field more',
@@ -177,7 +171,11 @@ const misshapen = (target: Target): readonly Tamper[] => [
   { kind: 'true', code: 'statement_malformed', make: () => true },
   { kind: 'a list of it', code: 'statement_malformed', make: (scene) => [good(scene)] },
   { kind: 'an empty object', code: 'statement_malformed', make: () => ({}) },
-  { kind: 'nested a thousand times', code: 'statement_malformed', make: () => JSON.parse(`${'['.repeat(1_000)}${']'.repeat(1_000)}`) as unknown },
+  {
+    kind: 'nested a thousand times',
+    code: 'statement_malformed',
+    make: () => JSON.parse(`${'['.repeat(1_000)}${']'.repeat(1_000)}`) as unknown,
+  },
   {
     kind: 'a megabyte',
     code: 'statement_malformed',

@@ -38,7 +38,13 @@ async function starting({ world, boxes, as }: Office): Promise<Scene> {
   const item = newItem()
   const workflowId = `start-${randomUUID()}`
   const request = { acts: [{ tool: 'put', item }] }
-  const about = { kind: 'start', workflowId, playbook: 'chain', requestDigest: digestOf(request), workspace: 'boxes' } as const
+  const about = {
+    kind: 'start',
+    workflowId,
+    playbook: 'chain',
+    requestDigest: digestOf(request),
+    workspace: 'boxes',
+  } as const
   let runId = ''
   const send: Scene['send'] = async (statement, more) => {
     const args = [{ request, ...beside(statement, more) }]
@@ -61,7 +67,10 @@ async function starting({ world, boxes, as }: Office): Promise<Scene> {
     },
     expectRight: async () => {
       expect(await send(signed(about, ANA))).toBe('accepted')
-      expect(await as(ANA).run(workflowId).outcome()).toMatchObject({ state: 'completed', principal: { subject: ANA.subject } })
+      expect(await as(ANA).run(workflowId).outcome()).toMatchObject({
+        state: 'completed',
+        principal: { subject: ANA.subject },
+      })
       expect(boxes.held(item)).toBe(1)
     },
   }
@@ -74,19 +83,35 @@ async function deciding(office: Office, decision: 'approve' | 'reject' | 'change
   const input = { item: `${item}/otherwise` }
   const comment = 'looked at it'
   const changed = decision === 'change' ? { inputDigest: inputDigestOf('box.put', input) } : {}
-  const about = { kind: 'decide', runKey, step, actionDigest, decision, commentDigest: digestOfText(comment), ...changed } as const
+  const about = {
+    kind: 'decide',
+    runKey,
+    step,
+    actionDigest,
+    decision,
+    commentDigest: digestOfText(comment),
+    ...changed,
+  } as const
   const message = { step, decision, comment, actionDigest, ...(decision === 'change' ? { input } : {}) }
-  const send: Scene['send'] = (statement, more) => tell(run.workflowId, 'decide', { ...message, ...beside(statement, more) })
+  const send: Scene['send'] = (statement, more) =>
+    tell(run.workflowId, 'decide', { ...message, ...beside(statement, more) })
   return {
     about,
     who: BEN,
     send,
     expectNothing: async (code) => {
       const status = await run.status()
-      expect(status).toMatchObject({ state: 'blocked', waitingFor: 'approval', pending: [{ step, actionDigest, approvedBy: [] }] })
+      expect(status).toMatchObject({
+        state: 'blocked',
+        waitingFor: 'approval',
+        pending: [{ step, actionDigest, approvedBy: [] }],
+      })
       const attempt = { message: { ...message }, answer: { accepted: false, code } }
       expect(status.attempts).toMatchObject([code === 'decision_malformed' ? { answer: attempt.answer } : attempt])
-      expect(status.timeline.at(-1)).toMatchObject({ kind: 'note', text: expect.stringContaining('was refused') as string })
+      expect(status.timeline.at(-1)).toMatchObject({
+        kind: 'note',
+        text: expect.stringContaining('was refused') as string,
+      })
       expect(boxes.asked(item)).toEqual([])
       expect(await ledgerOf(runKey)).toEqual([])
     },
@@ -96,7 +121,9 @@ async function deciding(office: Office, decision: 'approve' | 'reject' | 'change
         expect((await pendingOf(run, actionDigest)).action.input).toEqual(input)
         return
       }
-      expect(await as(BEN).run(run.workflowId).outcome()).toMatchObject({ state: decision === 'approve' ? 'completed' : 'refused' })
+      expect(await as(BEN).run(run.workflowId).outcome()).toMatchObject({
+        state: decision === 'approve' ? 'completed' : 'refused',
+      })
       expect(boxes.held(item)).toBe(decision === 'approve' ? 1 : 0)
     },
   }
@@ -120,7 +147,10 @@ async function undoing({ boxes, putting, tell }: Office): Promise<Scene> {
     },
     expectRight: async () => {
       expect(await send(signed(about, OTTO))).toBe('accepted')
-      expect(await run.result()).toMatchObject({ state: 'reverted', because: { code: 'undo_requested', by: OTTO.subject } })
+      expect(await run.result()).toMatchObject({
+        state: 'reverted',
+        because: { code: 'undo_requested', by: OTTO.subject },
+      })
       expect(boxes.held(item)).toBe(0)
     },
   }
@@ -136,7 +166,8 @@ async function resolving({ boxes, start, tell }: Office): Promise<Scene> {
   const { runKey } = await run.status()
   const about = { kind: 'resolve', runKey, step, resolution: 'settled', commentDigest: digestOfText(comment) } as const
   const message = { step, resolution: 'settled', comment }
-  const send: Scene['send'] = (statement, more) => tell(run.workflowId, 'resolve', { ...message, ...beside(statement, more) })
+  const send: Scene['send'] = (statement, more) =>
+    tell(run.workflowId, 'resolve', { ...message, ...beside(statement, more) })
   return {
     about,
     who: OTTO,

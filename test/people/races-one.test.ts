@@ -9,11 +9,6 @@ const SIDES = [
 ] as const
 const DONE = 'completed, 1 held, 1 executed, box.put-1: done'
 
-test(`where it takes two, two approvals at once do it once, ${RACES} times`, { timeout: 300_000 }, async () => {
-  const ended = await manyTimes(RACES, (at) => race(office, 'pair', SIDES, at))
-  expectEndings(ended, [`accepted, accepted: ${DONE}`])
-})
-
 test(`where it takes one, of two approvals at once one counts, ${RACES} times`, { timeout: 300_000 }, async () => {
   const ended = await manyTimes(RACES, (at) => race(office, 'ask', SIDES, at))
   expectEndings(ended, [`accepted, decision_already_made: ${DONE}`, `decision_already_made, accepted: ${DONE}`])
