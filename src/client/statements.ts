@@ -61,7 +61,7 @@ export const gatewayStatements =
       )
     }
     if (response.status === 201) {
-      const found = statementSchema().safeParse((body as { statement?: unknown }).statement)
+      const found = statementSchema().safeParse((body as { statement?: unknown } | null)?.statement)
       if (found.success) return found.data as Statement
       throw fail('gateway_unavailable', `the gateway at ${url} answered no statement: ${firstIssue(found.error)}`)
     }

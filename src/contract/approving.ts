@@ -1,4 +1,5 @@
 import type { Approval } from './action.ts'
+import { normaliseText } from './plain-text.ts'
 import { EVERY, sameName } from './principal.ts'
 
 /** How many people, each in one of these groups, have to approve; no group named: whoever did not ask for it. */
@@ -35,21 +36,30 @@ export function speaksFor(
   return [...himself, ...others]
 }
 
-/** How many distinct people a requirement has: two who speak for the same one are one. */
-function countOf(requirement: Requirement, voices: readonly Voice[], askers: readonly string[]): number {
-  const speakers: string[] = []
-  const counted: string[] = []
-  const open = voices
-    .map((voice) => ({ by: voice.by, names: speaksFor(voice, requirement, askers) }))
-    .toSorted((a, b) => a.names.length - b.names.length)
-  for (const { by, names } of open) {
-    const name = names.find((one) => !isOneOf(one, counted))
-    // Whoever has spoken for another does not speak for himself as well.
-    if (name === undefined || isOneOf(by, speakers)) continue
-    speakers.push(by)
-    counted.push(name)
+/**
+ * How many distinct people a requirement has, at most, as each voice speaks for one: two who speak for the same one are one, and
+ * whoever speaks for somebody else does not speak for himself as well. In whichever order they spoke: a matching of speakers and names.
+ */
+export function countOf(requirement: Requirement, voices: readonly Voice[], askers: readonly string[]): number {
+  const namesOf = new Map<string, readonly string[]>()
+  for (const voice of voices) {
+    const by = normaliseText(voice.by)
+    const names = speaksFor(voice, requirement, askers).map(normaliseText)
+    namesOf.set(by, [...(namesOf.get(by) ?? []), ...names])
   }
-  return counted.length
+  const speakerOf = new Map<string, string>()
+  // Whoever speaks for a name already makes room where he can speak for another.
+  const findsName = (by: string, tried: Set<string>): boolean =>
+    (namesOf.get(by) ?? []).some((name) => {
+      if (tried.has(name)) return false
+      tried.add(name)
+      const before = speakerOf.get(name)
+      if (before !== undefined && !findsName(before, tried)) return false
+      speakerOf.set(name, by)
+      return true
+    })
+  for (const by of namesOf.keys()) findsName(by, new Set())
+  return speakerOf.size
 }
 
 /** The requirements that are not met yet. */

@@ -79,13 +79,12 @@ export async function liftWithdrawals(db: Db, subject: string, group: string | n
   return rows.map(withdrawalOf)
 }
 
-/** What is in force of these; of everybody where nobody is named. */
-export async function withdrawals(db: Db, subjects?: readonly string[]): Promise<readonly Withdrawal[]> {
+/** What is in force. Whose it is says `sameName`: whoever withdraws somebody need not know in which letters a provider writes him. */
+export async function withdrawals(db: Db): Promise<readonly Withdrawal[]> {
   const rows = await db
     .selectFrom('countersign.withdrawals')
     .selectAll()
     .where('lifted_at', 'is', null)
-    .$if(subjects !== undefined, (query) => query.where('subject', 'in', [...(subjects ?? [])]))
     .orderBy('id')
     .execute()
   return rows.map(withdrawalOf)
@@ -110,6 +109,8 @@ export interface Delegated {
   /** ISO 8601, UTC. */
   readonly until: string
   readonly madeAt: string
+  /** Says so; whoever goes by it verifies it. */
+  readonly statement: Statement
 }
 
 const refuse = (what: string): Error => fail('delegation_invalid', `the delegation ${what}`)
@@ -173,4 +174,5 @@ const delegatedOf = (row: Selectable<DelegationTable>): Delegated => ({
   workspace: row.workspace,
   until: row.until.toISOString(),
   madeAt: row.made_at.toISOString(),
+  statement: row.statement,
 })

@@ -3,12 +3,12 @@ import { type Standing } from '../contract/approving.ts'
 import type { HearCall, Heard } from '../contract/calls.ts'
 import type { RunKey } from '../contract/evidence.ts'
 import { fail, failureOf, failureRule } from '../contract/failures.ts'
-import { EVERY } from '../contract/principal.ts'
-import { type Identity, namesOf, type Statement, type Use } from '../contract/statement.ts'
+import { EVERY, sameName } from '../contract/principal.ts'
+import { type Identity, type Statement, type Use } from '../contract/statement.ts'
 import { type DevelopmentIssuer, type Verifying, verifyUse } from '../identity/statements.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey, type IssuerKey } from '../ledger/issuer-keys.ts'
-import { delegations, seenSince, withdrawals } from '../ledger/people.ts'
+import { type Delegated, delegations, seenSince, withdrawals } from '../ledger/people.ts'
 import { usedAt, useStatement } from '../ledger/statements.ts'
 import type { RunRow } from '../ledger/runs.ts'
 import type { Policy } from '../policy/types.ts'
@@ -66,13 +66,13 @@ export class Witness {
    */
   async standingOf({ who, issuedAt }: Statement): Promise<Standing> {
     const { subject, workspace, development } = who
-    const [seen, offered] = await Promise.all([
+    const [seen, offered, taken] = await Promise.all([
       seenSince(this.#db, who, new Date(issuedAt)),
       delegations(this.#db, { subject, workspace }),
+      withdrawals(this.#db),
     ])
-    const taken = await withdrawals(this.#db, namesOf([subject, ...offered.map(({ from }) => from)]))
     const isOut = (person: string, group: string | null): boolean =>
-      taken.some((one) => one.subject === person && (one.group === null || one.group === group))
+      taken.some((one) => sameName(one.subject, person) && (one.group === null || one.group === group))
     if (isOut(subject, null)) throw fail('standing_lost', `what ${subject} says does not count any more`)
     if (seen !== undefined && !seen.workspaces.includes(workspace)) {
       throw fail('standing_lost', `${subject} is not in the workspace \`${workspace}\` any more`)
@@ -81,13 +81,27 @@ export class Witness {
       .filter((group) => development || group !== EVERY)
       .filter((group) => (seen === undefined || seen.groups.includes(group)) && !isOut(subject, group))
     const delegated = []
-    for (const { from, fromIssuer, group, madeAt } of offered) {
-      if (isOut(from, group)) continue
+    for (const one of offered) {
+      const { from, fromIssuer, group, madeAt } = one
+      if (isOut(from, group) || !(await this.#isProved(one))) continue
       const since = await seenSince(this.#db, { subject: from, issuer: fromIssuer }, new Date(madeAt))
       const isIn = since === undefined || (since.groups.includes(group) && since.workspaces.includes(workspace))
       if (isIn) delegated.push({ group, from })
     }
     return { groups, delegated }
+  }
+
+  /** Whether a delegation is what its statement says, and its key counts now: the table alone vouches for nobody. */
+  async #isProved({ from, fromIssuer, to, group, workspace, until, madeAt, statement }: Delegated): Promise<boolean> {
+    try {
+      const use = { about: { kind: 'delegate', to, group, until }, workspace } as const
+      const { who } = await this.verify(statement, use, new Date(madeAt))
+      return who.subject === from && who.issuer === fromIssuer
+    } catch (error) {
+      const failure = failureOf(databaseFailure(error))
+      if (failure === undefined || failureRule(failure.code).retryable) throw error
+      return false
+    }
   }
 
   /**

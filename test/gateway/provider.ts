@@ -31,10 +31,18 @@ const PEOPLE: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 }
 const SERVICES: typeof PEOPLE = { 'refund-service': { spaces: { acme: ['refunds:ask'] } } }
 
+/** What the provider knows beside, or otherwise, in a test. */
+export interface Known {
+  readonly people?: typeof PEOPLE
+  readonly services?: typeof PEOPLE
+}
+
 const PUBLIC = { token_endpoint_auth_method: 'none', application_type: 'native' } as const
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code'
 
-function configurationOf(privateJwk: JWK, seconds: () => number): Configuration {
+function configurationOf(privateJwk: JWK, seconds: () => number, known: Known): Configuration {
+  const people = { ...PEOPLE, ...known.people }
+  const services = { ...SERVICES, ...known.services }
   return {
     jwks: { keys: [privateJwk] },
     cookies: { keys: ['of this test alone'] },
@@ -64,10 +72,10 @@ function configurationOf(privateJwk: JWK, seconds: () => number): Configuration 
     scopes: ['openid', 'offline_access'],
     findAccount: (_context, id) =>
       Promise.resolve(
-        Object.hasOwn(PEOPLE, id) ? { accountId: id, claims: () => Promise.resolve({ sub: id }) } : undefined,
+        Object.hasOwn(people, id) ? { accountId: id, claims: () => Promise.resolve({ sub: id }) } : undefined,
       ),
     extraTokenClaims: (_context, token) =>
-      Promise.resolve('accountId' in token ? PEOPLE[token.accountId] : SERVICES[token.clientId ?? '']),
+      Promise.resolve('accountId' in token ? people[token.accountId] : services[token.clientId ?? '']),
     ttl: {
       AccessToken: seconds,
       ClientCredentials: seconds,
@@ -98,7 +106,7 @@ function configurationOf(privateJwk: JWK, seconds: () => number): Configuration 
 }
 
 /** Starts a provider: people log in by their name and any password. */
-export async function startProvider(): Promise<TestProvider> {
+export async function startProvider(known: Known = {}): Promise<TestProvider> {
   const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true })
   const kid = 'of-the-provider'
   const privateJwk = { ...(await exportJWK(privateKey)), kid, alg: 'RS256', use: 'sig' }
@@ -109,7 +117,7 @@ export async function startProvider(): Promise<TestProvider> {
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const provider = new Provider(
     issuer,
-    configurationOf(privateJwk, () => lifetime),
+    configurationOf(privateJwk, () => lifetime, known),
   )
   const serve = provider.callback()
   server.on('request', (request, response) => void serve(request, response))

@@ -1,0 +1,1 @@
+export { chain, cites } from '../kernel/playbooks.ts'
