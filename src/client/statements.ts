@@ -55,7 +55,10 @@ export const gatewayStatements =
       body = await response.json()
     } catch (error) {
       // What a library says of a request could hold the token.
-      throw fail('gateway_unavailable', `the gateway at ${url} did not answer: ${textOf(error).replaceAll(bearer, '…')}`)
+      throw fail(
+        'gateway_unavailable',
+        `the gateway at ${url} did not answer: ${textOf(error).replaceAll(bearer, '…')}`,
+      )
     }
     if (response.status === 201) {
       const found = statementSchema().safeParse((body as { statement?: unknown } | null)?.statement)
@@ -74,7 +77,13 @@ export const gatewayStatements =
 export const developmentStatements =
   (issuer: Pick<DevelopmentIssuer, 'signDevelopment'>, usual: Speaker = {}): StatementSource =>
   async (about, as) => {
-    const { subject, kind = 'user', workspace = 'default', groups = [EVERY], scopes = [EVERY] } = {
+    const {
+      subject,
+      kind = 'user',
+      workspace = 'default',
+      groups = [EVERY],
+      scopes = [EVERY],
+    } = {
       ...usual,
       ...Object.fromEntries(Object.entries(as).filter(([, value]) => value !== undefined)),
     } as Speaker

@@ -23,7 +23,11 @@ const isOneOf = (name: string, names: readonly string[]): boolean => names.some(
  * Those in whose name a voice counts for a requirement, himself first; empty: it does not count. Nobody speaks for one who
  * asked for the action.
  */
-export function speaksFor({ by, standing }: Voice, { groups }: Requirement, askers: readonly string[]): readonly string[] {
+export function speaksFor(
+  { by, standing }: Voice,
+  { groups }: Requirement,
+  askers: readonly string[],
+): readonly string[] {
   if (groups.length === 0) return [by]
   const himself = standing.groups.some((group) => group === EVERY || groups.includes(group)) ? [by] : []
   const others = standing.delegated

@@ -12,7 +12,12 @@ const MOST_DELEGATED_MS = 366 * 24 * 3_600_000
 /** Writes down what a token says of somebody now. */
 export async function seePerson(
   db: Db,
-  { subject, issuer, groups, workspaces }: Pick<Identity, 'subject' | 'issuer' | 'groups'> & { workspaces: readonly string[] },
+  {
+    subject,
+    issuer,
+    groups,
+    workspaces,
+  }: Pick<Identity, 'subject' | 'issuer' | 'groups'> & { workspaces: readonly string[] },
 ): Promise<void> {
   const seen = { groups: JSON.stringify(groups), workspaces: JSON.stringify(workspaces), seen_at: sql<Date>`now()` }
   await db

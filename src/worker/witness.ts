@@ -135,7 +135,10 @@ export class Witness {
       throw fail('statement_missing', 'it came without a statement of who says it')
     }
     if (this.#development === undefined) {
-      throw fail('statement_missing', 'a name without a statement counts only where a worker was started for development')
+      throw fail(
+        'statement_missing',
+        'a name without a statement counts only where a worker was started for development',
+      )
     }
     const who = { subject: by, kind: 'user', groups: [EVERY], scopes: [], workspace } as const
     return this.#development.signDevelopment(about, who)
