@@ -308,12 +308,14 @@ async function checkEdits(
  * was scheduled in time are the same warrant, however long an outage lasts. Fails with `approval_invalid`.
  */
 function checkAge(approvals: readonly Approval[], expiresMinutes: number, scheduledAtMs: number): void {
-  for (const { by, at } of approvals) {
-    const ageMs = scheduledAtMs - Date.parse(at)
-    const flaw = ageMs < -CLOCKS_APART_MS ? 'is of the future' : 'had expired when the write was scheduled'
+  for (const { by, at, statement } of approvals) {
+    // The run says when it took it; that nobody dates an old one anew, says when it was signed.
+    const ageMs = scheduledAtMs - Math.min(Date.parse(at), Date.parse(statement.issuedAt))
+    const isOfTheFuture = Date.parse(at) > scheduledAtMs + CLOCKS_APART_MS
     const isInTime = ageMs >= -CLOCKS_APART_MS && ageMs <= expiresMinutes * 60_000 + CLOCKS_APART_MS
+    const flaw = isOfTheFuture ? 'is of the future' : 'had expired when the write was scheduled'
     // What is no time compares as neither.
-    if (!isInTime) throw refuse('approval_invalid', `an approval by ${by} ${flaw}`)
+    if (isOfTheFuture || !isInTime) throw refuse('approval_invalid', `an approval by ${by} ${flaw}`)
   }
 }
 

@@ -1,6 +1,7 @@
+import { sql } from 'kysely'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import type { Approval } from '../../src/contract/action.ts'
 import { digestOf, digestOfText } from '../../src/contract/digest.ts'
 import { runKeyOf } from '../../src/contract/evidence.ts'
@@ -14,6 +15,10 @@ import { issue } from '../worker/warrants.ts'
 
 /* Workflow code that is not ours, on the task queue of the worker: it can call what a kernel calls, and is believed as little. */
 const world = useWorld({ workflows: join(import.meta.dirname, '..', 'worker', 'hostile.ts') })
+// The key of this installation is older than what it signed.
+beforeAll(async () => {
+  await sql`UPDATE countersign.issuer_keys SET valid_from = now() - interval '30 days'`.execute(world().db)
+})
 const HEAR = 'countersign.hear'
 const how = { id: 'billing.refund-1' }
 
@@ -168,12 +173,24 @@ const LIES: readonly (readonly [what: string, why: string, lie: Lie])[] = [
     },
   ],
   [
+    'that was heard days ago, dated anew',
+    'had expired',
+    async (approval, it) => {
+      const { db } = world()
+      const at = new Date(Date.now() - 4 * 86_400_000)
+      const who = { subject: approval.by, kind: 'user', groups: ['*'], scopes: ['*'], workspace: 'acme' } as const
+      const statement = issuer.signDevelopment(approval.statement.about, who, { at })
+      await useStatement(db, statement, it.puppet.runKey, 'message 1')
+      await sql`UPDATE countersign.statements SET used_at = ${at} WHERE nonce = ${statement.nonce}`.execute(db)
+      return restated(approval, statement)
+    },
+  ],
+  [
     'that had expired when it was heard',
     'statement_expired',
     async (approval, it) => {
       const who = { subject: approval.by, kind: 'user', groups: ['*'], scopes: ['*'], workspace: 'acme' } as const
       const at = new Date(Date.now() - 1_200_000)
-      // The key is older than what it signs.
       const statement = issuer.signDevelopment(approval.statement.about, who, { at })
       await useStatement(world().db, statement, it.puppet.runKey, 'message 1')
       return restated(approval, statement)
@@ -195,9 +212,7 @@ describe.concurrent('a warrant with an approval', () => {
     )
     expect(told).toMatchObject({ ok: false, code: 'approval_invalid', final: true })
     expect(told).toMatchObject({
-      message: expect.stringMatching(
-        why === 'statement_expired' ? /statement_(expired|key_out_of_time)/ : why,
-      ) as string,
+      message: expect.stringContaining(why) as string,
     })
     expect(await world().refunded(it.order.paymentId)).toBe(0)
     expect(await ledgerOf(world(), it.puppet.runKey)).toEqual([])

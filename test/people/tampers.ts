@@ -125,6 +125,23 @@ const altered = (target: Target): readonly Tamper[] => [
       return { ...statement, who: { ...statement.who, [field]: changed } }
     },
   })),
+  ...(target === 'start'
+    ? [
+        {
+          kind: 'altered in for whom it is',
+          code: 'statement_signature_wrong',
+          make: (scene) => ({ ...good(scene), about: { ...scene.about, onBehalfOf: 'boss@acme.example' } }),
+        } satisfies Tamper,
+        {
+          kind: 'altered in its workspace',
+          code: 'statement_signature_wrong',
+          make: (scene) => {
+            const workspace = 'other'
+            return { ...good(scene), about: { ...scene.about, workspace }, who: { ...scene.who, workspace } }
+          },
+        } satisfies Tamper,
+      ]
+    : []),
   {
     kind: 'altered in its times',
     what: 'expiresAt',
