@@ -71,7 +71,7 @@ function approvalOf(
 }
 
 const hear = async (db: LedgerDatabase, approval: Approval, runKey: RunKey): Promise<Approval> => {
-  await useStatement(db, approval.statement, runKey, `message ${randomUUID()}`)
+  await useStatement(db, approval.statement, runKey)
   return approval
 }
 

@@ -65,7 +65,7 @@ export function signedAnyhow(statement: object, key: HostKey = GATEWAY): object 
 }
 
 /** The gateway, for whoever has this person's token. */
-export const gatewayOf =
+const gatewayOf =
   (who: Identity): StatementSource =>
   async (about) =>
     signed(about, who)

@@ -53,7 +53,7 @@ export async function race(
 }
 
 /** How often each ending was seen. */
-export function tally(ended: readonly Raced[]): Readonly<Record<string, number>> {
+function tally(ended: readonly Raced[]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {}
   for (const { told, state, held, executed, ledger } of ended) {
     const name = `${told.join(', ')}: ${state}, ${held} held, ${executed} executed, ${ledger.join(' ') || 'nothing'}`

@@ -324,7 +324,7 @@ const KEYS_AND_TIMES: readonly Tamper[] = [
     code: 'statement_used',
     make: async ({ about, who }, { world }) => {
       const used = signed({ kind: 'stop', scope: 'tool', name: 'any', whyDigest: digestOfText('') }, CLEO)
-      await useStatement(world().db, used, null, 'stop')
+      await useStatement(world().db, used, null)
       const { signature: _, ...rest } = signed(about, who)
       return signedAnyhow({ ...rest, nonce: used.nonce })
     },
