@@ -15,6 +15,7 @@ test('the names that stand in histories do not change', () => {
       spent: 'countersign.spent',
       seal: 'countersign.seal',
       hear: 'countersign.hear',
+      notify: 'countersign.notify',
       preview: '.preview',
       undo: '.undo',
     },
