@@ -14,6 +14,7 @@ const GUARD_CODES: ReadonlySet<AttemptEnd> = new Set<AttemptEnd>([
   'activity_unknown',
   'tool_not_listed',
   'run_unknown',
+  'scope_missing',
   'warrant_missing',
   'warrant_mismatch',
   'warrant_policy_unknown',
