@@ -14,11 +14,14 @@ export interface SpeakerOptions {
   readonly workspace?: string
 }
 
-/** Gives a command what it takes to say something: `who` as in `who decides`. */
-export const withSpeaker = (command: Command, who: string): Command =>
+/** In which workspace something is said that is about no run, where it is not named. */
+export const OWN_WORKSPACE = 'the only one that is yours; for development `default`'
+
+/** Gives a command what it takes to say something: `who` as in `who decides`, and in which workspace where it is not named. */
+export const withSpeaker = (command: Command, who: string, workspace = 'that of the run'): Command =>
   command
     .option('--by <subject>', `${who}; for development only: with a gateway the login says it`, filled)
-    .option('--workspace <name>', 'in which of your workspaces (default: that of the run)', filled)
+    .option('--workspace <name>', `in which of your workspaces (default: ${workspace})`, filled)
     .addOption(
       new Option('--gateway <url>', 'the gateway that signs what you say')
         .env('COUNTERSIGN_GATEWAY_URL')

@@ -2,13 +2,13 @@ import { Argument, type Command, InvalidArgumentError } from 'commander'
 import type { z } from 'zod'
 import { firstIssue } from '../contract/issue.ts'
 import type { Statement } from '../contract/statement.ts'
-import { type SpeakerOptions, statementsOf, withSpeaker } from './speaking.ts'
+import { OWN_WORKSPACE, type SpeakerOptions, statementsOf, withSpeaker } from './speaking.ts'
 import type { CommonOptions } from './options.ts'
 import { STOP_SCOPES, type StopScope, stopTarget, type StopTarget, stopWord } from '../contract/stop.ts'
 
 /** Gives `stop` and `resume` what they share: of what, by whom and why. */
 export const withStopWords = (command: Command): Command =>
-  withSpeaker(command, 'who says so')
+  withSpeaker(command, 'who says so', OWN_WORKSPACE)
     .addArgument(new Argument('<what>', 'what to stop or to resume').choices(STOP_SCOPES))
     .argument('<name>', 'workflow id or run key; wire name of a tool, thought or playbook; workspace', parsedName)
     .requiredOption('--reason <text>', 'why; it stands on the record', parsedReason)

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type CommonOptions, filled, type JsonOption, withCommon, withJson } from '../options.ts'
-import { type SpeakerOptions, statementsOf, withSpeaker } from '../speaking.ts'
+import { OWN_WORKSPACE, type SpeakerOptions, statementsOf, withSpeaker } from '../speaking.ts'
 import { out, outJson, plain } from '../terminal.ts'
 
 interface Options extends CommonOptions, JsonOption, SpeakerOptions {
@@ -11,7 +11,7 @@ interface Options extends CommonOptions, JsonOption, SpeakerOptions {
 
 /** `countersign delegate`: the gateway writes it down; for development the command itself does. */
 export function define(command: Command): void {
-  withSpeaker(withJson(withCommon(command)), 'who lets somebody else speak')
+  withSpeaker(withJson(withCommon(command)), 'who lets somebody else speak', OWN_WORKSPACE)
     .requiredOption('--to <subject>', 'who may speak', filled)
     .requiredOption('--group <name>', 'in which approver group', filled)
     .requiredOption('--until <time>', 'ISO 8601, such as 2026-12-24T18:00:00Z; one that is over ends it', time)

@@ -13,7 +13,13 @@ interface Options extends CommonOptions, JsonOption {
 /** `countersign people`: needs the ledger's database, as `keys` does. */
 export function define(command: Command): void {
   withJson(withCommon(command.command('list').description('list what is in force'))).action(list)
-  withJson(withCommon(command.command('withdraw').description('let what somebody says not count any more, at once')))
+  withJson(
+    withCommon(
+      command
+        .command('withdraw')
+        .description('let what somebody decides, undoes or resolves not count any more, at once'),
+    ),
+  )
     .argument('<subject>', 'whose word', filled)
     .option('--group <name>', 'only in this approver group', filled)
     .requiredOption('--reason <text>', 'why; it is kept', filled)

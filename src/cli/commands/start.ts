@@ -30,7 +30,7 @@ interface Options extends CommonOptions, JsonOption, ProjectOption, QueueOption,
 
 /** `countersign start`: prints the workflow id, and with `--wait` what the run came to. */
 export function define(command: Command): void {
-  withSpeaker(withQueue(withProject(withJson(withCommon(command)))), 'who asks')
+  withSpeaker(withQueue(withProject(withJson(withCommon(command)))), 'who asks', 'default')
     .argument('<playbook>', 'the playbook, such as refund_request', playbookName)
     .option('--on-behalf-of <subject>', 'for whom, when it is not the one who asks', filled)
     .option('--request <json>', 'the request, or - to read it from stdin')

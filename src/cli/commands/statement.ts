@@ -4,14 +4,14 @@ import { type About, aboutSchema } from '../../contract/statement.ts'
 import { UsageError } from '../errors.ts'
 import { jsonObject } from '../json-object.ts'
 import { type CommonOptions, withCommon } from '../options.ts'
-import { type SpeakerOptions, statementsOf, withSpeaker } from '../speaking.ts'
+import { OWN_WORKSPACE, type SpeakerOptions, statementsOf, withSpeaker } from '../speaking.ts'
 import { outJson } from '../terminal.ts'
 
 type Options = CommonOptions & SpeakerOptions
 
 /** `countersign statement`: for Temporal's own command, and for clients in other languages. */
 export function define(command: Command): void {
-  withSpeaker(withCommon(command), 'who says it')
+  withSpeaker(withCommon(command), 'who says it', OWN_WORKSPACE)
     .argument('<about>', 'what is said, as JSON: see docs/identity.md')
     .action(statement)
 }
