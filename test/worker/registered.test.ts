@@ -37,6 +37,7 @@ const OWN = [
   'countersign.recall',
   'countersign.spent',
   'countersign.hear',
+  'countersign.notify',
   'countersign.seal',
   'model.think',
   'default',
