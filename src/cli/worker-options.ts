@@ -3,7 +3,7 @@ import type { HealthAddress } from '../worker/health-server.ts'
 import { DEFAULT_COMPRESSION, type Tuning } from '../worker/tuning.ts'
 import { type CommonOptions, type DeploymentOption, type ProjectOption, wholeNumber } from './options.ts'
 
-/** How `countersign worker` is run; each option can be given as an environment variable, too. */
+/** How `countersign worker` is run; each option but `--development` can be given as an environment variable, too. */
 export interface WorkerOptions extends CommonOptions, DeploymentOption, ProjectOption, Tuning {
   /** A folder that `countersign build` wrote; without one, the playbooks are bundled at the start. */
   readonly bundle?: string
@@ -44,11 +44,8 @@ const count = (name: string, variable: string, description: string, [least, most
 const OPTIONS: readonly Option[] = [
   option('--bundle <folder>', 'BUNDLE', 'run what `countersign build` wrote there'),
   option('--notify <file>', 'NOTIFY', 'whom to tell of questions that wait for people, such as notify.yaml'),
-  option(
-    '--development',
-    'DEVELOPMENT',
-    'take what the development issuer of the state directory signs, which proves nothing',
-  ),
+  // By no variable: one that is set to `false` must not turn it on.
+  new Option('--development', 'take what the development issuer of the state directory signs, which proves nothing'),
   option('--grace <seconds>', 'GRACE', 'how long running steps may take to finish after SIGTERM')
     .default(DEFAULT_GRACE_SECONDS)
     .argParser(wholeNumber(0, 3600)),

@@ -14,7 +14,7 @@ export interface Stop extends StopMark {
   readonly statement: Statement | null
 }
 
-/** Who and why, with the verified statement that says so: see `signedStop` and `signedLift`. */
+/** Who and why, with the verified statement that says so: see `stopNow` and `liftNow`. */
 export interface SignedWord extends StopWord {
   readonly statement: Statement | null
 }

@@ -12,7 +12,7 @@ export const APPROVALS_KEYS = ['expires_minutes', 'on_timeout', 'quorum', 'remin
 export const ON_TIMEOUT = ['escalate', 'refuse'] as const
 export const UNSIGNED = ['refuse', 'accept'] as const
 
-/** How many people have to approve. More than one is not enforced yet, and so refused. */
+/** How many distinct people have to approve. */
 export const readQuorum: Reader<number> = readWholeNumber(1, MOST_APPROVALS)
 
 /** Minutes after the question, each later than the one before and all before the deadline. */
