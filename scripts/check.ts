@@ -71,10 +71,16 @@ const reportSchema = z.object({
       name: z.string(),
       status: z.string(),
       message: z.string().optional(),
-      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
+      assertionResults: z.array(
+        z.object({ fullName: z.string(), status: z.string(), failureMessages: z.array(z.string()).nullish() }),
+      ),
     }),
   ),
 })
+
+/** What a failed test says of itself, short enough that the end of a log holds all of them. */
+const whyOf = (messages: readonly string[]): readonly string[] =>
+  messages.flatMap((message) => message.split('\n').slice(0, 3)).map((line) => line.slice(0, 300))
 
 async function tests(): Promise<Outcome> {
   const file = join(scratch, 'vitest.json')
@@ -93,7 +99,7 @@ async function tests(): Promise<Outcome> {
     const before = faults.length
     for (const test of assertionResults) {
       if (test.status === 'passed') passed += 1
-      else faults.push(`${test.status}: ${test.fullName}`)
+      else faults.push([`${test.status}: ${test.fullName}`, ...whyOf(test.failureMessages ?? [])].join('\n    '))
     }
     // An import or a hook that threw: the file failed, and perhaps no test of it.
     if (status === 'failed' && faults.length === before) faults.push(`failed: ${name}`)

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { DecideMessage, RunHandle } from '../../src/client/index.ts'
 import { failureOf } from '../../src/contract/failures.ts'
 import { approvalOf, pendingOf, signedApprovalOf } from '../support/refunds.ts'
@@ -8,6 +8,8 @@ import { useHostile } from './hostile-world.ts'
 
 const { world, boxes, start } = useHostile()
 const MB = 1_000_000
+// A flood takes ten seconds where nothing else runs, and several times that beside other tests.
+vi.setConfig({ testTimeout: 240_000 })
 
 /** A run that waits for a decision on its second write, which puts `asked`. */
 async function waiting() {
@@ -55,7 +57,7 @@ test('a decision that is sent in the middle of four thousand junk signals is tak
   const before = process.memoryUsage().rss
   const names = ['decide', 'undo', 'resolve'] as const
   const { sent, over } = flood(4_000, 50, (at) => handle.signal(names[at % 3] ?? 'decide', junk[at % 4]))
-  await until('half of the flood', async () => (sent.count >= 2_000 ? true : undefined), 60_000)
+  await until('half of the flood', async () => (sent.count >= 2_000 ? true : undefined), 120_000)
   expect(boxes.held(asked)).toBe(0)
   const decided = await run.decide(approval)
   expect(decided, JSON.stringify(decided)).toMatchObject({ accepted: true })

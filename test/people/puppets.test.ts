@@ -6,17 +6,21 @@ import type { Approval } from '../../src/contract/action.ts'
 import { digestOf, digestOfText } from '../../src/contract/digest.ts'
 import { runKeyOf } from '../../src/contract/evidence.ts'
 import type { Statement } from '../../src/contract/statement.ts'
+import { storeIssuerKey } from '../../src/ledger/issuer-keys.ts'
 import { useStatement } from '../../src/ledger/statements.ts'
 import { withdraw } from '../../src/ledger/people.ts'
 import { issuer, said } from '../support/people.ts'
 import { useWorld } from '../support/world.ts'
 import { heard, ledgerOf, openedRefund, registeredPuppet } from '../worker/puppets.ts'
 import { issue } from '../worker/warrants.ts'
+import { GATEWAY, person, signed } from './office.ts'
 
 /* Workflow code that is not ours, on the task queue of the worker: it can call what a kernel calls, and is believed as little. */
 const world = useWorld({ workflows: join(import.meta.dirname, '..', 'worker', 'hostile.ts') })
-// The key of this installation is older than what it signed.
+// The keys of this installation are older than what they signed.
 beforeAll(async () => {
+  const { keyId, publicKey } = GATEWAY
+  await storeIssuerKey(world().db, { keyId, publicKey, issuer: 'gateway', development: false })
   await sql`UPDATE countersign.issuer_keys SET valid_from = now() - interval '30 days'`.execute(world().db)
 })
 const HEAR = 'countersign.hear'
@@ -179,8 +183,9 @@ const LIES: readonly (readonly [what: string, why: string, lie: Lie])[] = [
     async (approval, it) => {
       const { db } = world()
       const at = new Date(Date.now() - 4 * 86_400_000)
-      const who = { subject: approval.by, kind: 'user', groups: ['*'], scopes: ['*'], workspace: 'acme' } as const
-      const statement = issuer.signDevelopment(approval.statement.about, who, { at })
+      // Of a gateway: the age of what is signed for development does not count.
+      const who = person('ben', ['approvers'], { subject: approval.by, workspace: 'acme' })
+      const statement = signed(approval.statement.about, who, { at })
       await useStatement(db, statement, it.puppet.runKey)
       await sql`UPDATE countersign.statements SET used_at = ${at} WHERE nonce = ${statement.nonce}`.execute(db)
       return restated(approval, statement)
