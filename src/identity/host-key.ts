@@ -5,7 +5,7 @@ import {
   generateKeyPairSync,
   type KeyObject,
   sign,
-  verify,
+  verify as verifySignature,
 } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -21,12 +21,20 @@ export interface HostKey {
   readonly publicKey: string
   /** base64url */
   readonly sign: (text: string) => string
-  /** Without arithmetic for what this process signed lately itself. */
   readonly verify: Verify
 }
 
-/** Own signatures that a process remembers with their texts, at most: about two megabytes. */
+/** Signatures of a key that a process remembers with their texts, at most: about two megabytes. */
 const REMEMBERED = 2_000
+/** Public keys that a process keeps at hand, at most. */
+const KEYS_AT_HAND = 100
+
+/** Keeps the newest entries of a map. */
+function keepNewest<K, V>(map: Map<K, V>, most: number, key: K, value: V): void {
+  map.set(key, value)
+  const [oldest] = map.keys()
+  if (map.size > most && oldest !== undefined) map.delete(oldest)
+}
 
 const keyIdOf = (key: KeyObject): string =>
   createHash('sha256')
@@ -41,19 +49,16 @@ export function hostKeyOf(pem: string): HostKey {
     throw new TypeError(`a host key is Ed25519, this one is ${privateKey.asymmetricKeyType ?? 'unknown'}`)
   }
   const publicKey = createPublicKey(privateKey)
-  const verifies = verifyWith(publicKey)
-  const signed = new Map<string, string>()
+  const { verify, remember } = remembering(publicKey)
   return {
     keyId: keyIdOf(publicKey),
     publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
     sign(text) {
       const signature = sign(null, Buffer.from(text), privateKey).toString('base64url')
-      signed.set(signature, text)
-      const [oldest] = signed.keys()
-      if (signed.size > REMEMBERED && oldest !== undefined) signed.delete(oldest)
+      remember(text, signature)
       return signature
     },
-    verify: (text, signature) => signed.get(signature) === text || verifies(text, signature),
+    verify,
   }
 }
 
@@ -73,10 +78,34 @@ export function hostKeyFile(file: string): HostKey {
   return hostKeyOf(readFileSync(file, 'utf8'))
 }
 
-const verifyWith =
-  (key: KeyObject): Verify =>
-  (text, signature) =>
-    verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64url'))
+/** Verifies with a key; without arithmetic for what this process signed or found right lately. */
+function remembering(key: KeyObject): {
+  readonly verify: Verify
+  readonly remember: (text: string, signature: string) => void
+} {
+  const right = new Map<string, string>()
+  const remember = (text: string, signature: string): void => keepNewest(right, REMEMBERED, signature, text)
+  return {
+    remember,
+    verify(text, signature) {
+      if (right.get(signature) === text) return true
+      const isRight = verifySignature(null, Buffer.from(text), key, Buffer.from(signature, 'base64url'))
+      if (isRight) remember(text, signature)
+      return isRight
+    },
+  }
+}
 
-/** Verifies what the holder of a public key (PEM, SPKI) signed. */
-export const verifierOf = (publicKey: string): Verify => verifyWith(createPublicKey(publicKey))
+const verifiers = new Map<string, Verify>()
+
+/**
+ * Verifies what the holder of a public key (PEM, SPKI) signed. What was found right is remembered: a statement is verified when it
+ * is said and again before the effect.
+ */
+export function verifierOf(publicKey: string): Verify {
+  const known = verifiers.get(publicKey)
+  if (known !== undefined) return known
+  const { verify } = remembering(createPublicKey(publicKey))
+  keepNewest(verifiers, KEYS_AT_HAND, publicKey, verify)
+  return verify
+}
