@@ -28,8 +28,8 @@ export interface WorkflowThreadData {
 export interface Concluded {
   /** An encoded `WorkflowActivationCompletion`. */
   readonly bytes: Uint8Array
-  /** Whether the activation logged nothing. */
-  readonly isSilent: boolean
+  /** What it logged and measured. */
+  readonly calls: Awaited<SinkCalls>
 }
 
 const THREAD = join(import.meta.dirname, `workflow-thread${extname(import.meta.filename)}`)
@@ -46,10 +46,11 @@ class WatchedThread extends WorkerThreadClient {
   }
 }
 
-/** A workflow in a thread of `workflow-thread.ts`: bytes go there and back, and it is asked for logs only where there are any. */
+/** A workflow in a thread of `workflow-thread.ts`: bytes go there and back, and what it logged comes with them. */
 class ThreadedPlaybook extends VMWorkflowThreadProxy {
   readonly #watchdog: Watchdog
-  #isSilent = false
+  /** `undefined`: the last activation came to nothing, and they are still in the thread. */
+  #calls: Awaited<SinkCalls> | undefined
 
   constructor(thread: WatchedThread, runId: string) {
     super(thread, runId)
@@ -61,11 +62,11 @@ class ThreadedPlaybook extends VMWorkflowThreadProxy {
     // In memory of their own: what an encoder returns may lie in a pool, which no thread can be given.
     const encoded = new Uint8Array(WorkflowActivation.encode(activation).finish())
     const asked = { type: 'activate-workflow', runId, activation: encoded } as const
-    this.#isSilent = false
+    this.#calls = undefined
     const output = await this.#watchdog.limit(runId, this.workerThreadClient.send(asked))
     if (output?.type !== 'activation-completion') throw new TypeError('a workflow thread answered something else')
-    const { bytes, isSilent } = output.completion as unknown as Concluded
-    this.#isSilent = isSilent
+    const { bytes, calls } = output.completion as unknown as Concluded
+    this.#calls = calls
     return WorkflowActivationCompletion.decode(bytes)
   }
 
@@ -74,7 +75,9 @@ class ThreadedPlaybook extends VMWorkflowThreadProxy {
   }
 
   override async getAndResetSinkCalls(): SinkCalls {
-    return this.#isSilent ? [] : await super.getAndResetSinkCalls()
+    const calls = this.#calls ?? (await super.getAndResetSinkCalls())
+    this.#calls = []
+    return calls
   }
 }
 

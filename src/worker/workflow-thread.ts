@@ -6,7 +6,7 @@
  *   tells which activation it is at, and the main thread ends one that takes too long: `watchdog.ts`.
  * - The globals of a run are exchanged for those of another as `run-globals.ts` does it.
  * - No stack is taken at each promise. It served the query `__stack_trace` only, which answers that it has none.
- * - What an activation comes to leaves the thread as bytes, and says whether there is anything else to fetch.
+ * - What an activation comes to leaves the thread as bytes, and what it logged goes with it instead of being fetched.
  */
 import { workerData } from 'node:worker_threads'
 import temporalProto from '@temporalio/proto'
@@ -17,6 +17,7 @@ import type { Concluded, WorkflowThreadData } from './playbook-worker.ts'
 import { SharedContext } from './run-globals.ts'
 import { Activity } from './watchdog.ts'
 
+type SinkCall = Awaited<ReturnType<ReusableVMWorkflow['getAndResetSinkCalls']>>[number]
 type Activation = coresdk.workflow_activation.IWorkflowActivation
 
 const { WorkflowActivationCompletion } = temporalProto.coresdk.workflow_completion
@@ -45,7 +46,14 @@ SharedContext.watched = watched
 async function concluded(this: ReusableVMWorkflow, activation: Activation): Promise<Concluded> {
   const completion = await watched(this.runId, () => activate.call(this, activation))
   const bytes = new Uint8Array(WorkflowActivationCompletion.encode(completion).finish())
-  return { bytes, isSilent: this['activator'].sinkCalls.length === 0 }
+  const isSilent = this['activator'].sinkCalls.length === 0
+  return { bytes, calls: isSilent ? [] : (await this.getAndResetSinkCalls()).map(portable) }
+}
+
+/** A call of a sink as it can leave the thread: without the functions that its workflow's info holds. */
+function portable(call: SinkCall): SinkCall {
+  const { now: _now, random: _random, ...unsafe } = call.workflowInfo.unsafe
+  return { ...call, workflowInfo: { ...call.workflowInfo, unsafe } as SinkCall['workflowInfo'] }
 }
 // The SDK's own handler of messages passes on whatever this returns.
 Object.assign(ReusableVMWorkflow.prototype, {
