@@ -1,4 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
+import { jsonArrayFrom, jsonObjectFrom } from 'kysely/helpers/postgres'
 import { fail } from '../contract/failures.ts'
 import { sameName } from '../contract/principal.ts'
 import type { Identity, Statement } from '../contract/statement.ts'
@@ -27,19 +28,51 @@ export async function seePerson(
     .execute()
 }
 
-/** What was seen of somebody since a moment; `undefined`: nothing. */
-export async function seenSince(
-  db: Db,
-  { subject, issuer }: Pick<Identity, 'subject' | 'issuer'>,
-  since: Date,
-): Promise<{ readonly groups: readonly string[]; readonly workspaces: readonly string[] } | undefined> {
-  return await db
+type Somebody = Pick<Identity, 'subject' | 'issuer'>
+
+/** What was seen of somebody: the groups and workspaces that a later token named. */
+export interface Seen {
+  readonly groups: readonly string[]
+  readonly workspaces: readonly string[]
+}
+
+const seenOf = (db: Db, { subject, issuer }: Somebody, since: Date) =>
+  db
     .selectFrom('countersign.people')
     .select(['groups', 'workspaces'])
     .where('subject', '=', subject)
     .where('issuer', '=', issuer)
     .where('seen_at', '>', since)
-    .executeTakeFirst()
+
+/** What was seen of somebody since a moment; `undefined`: nothing. */
+export async function seenSince(db: Db, who: Somebody, since: Date): Promise<Seen | undefined> {
+  return await seenOf(db, who, since).executeTakeFirst()
+}
+
+/** What is known of somebody, beside what his statement says. */
+export interface Known {
+  /** Since his statement was signed; `undefined`: nothing. */
+  readonly seen: Seen | undefined
+  /** Who lets him speak for whom: in force, though nobody has verified it. */
+  readonly offered: readonly Delegated[]
+  /** Everybody who does not count any more. */
+  readonly taken: readonly Pick<Withdrawal, 'subject' | 'group'>[]
+}
+
+/** What is known of somebody who speaks in a workspace, in one query: each decision waits for it, and each warrant with an approval. */
+export async function knownOf(
+  db: Db,
+  who: Pick<Identity, 'subject' | 'issuer' | 'workspace'>,
+  since: Date,
+): Promise<Known> {
+  const { seen, offered, taken } = await db
+    .selectNoFrom([
+      jsonObjectFrom(seenOf(db, who, since)).as('seen'),
+      jsonArrayFrom(newestDelegations(db, who)).as('offered'),
+      jsonArrayFrom(inForce(db).select(['subject', 'group_name as group'])).as('taken'),
+    ])
+    .executeTakeFirstOrThrow()
+  return { seen: seen ?? undefined, offered: delegatedNow(offered), taken }
 }
 
 /** Somebody who does not count any more, in a group or (`null`) at all. */
@@ -81,14 +114,10 @@ export async function liftWithdrawals(db: Db, subject: string, group: string | n
 
 /** What is in force. Whose it is says `sameName`: whoever withdraws somebody need not know in which letters a provider writes him. */
 export async function withdrawals(db: Db): Promise<readonly Withdrawal[]> {
-  const rows = await db
-    .selectFrom('countersign.withdrawals')
-    .selectAll()
-    .where('lifted_at', 'is', null)
-    .orderBy('id')
-    .execute()
-  return rows.map(withdrawalOf)
+  return (await inForce(db).selectAll().execute()).map(withdrawalOf)
 }
+
+const inForce = (db: Db) => db.selectFrom('countersign.withdrawals').where('lifted_at', 'is', null).orderBy('id')
 
 const withdrawalOf = (row: Selectable<WithdrawalTable>): Withdrawal => ({
   id: row.id,
@@ -144,12 +173,14 @@ export async function storeDelegation(db: Db, statement: Statement, now = new Da
     .execute()
 }
 
-/** The delegations in force to somebody; to everybody where nobody is named. */
-export async function delegations(
-  db: Db,
-  to?: { readonly subject: string; readonly workspace: string },
-): Promise<readonly Delegated[]> {
-  const rows = await db
+/** Every delegation in force. */
+export async function delegations(db: Db): Promise<readonly Delegated[]> {
+  return delegatedNow(await newestDelegations(db).execute())
+}
+
+/** The newest between two people in a group and workspace; to one of them where he is named. */
+const newestDelegations = (db: Db, to?: Pick<Identity, 'subject' | 'workspace'>) =>
+  db
     .selectFrom('countersign.delegations')
     .distinctOn(['from_subject', 'from_issuer', 'to_subject', 'group_name', 'workspace'])
     .selectAll()
@@ -162,17 +193,23 @@ export async function delegations(
     .orderBy('group_name')
     .orderBy('workspace')
     .orderBy('made_at', 'desc')
-    .execute()
-  return rows.filter(({ until }) => until.getTime() > Date.now()).map(delegatedOf)
+
+/** Times are texts where a row comes as JSON. */
+type DelegationRow = Omit<Selectable<DelegationTable>, 'until' | 'made_at'> & {
+  readonly until: Date | string
+  readonly made_at: Date | string
 }
 
-const delegatedOf = (row: Selectable<DelegationTable>): Delegated => ({
+const delegatedNow = (rows: readonly DelegationRow[]): readonly Delegated[] =>
+  rows.filter(({ until }) => new Date(until).getTime() > Date.now()).map(delegatedOf)
+
+const delegatedOf = (row: DelegationRow): Delegated => ({
   from: row.from_subject,
   fromIssuer: row.from_issuer,
   to: row.to_subject,
   group: row.group_name,
   workspace: row.workspace,
-  until: row.until.toISOString(),
-  madeAt: row.made_at.toISOString(),
+  until: new Date(row.until).toISOString(),
+  madeAt: new Date(row.made_at).toISOString(),
   statement: row.statement,
 })

@@ -8,7 +8,7 @@ import { type Identity, type Statement, type Use } from '../contract/statement.t
 import { type DevelopmentIssuer, type Verifying, verifyUse } from '../identity/statements.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey, type IssuerKey } from '../ledger/issuer-keys.ts'
-import { type Delegated, delegations, seenSince, withdrawals } from '../ledger/people.ts'
+import { type Delegated, knownOf, seenSince } from '../ledger/people.ts'
 import { usedAt, useStatement } from '../ledger/statements.ts'
 import type { RunRow } from '../ledger/runs.ts'
 import type { Policy } from '../policy/types.ts'
@@ -66,11 +66,7 @@ export class Witness {
    */
   async standingOf({ who, issuedAt }: Statement): Promise<Standing> {
     const { subject, workspace, development } = who
-    const [seen, offered, taken] = await Promise.all([
-      seenSince(this.#db, who, new Date(issuedAt)),
-      delegations(this.#db, { subject, workspace }),
-      withdrawals(this.#db),
-    ])
+    const { seen, offered, taken } = await knownOf(this.#db, who, new Date(issuedAt))
     const isOut = (person: string, group: string | null): boolean =>
       taken.some((one) => sameName(one.subject, person) && (one.group === null || one.group === group))
     if (isOut(subject, null)) throw fail('standing_lost', `what ${subject} says does not count any more`)
