@@ -104,6 +104,7 @@ export class CountersignClient {
     })
     const run = this.run(workflowId)
     let result: RunResult
+    const askedMs = Date.now()
     try {
       const update = { args: [] as [], startWorkflowOperation: operation, updateId: OUTCOME_UPDATE_ID }
       result = await run.sinceThen(
@@ -111,6 +112,7 @@ export class CountersignClient {
           WIRE.updates.outcome,
           update,
         ),
+        askedMs,
       )
     } catch (error) {
       const isContinued = failureOf(error)?.code === 'run_continued'

@@ -72,6 +72,7 @@ export class RunHandle {
 
   /** `undefined`: it has to be asked again, since the run goes on in another execution, or nobody answered for a while. */
   async #outcome(): Promise<RunResult | undefined> {
+    const askedMs = Date.now()
     try {
       // A call that meets the end of an execution may never be answered, so each waits for a while only.
       const first = await this.#client.withDeadline(Date.now() + WAIT_MS, () =>
@@ -79,7 +80,7 @@ export class RunHandle {
           this.#handle().executeUpdate<RunResult, []>(WIRE.updates.outcome, { updateId: OUTCOME_UPDATE_ID }),
         ),
       )
-      return await this.sinceThen(first)
+      return await this.sinceThen(first, askedMs)
     } catch (error) {
       const code = failureOf(error)?.code
       if (code === 'run_continued' && this.#runId === undefined) return undefined
@@ -91,9 +92,12 @@ export class RunHandle {
     }
   }
 
-  /** What has become of an outcome: the server keeps the first answer of an update for ever, and the run may have been undone. */
-  async sinceThen(first: RunResult): Promise<RunResult> {
-    if (first.undoUntil === null) return first
+  /**
+   * What has become of an outcome: the server keeps the first answer of an update for ever, and the run may have been undone. One
+   * that is no older than the question, by the clock of this machine, is the answer to it.
+   */
+  async sinceThen(first: RunResult, askedMs: number): Promise<RunResult> {
+    if (first.undoUntil === null || Date.parse(first.at) >= askedMs) return first
     if (Date.parse(first.undoUntil) <= Date.now()) {
       // A run that has closed would have to be replayed to answer.
       const { status } = await this.#ask(() => this.#handle().describe())

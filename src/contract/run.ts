@@ -107,6 +107,8 @@ export interface RunResult {
   readonly policyDigest: Digest | null
   /** Until when an operator can undo it: ISO 8601, UTC; `null` when there is no window. */
   readonly undoUntil: string | null
+  /** When this was so: workflow time, ISO 8601, UTC. */
+  readonly at: string
 }
 
 /** What people are asked about: an action, or a raise of a limit. */

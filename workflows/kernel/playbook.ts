@@ -32,7 +32,7 @@ import { WIRE } from '../../src/contract/wire.ts'
 import { notActedOn } from '../../src/policy/decide/not-acted-on.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import { Approvals } from './approvals.ts'
-import { Board } from './board.ts'
+import { Board, now } from './board.ts'
 import { Continuation, ContinueRun } from './continuation.ts'
 import { Dispatcher, hostOptions } from './dispatch.ts'
 import { Hearing } from './hearing.ts'
@@ -501,7 +501,7 @@ class Execution {
       this.#board.note('end', `${end.state}: ${end.because.message}`)
       this.#board.result = this.#result(end.state, null, end.because)
     } else if (this.#board.result !== null) {
-      this.#board.result = { ...this.#board.result, undoUntil: null }
+      this.#board.result = { ...this.#board.result, undoUntil: null, at: now() }
     }
     this.#board.flush()
     if (!allHandlersFinished()) await condition(allHandlersFinished)
@@ -530,6 +530,7 @@ class Execution {
       spend: this.#board.spend,
       policyDigest: this.#board.policyDigest,
       undoUntil: this.#board.undoUntil,
+      at: now(),
     }
   }
 }
