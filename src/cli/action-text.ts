@@ -21,14 +21,14 @@ export const actionLines = (action: Action, matches: readonly Match[]): readonly
   ...labelled('evidence', action.evidence.map(citationText)),
 ]
 
-/** The command that answers a question about exactly this action. */
+/** The command that answers a question about exactly this action; `flags` say as whom, too. */
 export const answerCommand = (
   verb: DecisionWord,
   workflowId: string,
   { step, actionDigest }: PendingApproval,
   flags: string,
 ): string =>
-  `countersign ${verb} ${shellWord(workflowId)} ${step} --digest ${actionDigest}${verb === 'change' ? " --input '{…}'" : ''} --by <you>${flags}`
+  `countersign ${verb} ${shellWord(workflowId)} ${step} --digest ${actionDigest}${verb === 'change' ? " --input '{…}'" : ''}${flags}`
 
 /** Which limit would be raised, and why. */
 const raiseLines = (raise: Raise): readonly string[] => [

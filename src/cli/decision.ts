@@ -94,7 +94,7 @@ async function confirmed(session: Session, pending: PendingApproval, wish: Wish)
   if (wish.yes) return true
   const verb = wish.decision
   if (!process.stdin.isTTY) {
-    const exact = answerCommand(verb, wish.workflowId, pending, session.flags)
+    const exact = answerCommand(verb, wish.workflowId, pending, session.speaker + session.flags)
     throw new UsageError(`say which action you ${verb}`, `Run \`${exact}\`, or add --yes for what waits right now.`)
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr })

@@ -1,5 +1,6 @@
 import { Client } from '@temporalio/client'
 import { CountersignClient } from '../client/client.ts'
+import { speakerFlag } from '../contract/principal.ts'
 import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
 import { connectClient } from './connect.ts'
 import { type CommonOptions, DEFAULT_STATE_DIR, type QueueOption } from './options.ts'
@@ -29,6 +30,9 @@ export async function openSession(
       statements: statementsOf(options),
     }),
     taskQueue,
+    speaker: speakerFlag({
+      development: options.gateway === undefined && process.env['COUNTERSIGN_GATEWAY_URL'] === undefined,
+    }),
     flags: options.stateDir === DEFAULT_STATE_DIR ? '' : ` --state-dir ${shellWord(options.stateDir)}`,
   }
 }

@@ -1,16 +1,8 @@
 import type { RunSummary } from '../client/summary.ts'
 import { failureRule } from '../contract/failures.ts'
 import { formatMicroUsd } from '../contract/money.ts'
-import type {
-  Case,
-  DecisionAttempt,
-  Draft,
-  EffectStatus,
-  RunResult,
-  RunStatus,
-  TimelineEntry,
-} from '../contract/run.ts'
-import { assuranceText } from '../contract/principal.ts'
+import type { Case, Attempt, Draft, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
+import { assuranceText, speakerFlag } from '../contract/principal.ts'
 import { resumeCommand } from '../contract/stop.ts'
 import { shellWord } from '../contract/text.ts'
 import { actionLines, answerCommand, pendingLines } from './action-text.ts'
@@ -80,10 +72,11 @@ export function resultLines(result: RunResult): readonly string[] {
 
 function asked(workflowId: string, status: RunStatus, flags: string): readonly string[] {
   const lines: string[] = []
+  const speaker = speakerFlag(status.principal)
   for (const pending of status.pending) {
     lines.push(...section('asked of a person', pendingLines(pending)), '  answer with one of')
     for (const verb of ['approve', 'reject'] as const) {
-      lines.push(`    ${answerCommand(verb, workflowId, pending, flags)}`)
+      lines.push(`    ${answerCommand(verb, workflowId, pending, speaker + flags)}`)
     }
   }
   for (const { step, code, message, since, stop } of status.incidents) {
@@ -91,16 +84,18 @@ function asked(workflowId: string, status: RunStatus, flags: string): readonly s
       ...section('incident', [
         `${plain(message)}  (${code}, since ${moment(since)})`,
         `see ${failurePage(code)}`,
-        ...(stop === undefined ? [] : ['once it may go on, for all runs', `  ${plain(resumeCommand(stop))}${flags}`]),
+        ...(stop === undefined
+          ? []
+          : ['once it may go on, for all runs', `  ${plain(resumeCommand(stop, speaker))}${flags}`]),
         stop === undefined ? 'once it is looked at, answer with' : 'or for this run alone',
-        `  countersign resolve ${shellWord(workflowId)} ${step} --as retry|settled --by <you>${flags}`,
+        `  countersign resolve ${shellWord(workflowId)} ${step} --as retry|settled${speaker}${flags}`,
       ]),
     )
   }
   if (status.state === 'completed' && status.undoUntil !== null) {
     lines.push(
       ...section(`can be undone until ${moment(status.undoUntil)}`, [
-        `countersign undo ${shellWord(workflowId)} --by <you>${flags}`,
+        `countersign undo ${shellWord(workflowId)}${speaker}${flags}`,
       ]),
     )
   }
@@ -119,13 +114,17 @@ function versionLines(
 }
 
 /** Who decided what, how it is known who he is, and what he saw: the digest is of all that was shown. */
-function decisionLines({ at, by, assurance, describe, message }: DecisionAttempt): readonly string[] {
-  const { decision, actionDigest, comment } = (message ?? {}) as Readonly<Record<string, string | undefined>>
+function decisionLines({ kind, at, by, assurance, describe, saw = [], message }: Attempt): readonly string[] {
+  const said = (message ?? {}) as Readonly<Record<string, string | undefined>>
+  const { decision = kind, resolution, step, actionDigest, comment } = said
+  const what = [decision, describe ?? step, resolution === undefined ? undefined : `as ${resolution}`]
   const words = comment === undefined || comment === '' ? '' : `: ${comment}`
+  const seen = actionDigest === undefined ? '' : `, who saw ${actionDigest}`
   return [
-    plain(`${clock(at)}  ${decision}  ${describe ?? ''}${words}`),
-    plain(`          by ${by ?? 'nobody known'} (${assurance ?? 'nobody proved it'}), who saw ${actionDigest}`),
-  ]
+    `${clock(at)}  ${what.filter((one) => one !== undefined).join('  ')}${words}`,
+    `          by ${by ?? 'nobody known'} (${assurance ?? 'nobody proved it'})${seen}`,
+    ...saw.map((line) => `            ${line}`),
+  ].map(plain)
 }
 
 /** The page of a run, as the run itself tells it. */
@@ -138,8 +137,10 @@ export function runPage(
   const { principal, spend, waitingFor, auditExport, attempts } = status
   const behalf = principal?.onBehalfOf === undefined ? '' : ` on behalf of ${principal.onBehalfOf}`
   const tokens = `${spend.inputTokens + spend.outputTokens} tokens, ${spend.toolCalls} tool calls`
-  const refusals = attempts.flatMap(({ at, answer }) =>
-    answer.accepted ? [] : [`${clock(at)}  ${plain(answer.message)}  (${answer.code})`],
+  const refusals = attempts.flatMap(({ at, kind, by, answer }) =>
+    answer.accepted
+      ? []
+      : [`${clock(at)}  ${plain(`${kind}${by === null ? '' : ` by ${by}`}: ${answer.message}`)}  (${answer.code})`],
   )
   const decided = attempts.filter(({ answer }) => answer.accepted).flatMap(decisionLines)
   return [
@@ -165,7 +166,7 @@ export function runPage(
     ...effectLines(status.effects),
     ...trialLines(status),
     ...section('decided by people', decided),
-    ...section('refused decisions', refusals),
+    ...section('refused', refusals),
     ...section('timeline (UTC)', status.timeline.map(timelineLine)),
   ]
 }

@@ -13,6 +13,8 @@ export interface Session {
   readonly taskQueue: string
   /** What has to follow a command that is shown to a person, so that it reaches the same servers. */
   readonly flags: string
+  /** What follows a command that says something: a name where no gateway says who it is. */
+  readonly speaker: string
 }
 
 /** Finds Temporal, does the work of a command, and closes the connection. */

@@ -1,7 +1,10 @@
 import { Argument, type Command, InvalidArgumentError } from 'commander'
 import type { z } from 'zod'
+import { failureOf, failureRule } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
 import type { Statement } from '../contract/statement.ts'
+import { printRefusal } from './errors.ts'
+import { EXIT } from './exit.ts'
 import { OWN_WORKSPACE, type SpeakerOptions, statementsOf, withSpeaker } from './speaking.ts'
 import type { CommonOptions } from './options.ts'
 import { STOP_SCOPES, type StopScope, stopTarget, type StopTarget, stopWord } from '../contract/stop.ts'
@@ -40,4 +43,21 @@ export async function signedWord(
   const { stopAbout } = await import('../worker/stopping.ts')
   const { reason, by: subject, workspace } = options
   return { reason, statement: await statementsOf(options)(stopAbout(kind, of, reason), { subject, workspace }) }
+}
+
+/**
+ * What somebody's word came to. Where it does not count, that is said, with exit code 3: `undefined`. What keeps anybody from hearing it is
+ * thrown.
+ */
+export async function counted<T>(word: Promise<T>): Promise<{ readonly done: T } | undefined> {
+  try {
+    return { done: await word }
+  } catch (error) {
+    const failure = failureOf(error)
+    const rule = failure === undefined ? undefined : failureRule(failure.code)
+    if (failure === undefined || rule === undefined || !['caller', 'approver'].includes(rule.fault)) throw error
+    printRefusal(failure.message, rule.help, failure.code)
+    process.exitCode = EXIT.no
+    return undefined
+  }
 }

@@ -70,16 +70,16 @@ export class CountersignClient {
   /**
    * Starts a run. `start<typeof refundRequest>('refund_request', …)`, with the playbook imported as a type, types
    * the request. Fails with `request_invalid` when the request is too large to be sent, and with `run_exists` when
-   * there is a run with this workflow id, open or closed and still kept.
+   * there is a run with this workflow id, open or closed and still kept. One that was refused before it was opened did nothing,
+   * and does not count.
    */
   async start<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions = {}): Promise<RunHandle> {
     const workflowId = idOf(playbook, options)
     const signed = await this.#signed(playbook, request, options, workflowId)
     let runId: string
     try {
-      const started = await this.#client.workflow.start(
-        playbook,
-        this.#startOptions(playbook, workflowId, signed.start),
+      const started = await this.#unlessRefusedBefore(workflowId, (reuse) =>
+        this.#client.workflow.start(playbook, this.#startOptions(playbook, workflowId, signed.start, reuse)),
       )
       runId = started.firstExecutionRunId
     } catch (error) {
@@ -98,22 +98,21 @@ export class CountersignClient {
   async execute<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions = {}): Promise<RunResult> {
     const workflowId = idOf(playbook, options)
     const { start, requestDigest, who } = await this.#signed(playbook, request, options, workflowId)
-    const operation = new WithStartWorkflowOperation<PlaybookFunction>(playbook, {
-      ...this.#startOptions(playbook, workflowId, start),
-      workflowIdConflictPolicy: 'USE_EXISTING',
-    })
     const run = this.run(workflowId)
     let result: RunResult
     const askedMs = Date.now()
     try {
-      const update = { args: [] as [], startWorkflowOperation: operation, updateId: OUTCOME_UPDATE_ID }
-      result = await run.sinceThen(
-        await this.#client.workflow.executeUpdateWithStart<PlaybookFunction, RunResult, []>(
-          WIRE.updates.outcome,
-          update,
-        ),
-        askedMs,
+      const first = await this.#unlessRefusedBefore(workflowId, (reuse) =>
+        this.#client.workflow.executeUpdateWithStart<PlaybookFunction, RunResult, []>(WIRE.updates.outcome, {
+          args: [],
+          startWorkflowOperation: new WithStartWorkflowOperation<PlaybookFunction>(playbook, {
+            ...this.#startOptions(playbook, workflowId, start, reuse),
+            workflowIdConflictPolicy: 'USE_EXISTING',
+          }),
+          updateId: OUTCOME_UPDATE_ID,
+        }),
       )
+      result = await run.sinceThen(first, askedMs)
     } catch (error) {
       const isContinued = failureOf(error)?.code === 'run_continued'
       if (!isContinued && !(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
@@ -123,6 +122,24 @@ export class CountersignClient {
     const isSame = result.playbook === playbook && (result.requestDigest ?? requestDigest) === requestDigest
     if (isMine && isSame) return result
     throw fail('run_exists', `the run \`${workflowId}\` was started for something else`)
+  }
+
+  /** Starts a run; once more where the one that has its id already was refused before it was opened. */
+  async #unlessRefusedBefore<T>(workflowId: string, start: (reuse: IdReuse) => Promise<T>): Promise<T> {
+    try {
+      // A start that is sent again, even after the run has closed, must not become a second run.
+      return await start('REJECT_DUPLICATE')
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError) || !(await this.#wasRefused(workflowId))) throw error
+      return await start('ALLOW_DUPLICATE_FAILED_ONLY')
+    }
+  }
+
+  async #wasRefused(workflowId: string): Promise<boolean> {
+    const run = this.run(workflowId)
+    if ((await run.summary()).state !== 'failed') return false
+    const { state, principal } = await run.result()
+    return state === 'failed' && principal === null
   }
 
   /** The run with a workflow id; whether it exists shows at the first call. */
@@ -192,12 +209,11 @@ export class CountersignClient {
     return { start: { request, statement: statement as unknown as Json }, requestDigest, workspace, who: statement.who }
   }
 
-  #startOptions(playbook: string, workflowId: string, start: StartMessage) {
+  #startOptions(playbook: string, workflowId: string, start: StartMessage, workflowIdReusePolicy: IdReuse) {
     return {
       workflowId,
       taskQueue: this.#taskQueue,
-      // A start that is sent again, even after the run has closed, must not become a second run.
-      workflowIdReusePolicy: 'REJECT_DUPLICATE' as const,
+      workflowIdReusePolicy,
       args: [start] as [StartMessage],
       staticSummary: `${playbook}, governed by Countersign`,
       staticDetails:
@@ -228,6 +244,8 @@ const samePrincipal = (one: Principal, other: Identity): boolean =>
 
 /** What can stand in Markdown and on a command line as it is. */
 const PLAIN_ID = /^[\w./:@-]+$/
+
+type IdReuse = 'REJECT_DUPLICATE' | 'ALLOW_DUPLICATE_FAILED_ONLY'
 
 type PlaybookFunction = (start: StartMessage) => Promise<RunResult>
 

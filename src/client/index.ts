@@ -5,9 +5,9 @@ export type { Digest } from '../contract/digest.ts'
 export type { Principal } from '../contract/principal.ts'
 export type {
   Answer,
+  Attempt,
   Case,
   DecideMessage,
-  DecisionAttempt,
   Draft,
   EffectStatus,
   Incident,

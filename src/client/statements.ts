@@ -1,4 +1,5 @@
-import { fail, isFailureCode } from '../contract/failures.ts'
+import pRetry, { type Options } from 'p-retry'
+import { fail, failureOf, failureRule, isFailureCode } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
 import { EVERY } from '../contract/principal.ts'
 import { type About, type Statement, statementSchema } from '../contract/statement.ts'
@@ -26,13 +27,26 @@ export interface GatewayAccess {
   readonly url: string
   /** Answers with an access token that is still valid; asked each time. */
   readonly token: () => Promise<string>
-  /** How long the gateway may take, in milliseconds. Default: 10,000. */
+  /** How long the gateway may take to answer one request, in milliseconds. Default: 10,000. */
   readonly answerWithinMs?: number
 }
 
+/** How often a gateway is asked again that does not answer, or answers that it cannot now. */
+const AGAIN: Options = {
+  retries: 3,
+  minTimeout: 200,
+  factor: 3,
+  randomize: true,
+  shouldRetry: ({ error }) => {
+    const failure = failureOf(error)
+    return failure !== undefined && failureRule(failure.code).retryable
+  },
+}
+
 /**
- * Has a gateway sign. Fails with the gateway's own code, with `gateway_unavailable` when it does not answer, and with `speaker_invalid` when
- * somebody is named beside the token.
+ * Has a gateway sign; one that is away for a moment is asked again, for up to three seconds beside the time that it takes. Fails with the
+ * gateway's own code, with `gateway_unavailable` when it does not answer, and with `speaker_invalid` when somebody is named beside the
+ * token.
  */
 export const gatewayStatements =
   ({ url, token, answerWithinMs = 10_000 }: GatewayAccess): StatementSource =>
@@ -41,34 +55,40 @@ export const gatewayStatements =
     if (claimed !== undefined) {
       throw fail('speaker_invalid', `with a gateway the access token says who you are: take \`${claimed}\` out`)
     }
-    const bearer = await token()
-    let response: Response
-    let body: unknown
-    try {
-      response = await fetch(new URL('/v1/statements', url), {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${bearer}` },
-        body: JSON.stringify({ about, ...(workspace === undefined || about.kind === 'start' ? {} : { workspace }) }),
-        redirect: 'error',
-        signal: AbortSignal.timeout(answerWithinMs),
-      })
-      body = await response.json()
-    } catch (error) {
-      // What a library says of a request could hold the token.
-      throw fail(
-        'gateway_unavailable',
-        `the gateway at ${url} did not answer: ${textOf(error).replaceAll(bearer, '…')}`,
-      )
-    }
-    if (response.status === 201) {
-      const found = statementSchema().safeParse((body as { statement?: unknown } | null)?.statement)
-      if (found.success) return found.data as Statement
-      throw fail('gateway_unavailable', `the gateway at ${url} answered no statement: ${firstIssue(found.error)}`)
-    }
-    const { code, detail } = (body ?? {}) as { readonly code?: unknown; readonly detail?: unknown }
-    const message = typeof detail === 'string' ? detail : `it answered ${response.status}`
-    throw fail(isFailureCode(code) ? code : 'gateway_unavailable', `the gateway refused: ${message}`)
+    const body = { about, ...(workspace === undefined || about.kind === 'start' ? {} : { workspace }) }
+    return await pRetry(async () => await asked({ url, answerWithinMs }, await token(), body), AGAIN)
   }
+
+/** Asks once. */
+async function asked(
+  { url, answerWithinMs }: { readonly url: string; readonly answerWithinMs: number },
+  bearer: string,
+  asks: object,
+): Promise<Statement> {
+  let response: Response
+  let body: unknown
+  try {
+    response = await fetch(new URL('/v1/statements', url), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${bearer}` },
+      body: JSON.stringify(asks),
+      redirect: 'error',
+      signal: AbortSignal.timeout(answerWithinMs),
+    })
+    body = await response.json()
+  } catch (error) {
+    // What a library says of a request could hold the token.
+    throw fail('gateway_unavailable', `the gateway at ${url} did not answer: ${textOf(error).replaceAll(bearer, '…')}`)
+  }
+  if (response.status === 201) {
+    const found = statementSchema().safeParse((body as { statement?: unknown } | null)?.statement)
+    if (found.success) return found.data as Statement
+    throw fail('gateway_unavailable', `the gateway at ${url} answered no statement: ${firstIssue(found.error)}`)
+  }
+  const { code, detail } = (body ?? {}) as { readonly code?: unknown; readonly detail?: unknown }
+  const message = typeof detail === 'string' ? detail : `it answered ${response.status}`
+  throw fail(isFailureCode(code) ? code : 'gateway_unavailable', `the gateway refused: ${message}`)
+}
 
 /**
  * For development: signs as whomever is named, in every group and with every scope unless some are. A worker takes it only where it was

@@ -1,8 +1,8 @@
 import type { Client } from '@temporalio/client'
 import { setTimeout as delay } from 'node:timers/promises'
-import { codeOf } from '../contract/failures.ts'
+import { codeOf, type FailureCode } from '../contract/failures.ts'
 import { shortened } from '../contract/plain-text.ts'
-import type { RunStatus } from '../contract/run.ts'
+import type { Answer, RunStatus } from '../contract/run.ts'
 import type { StopMark } from '../contract/stop.ts'
 import { textOf } from '../contract/text.ts'
 import { SEARCH_ATTRIBUTES } from '../contract/wire.ts'
@@ -15,6 +15,8 @@ import type { StatementSource } from './statements.ts'
 export interface ResumedRuns {
   /** Told to go on. */
   readonly resumed: readonly string[]
+  /** They refused to go on, and why: they wait on. */
+  readonly refused: readonly { readonly workflowId: string; readonly code: FailureCode; readonly message: string }[]
   /** Wait for a person, and no worker answered for them: whether they wait at one of the stops is not known. */
   readonly unanswered: readonly string[]
 }
@@ -39,21 +41,25 @@ export async function resumeStopped(
   word: ResumeWord,
 ): Promise<ResumedRuns> {
   const resumed = new Set<string>()
+  const refused = new Map<string, ResumedRuns['refused'][number]>()
   const unanswered = new Map<string, string>()
   const sender = new Sender(client, { inFlight: AT_A_TIME, answerWithinMs: ANSWER_MS })
   const end = Date.now() + LOOK_MS
   for (;;) {
     const before = resumed.size
     await forEach(waiting(client, stops), async (workflowId) => {
-      if (unanswered.has(workflowId)) return
+      if (unanswered.has(workflowId) || refused.has(workflowId)) return
       try {
         const deadline = Date.now() + ANSWER_MS
-        if (
-          await client.withDeadline(deadline, () =>
-            resumeRun(new RunHandle({ client, sender, statements }, workflowId), stops, word),
-          )
-        ) {
-          resumed.add(workflowId)
+        const answers = await client.withDeadline(deadline, () =>
+          resumeRun(new RunHandle({ client, sender, statements }, workflowId), stops, word),
+        )
+        for (const answer of answers) {
+          if (answer.accepted) resumed.add(workflowId)
+          // It was resolved by somebody else meanwhile.
+          else if (answer.code !== 'resolve_unknown_step') {
+            refused.set(workflowId, { workflowId, code: answer.code, message: answer.message })
+          }
         }
       } catch (error) {
         // Closed in the meantime.
@@ -61,7 +67,7 @@ export async function resumeStopped(
       }
     })
     if (resumed.size === before && Date.now() > end)
-      return { resumed: [...resumed], unanswered: [...unanswered.keys()] }
+      return { resumed: [...resumed], refused: [...refused.values()], unanswered: [...unanswered.keys()] }
     await delay(PAUSE_MS)
   }
 }
@@ -87,16 +93,20 @@ function coveredBy({ scope, name }: StopMark): string | null {
   return ids.map((id) => `WorkflowId = ${quoted(id)}`).join(' OR ')
 }
 
-async function resumeRun(run: RunHandle, stops: readonly StopMark[], { by, reason }: ResumeWord): Promise<boolean> {
+/** What a run answers for each step of it that waits at one of the stops. */
+async function resumeRun(
+  run: RunHandle,
+  stops: readonly StopMark[],
+  { by, reason }: ResumeWord,
+): Promise<readonly Answer[]> {
   const { incidents }: RunStatus = await run.status()
-  let told = false
+  const answers: Answer[] = []
   for (const { step, stop } of incidents) {
     if (stop === undefined || !stops.some((one) => isSame(one, stop))) continue
     const comment = shortened(`the stop was lifted: ${reason}`, 2_000)
-    const answer = await run.resolve({ step, resolution: 'retry', comment, ...(by !== undefined && { by }) })
-    told ||= answer.accepted
+    answers.push(await run.resolve({ step, resolution: 'retry', comment, ...(by !== undefined && { by }) }))
   }
-  return told
+  return answers
 }
 
 /** Another installation in the namespace counts its stops, too. */

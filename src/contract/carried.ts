@@ -3,7 +3,7 @@ import type { Digest } from './digest.ts'
 import type { RunKey } from './evidence.ts'
 import type { FailureCode } from './failures.ts'
 import type { Json, JsonObject } from './json.ts'
-import type { Case, DecisionAttempt, EffectStatus, Spend, TimelineEntry } from './run.ts'
+import type { Case, Attempt, EffectStatus, Spend, TimelineEntry } from './run.ts'
 import type { Statement } from './statement.ts'
 import type { RunEnd } from './states.ts'
 
@@ -55,7 +55,7 @@ export interface Carried {
   /** How many incidents waited. */
   readonly incidents: number
   readonly timeline: readonly TimelineEntry[]
-  readonly attempts: readonly DecisionAttempt[]
+  readonly attempts: readonly Attempt[]
   /** `null`: the playbook is still going, and is gone through again on the journal. */
   readonly settled: Settled | null
 }

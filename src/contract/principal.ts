@@ -33,8 +33,11 @@ const name = z
   .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text')
   .refine((text) => normaliseText(text) !== '', 'must be a name that people can see')
 
-/** Whether two names are of one person: without regard to case, width and what cannot be seen. */
-export const sameName = (one: string, other: string): boolean => normaliseText(one) === normaliseText(other)
+/** How the name of a person is compared: without regard to case, width and what cannot be seen. */
+export const personOf = (written: string): string => normaliseText(written)
+
+/** Whether two names are of one person. */
+export const sameName = (one: string, other: string): boolean => personOf(one) === personOf(other)
 
 /** Those who asked for what a principal asks for: neither may decide it. */
 export const askersOf = ({ subject, onBehalfOf }: Pick<Principal, 'subject' | 'onBehalfOf'>): readonly string[] =>
@@ -48,6 +51,10 @@ export const missingScopes = (
   principal.development && principal.scopes.includes(EVERY)
     ? []
     : scopes.filter((scope) => !principal.scopes.includes(scope))
+
+/** What a command takes that says something to a run of this principal: a name in development; else the login says who it is. */
+export const speakerFlag = (principal: Pick<Principal, 'development'> | null): string =>
+  principal?.development === true ? ' --by <you>' : ''
 
 /** How it is known who somebody is: `password, otp at https://login.acme.example`, or `development`. */
 export function assuranceText({

@@ -133,16 +133,19 @@ interface Asked {
 /** A question that waits for people. */
 export type PendingApproval = Asked & Question
 
-/** An attempt to decide, accepted or not: all of them stay on the record. */
-export interface DecisionAttempt {
+/** What somebody said to a run, whether it counted or not: all of it stays on the record. */
+export interface Attempt {
+  readonly kind: 'decide' | 'undo' | 'resolve'
   readonly at: string
   readonly message: Json
   /** Who said it, where a host verified that; `null`: nobody knows. */
   readonly by: string | null
   /** How that is known: `acr mfa at https://login.acme.example`. */
   readonly assurance: string | null
-  /** What the question was about, in one line; `null`: nothing that waited. */
+  /** What the question was about, in one line; `null`: nothing that waited, or no question. */
   readonly describe: string | null
+  /** Of a decision that counted: what he was shown beside, one line each. */
+  readonly saw?: readonly string[]
   readonly answer: Answer
 }
 
@@ -177,7 +180,7 @@ export interface RunStatus {
   /** What else the policy asks for and nothing does yet, as people read it. */
   readonly notActedOn: readonly string[]
   readonly pending: readonly PendingApproval[]
-  readonly attempts: readonly DecisionAttempt[]
+  readonly attempts: readonly Attempt[]
   readonly incidents: readonly Incident[]
   readonly effects: readonly EffectStatus[]
   readonly timeline: readonly TimelineEntry[]

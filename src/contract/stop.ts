@@ -56,9 +56,9 @@ export const stopTargetText = ({ scope, name }: StopTarget): string => `${scope}
 export const stopText = ({ id, by, reason, at, ...of }: StopMark): string =>
   `${stopTargetText(of)} is stopped since ${at} by ${by}: ${reason} (stop ${id})`
 
-/** The command that lifts a stop and lets the runs go on that wait at it. */
-export const resumeCommand = ({ scope, name }: StopTarget): string =>
-  `countersign resume ${scope} ${shellWord(name)} --by <you> --reason <why>`
+/** The command that lifts a stop and lets the runs go on that wait at it; `speaker`: see `speakerFlag`. */
+export const resumeCommand = ({ scope, name }: StopTarget, speaker: string): string =>
+  `countersign resume ${scope} ${shellWord(name)}${speaker} --reason <why>`
 
 /** What a step met that somebody stopped. */
 export interface Stopped {

@@ -209,6 +209,18 @@ const migrations: Readonly<Record<string, Migration>> = {
       // Who started a run, and who stopped something or let it go on, in his own signed words.
       await sql`ALTER TABLE countersign.runs ADD COLUMN statement jsonb`.execute(db)
       await sql`ALTER TABLE countersign.stops ADD COLUMN statement jsonb, ADD COLUMN lift_statement jsonb`.execute(db)
+      await sql`
+        CREATE TABLE countersign.refused_stops (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          at timestamptz NOT NULL DEFAULT now(),
+          kind text NOT NULL CHECK (kind IN ('stop', 'resume')),
+          scope text NOT NULL,
+          name text NOT NULL,
+          reason text NOT NULL,
+          subject text,
+          code text NOT NULL,
+          message text NOT NULL
+        )`.execute(db)
       await sql`ALTER TABLE countersign.statements DROP CONSTRAINT statements_about_check`.execute(db)
       await sql`ALTER TABLE countersign.statements DROP CONSTRAINT statements_check`.execute(db)
       await sql`ALTER TABLE countersign.statements ADD CONSTRAINT statements_about_check
@@ -218,28 +230,33 @@ const migrations: Readonly<Record<string, Migration>> = {
       // What the gateway saw last of somebody: what a statement says of him may be out of date.
       await sql`
         CREATE TABLE countersign.people (
-          subject text NOT NULL,
+          person text NOT NULL,
           issuer text NOT NULL,
+          subject text NOT NULL,
           groups jsonb NOT NULL,
           workspaces jsonb NOT NULL,
           seen_at timestamptz NOT NULL DEFAULT now(),
-          PRIMARY KEY (subject, issuer)
+          PRIMARY KEY (person, issuer)
         )`.execute(db)
       await sql`
         CREATE TABLE countersign.withdrawals (
           id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          person text NOT NULL,
           subject text NOT NULL,
           group_name text,
           reason text NOT NULL,
           withdrawn_at timestamptz NOT NULL DEFAULT now(),
           lifted_at timestamptz
         )`.execute(db)
-      await sql`CREATE INDEX withdrawals_of ON countersign.withdrawals (subject) WHERE lifted_at IS NULL`.execute(db)
+      await sql`CREATE INDEX withdrawals_of ON countersign.withdrawals (person) WHERE lifted_at IS NULL`.execute(db)
       await sql`
         CREATE TABLE countersign.delegations (
-          nonce text PRIMARY KEY,
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          nonce text NOT NULL UNIQUE,
+          from_person text NOT NULL,
           from_subject text NOT NULL,
           from_issuer text NOT NULL,
+          to_person text NOT NULL,
           to_subject text NOT NULL,
           group_name text NOT NULL,
           workspace text NOT NULL,
@@ -247,7 +264,7 @@ const migrations: Readonly<Record<string, Migration>> = {
           statement jsonb NOT NULL,
           made_at timestamptz NOT NULL DEFAULT now()
         )`.execute(db)
-      await sql`CREATE INDEX delegations_to ON countersign.delegations (to_subject, workspace, until)`.execute(db)
+      await sql`CREATE INDEX delegations_to ON countersign.delegations (to_person, workspace)`.execute(db)
     },
   },
   '0012_notifications': {

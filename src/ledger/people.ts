@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { jsonArrayFrom, jsonObjectFrom } from 'kysely/helpers/postgres'
 import { fail } from '../contract/failures.ts'
-import { sameName } from '../contract/principal.ts'
+import { personOf, sameName } from '../contract/principal.ts'
 import type { Identity, Statement } from '../contract/statement.ts'
 import type { DelegationTable, LedgerTables, WithdrawalTable } from './tables.ts'
 
@@ -23,8 +23,8 @@ export async function seePerson(
   const seen = { groups: JSON.stringify(groups), workspaces: JSON.stringify(workspaces), seen_at: sql<Date>`now()` }
   await db
     .insertInto('countersign.people')
-    .values({ subject, issuer, ...seen })
-    .onConflict((conflict) => conflict.columns(['subject', 'issuer']).doUpdateSet(seen))
+    .values({ person: personOf(subject), subject, issuer, ...seen })
+    .onConflict((conflict) => conflict.columns(['person', 'issuer']).doUpdateSet({ subject, ...seen }))
     .execute()
 }
 
@@ -40,7 +40,7 @@ const seenOf = (db: Db, { subject, issuer }: Somebody, since: Date) =>
   db
     .selectFrom('countersign.people')
     .select(['groups', 'workspaces'])
-    .where('subject', '=', subject)
+    .where('person', '=', personOf(subject))
     .where('issuer', '=', issuer)
     .where('seen_at', '>', since)
 
@@ -93,7 +93,7 @@ export async function withdraw(
 ): Promise<Withdrawal> {
   const row = await db
     .insertInto('countersign.withdrawals')
-    .values({ subject, group_name: group, reason })
+    .values({ person: personOf(subject), subject, group_name: group, reason })
     .returningAll()
     .executeTakeFirstOrThrow()
   return withdrawalOf(row)
@@ -104,7 +104,7 @@ export async function liftWithdrawals(db: Db, subject: string, group: string | n
   const rows = await db
     .updateTable('countersign.withdrawals')
     .set({ lifted_at: sql<Date>`now()` })
-    .where('subject', '=', subject)
+    .where('person', '=', personOf(subject))
     .where('lifted_at', 'is', null)
     .where('group_name', group === null ? 'is' : '=', group)
     .returningAll()
@@ -112,7 +112,7 @@ export async function liftWithdrawals(db: Db, subject: string, group: string | n
   return rows.map(withdrawalOf)
 }
 
-/** What is in force. Whose it is says `sameName`: whoever withdraws somebody need not know in which letters a provider writes him. */
+/** What is in force. */
 export async function withdrawals(db: Db): Promise<readonly Withdrawal[]> {
   return (await inForce(db).selectAll().execute()).map(withdrawalOf)
 }
@@ -161,8 +161,10 @@ export async function storeDelegation(db: Db, statement: Statement, now = new Da
     .insertInto('countersign.delegations')
     .values({
       nonce,
+      from_person: personOf(who.subject),
       from_subject: who.subject,
       from_issuer: who.issuer,
+      to_person: personOf(about.to),
       to_subject: about.to,
       group_name: about.group,
       workspace: who.workspace,
@@ -182,20 +184,20 @@ export async function delegations(db: Db): Promise<readonly Delegated[]> {
 const newestDelegations = (db: Db, to?: Pick<Identity, 'subject' | 'workspace'>) =>
   db
     .selectFrom('countersign.delegations')
-    .distinctOn(['from_subject', 'from_issuer', 'to_subject', 'group_name', 'workspace'])
+    .distinctOn(['from_person', 'from_issuer', 'to_person', 'group_name', 'workspace'])
     .selectAll()
     .$if(to !== undefined, (query) =>
-      query.where('to_subject', '=', to?.subject ?? '').where('workspace', '=', to?.workspace ?? ''),
+      query.where('to_person', '=', personOf(to?.subject ?? '')).where('workspace', '=', to?.workspace ?? ''),
     )
-    .orderBy('from_subject')
+    .orderBy('from_person')
     .orderBy('from_issuer')
-    .orderBy('to_subject')
+    .orderBy('to_person')
     .orderBy('group_name')
     .orderBy('workspace')
-    .orderBy('made_at', 'desc')
+    .orderBy('id', 'desc')
 
 /** Times are texts where a row comes as JSON. */
-type DelegationRow = Omit<Selectable<DelegationTable>, 'until' | 'made_at'> & {
+type DelegationRow = Omit<Selectable<DelegationTable>, 'id' | 'until' | 'made_at'> & {
   readonly until: Date | string
   readonly made_at: Date | string
 }

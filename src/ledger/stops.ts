@@ -1,6 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { z } from 'zod'
 import { firstIssue } from '../contract/issue.ts'
+import { shortened } from '../contract/plain-text.ts'
 import type { Statement } from '../contract/statement.ts'
 import { type StopMark, stopTarget, type StopTarget, stopWord, type StopWord } from '../contract/stop.ts'
 import type { LedgerDatabase } from './database.ts'
@@ -10,11 +11,11 @@ import type { LedgerTables, StopTable } from './tables.ts'
 export interface Stop extends StopMark {
   /** `null`: it is in force. */
   readonly lifted: (SignedWord & { readonly at: string }) | null
-  /** Whose word it is; `null`: it was placed before there were statements. */
+  /** Whose word it is; `null`: nobody's who proved who he is, as when the gateway was down. */
   readonly statement: Statement | null
 }
 
-/** Who and why, with the verified statement that says so: see `stopNow` and `liftNow`. */
+/** Who and why, with the verified statement that says so: see `stopNow`, `liftNow` and `breakGlass`. */
 export interface SignedWord extends StopWord {
   readonly statement: Statement | null
 }
@@ -26,14 +27,14 @@ export interface SignedWord extends StopWord {
 export async function placeStop(
   db: LedgerDatabase,
   of: StopTarget,
-  said: SignedWord & { readonly statement: Statement },
+  said: SignedWord,
 ): Promise<{ readonly stop: Stop; readonly isNew: boolean }> {
   const { scope, name } = parsed(stopTarget(), { scope: of.scope, name: of.name })
   const { by, reason } = parsed(stopWord(), { by: said.by, reason: said.reason })
   for (;;) {
     const row = await db
       .insertInto('countersign.stops')
-      .values({ scope, name, stopped_by: by, reason, statement: JSON.stringify(said.statement) })
+      .values({ scope, name, stopped_by: by, reason, statement: said.statement && JSON.stringify(said.statement) })
       .onConflict((conflict) => conflict.columns(['scope', 'name']).where('lifted_at', 'is', null).doNothing())
       .returningAll()
       .executeTakeFirst()
@@ -100,6 +101,62 @@ export async function stopHistory(db: LedgerDatabase, of?: StopTarget): Promise<
     .orderBy('id', 'desc')
     .execute()
   return rows.map(stopOf)
+}
+
+/** The workspaces of the runs with a workflow id or run key. */
+export async function workspacesOf(db: LedgerDatabase, run: string): Promise<readonly string[]> {
+  const { rows } = await sql<{ workspace: string }>`
+    SELECT DISTINCT principal ->> 'workspace' AS workspace FROM countersign.runs
+    WHERE run_key = ${run} OR workflow_id = ${run}`.execute(db)
+  return rows.map(({ workspace }) => workspace)
+}
+
+/** Somebody's word to stop something, or to let it go on, that did not count. */
+export interface RefusedStop extends StopTarget {
+  readonly kind: 'stop' | 'resume'
+  readonly reason: string
+  /** Whose statement it is; `null`: nobody verified it. */
+  readonly by: string | null
+  readonly code: string
+  readonly message: string
+  /** ISO 8601, UTC. */
+  readonly at: string
+}
+
+/** The most characters that are kept of each text of a refused word. */
+const MOST_KEPT = 2_000
+const kept = (text: string): string => shortened(text.toWellFormed().replaceAll('\0', ''), MOST_KEPT)
+
+/** Writes down that somebody's word did not count. */
+export async function noteRefused(db: LedgerDatabase, { by, ...refused }: Omit<RefusedStop, 'at'>): Promise<void> {
+  const { kind, ...texts } = refused
+  await db
+    .insertInto('countersign.refused_stops')
+    .values({
+      kind,
+      subject: by,
+      scope: kept(texts.scope),
+      name: kept(texts.name),
+      reason: kept(texts.reason),
+      code: texts.code,
+      message: kept(texts.message),
+    })
+    .execute()
+}
+
+/** What did not count, the newest first; at most a thousand. */
+export async function refusedStops(db: LedgerDatabase): Promise<readonly RefusedStop[]> {
+  const rows = await db.selectFrom('countersign.refused_stops').selectAll().orderBy('id', 'desc').limit(1_000).execute()
+  return rows.map(({ at, kind, scope, name, reason, subject, code, message }) => ({
+    at: at.toISOString(),
+    kind,
+    scope: scope as StopTarget['scope'],
+    name,
+    reason,
+    by: subject,
+    code,
+    message,
+  }))
 }
 
 /** Whether the ledger has heard of it: an opened run, an effect of a tool, the policy of a playbook. */

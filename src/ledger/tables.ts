@@ -98,12 +98,26 @@ export interface StopTable {
   name: string
   reason: string
   stopped_by: string
-  statement: ColumnType<Statement | null, string, never>
+  statement: ColumnType<Statement | null, string | null, never>
   stopped_at: GeneratedAlways<Date>
   lifted_by: string | null
   lift_reason: string | null
   lift_statement: ColumnType<Statement | null, string | null, string | null>
   lifted_at: Date | null
+}
+
+/** Somebody's word to stop something, or to let it go on, that did not count. */
+export interface RefusedStopTable {
+  id: GeneratedAlways<string>
+  at: GeneratedAlways<Date>
+  kind: 'stop' | 'resume'
+  scope: string
+  name: string
+  reason: string
+  /** Whose statement it is; `null`: nobody verified it. */
+  subject: string | null
+  code: string
+  message: string
 }
 
 /** The public keys of the hosts: receipts of the past stay verifiable. */
@@ -141,6 +155,8 @@ interface StatementTable {
 
 /** What the gateway saw last of somebody, by the token that he sent. */
 interface PersonTable {
+  /** How names are compared (`personOf`). */
+  person: string
   subject: string
   issuer: string
   groups: JSONColumnType<readonly string[]>
@@ -151,6 +167,7 @@ interface PersonTable {
 /** Somebody does not count any more, in a group or (`null`) at all: added, lifted, never deleted. */
 export interface WithdrawalTable {
   id: GeneratedAlways<string>
+  person: string
   subject: string
   group_name: string | null
   reason: string
@@ -160,9 +177,12 @@ export interface WithdrawalTable {
 
 /** Somebody lets somebody else speak for him in a group; the newest between two of them counts. */
 export interface DelegationTable {
+  id: GeneratedAlways<string>
   nonce: string
+  from_person: string
   from_subject: string
   from_issuer: string
+  to_person: string
   to_subject: string
   group_name: string
   workspace: string
@@ -224,4 +244,5 @@ export interface LedgerTables {
   'countersign.notifications': NotificationTable
   'countersign.blobs': BlobTable
   'countersign.stops': StopTable
+  'countersign.refused_stops': RefusedStopTable
 }

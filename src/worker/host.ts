@@ -138,7 +138,7 @@ class Host {
 
   /**
    * Opens a run once; again, after a reset or a continuation, it answers what was pinned the first time. Fails with
-   * `request_repeated` when what another run did for the same business case stands, and with `stopped`.
+   * `request_repeated` when what another run did for the same business case stands, with `stopped`, and with the codes of its statement.
    */
   async openRun({ runKey, start, continued }: OpenRunCall): Promise<OpenedRun> {
     const { db, registry, thinker, buildId } = this.#options
@@ -149,7 +149,7 @@ class Host {
     const { request, requestDigest, businessKey } = parsed
     const statement = await this.#starter(parsed, at, runKey)
     const principal = principalOf(statement)
-    await this.#checkOpening(this.#subject(runKey, at, null, principal))
+    await this.#checkOpening(this.#subject(runKey, at, null, principal), statement)
     const current = this.#options.pinned(at.type)
     await failpoint('openRun.before')
     // Most runs are new: the insert itself tells when one is not.
@@ -450,14 +450,16 @@ class Host {
   }
 
   /**
-   * What is stopped is not opened, so that it is opened under the policy of when it may go on. A run that was opened
-   * before a reset is: its steps are refused, and what it did must be found when it ends.
+   * What is stopped is not opened, so that it is opened under the policy of when it may go on, and nothing is for somebody who does
+   * not count any more. A run that was opened before a reset is: its steps are judged, and what it did must be found when it ends.
    */
-  async #checkOpening(subject: Subject): Promise<void> {
+  async #checkOpening(subject: Subject, starter: Statement): Promise<void> {
     try {
       await this.#stops.check(subject)
+      await this.#witness.standingOf(starter)
     } catch (error) {
-      if (codeOf(error) !== 'stopped' || (await this.#run(subject.runKey)) === undefined) throw error
+      const isAgainst = ['stopped', 'standing_lost'].includes(codeOf(error) ?? '')
+      if (!isAgainst || (await this.#run(subject.runKey)) === undefined) throw error
     }
   }
 

@@ -8,7 +8,7 @@ export { migrateLedger, pendingMigrations } from '../ledger/migrations.ts'
 export type { StopMark, StopScope, StopTarget, StopWord } from '../contract/stop.ts'
 export { type Stop, stopHistory, stopsInForce } from '../ledger/stops.ts'
 export { developmentIssuer, type DevelopmentIssuer } from '../identity/statements.ts'
-export { liftNow, type Signed, stopAbout, stopNow } from './stopping.ts'
+export { breakGlass, liftNow, type Signed, stopAbout, stopNow } from './stopping.ts'
 export {
   implement,
   type Meter,

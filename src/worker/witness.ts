@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity'
 import { type Standing } from '../contract/approving.ts'
 import type { HearCall, Heard } from '../contract/calls.ts'
 import type { RunKey } from '../contract/evidence.ts'
-import { fail, failureOf, failureRule } from '../contract/failures.ts'
+import { codeOf, fail, failureOf, failureRule } from '../contract/failures.ts'
 import { EVERY, sameName } from '../contract/principal.ts'
 import { type Identity, type Statement, type Use } from '../contract/statement.ts'
 import { type DevelopmentIssuer, type Verifying, verifyUse } from '../identity/statements.ts'
@@ -112,7 +112,7 @@ export class Witness {
       const statement =
         call.statement === null
           ? this.#signFor(call, workspace, policy)
-          : await this.verify(call.statement, { about: call.about, workspace }, saidAt())
+          : await this.#verifySaid(call.statement, { about: call.about, workspace }, call.runKey)
       by = statement.who.subject
       const standing = await this.standingOf(statement)
       if (call.about.kind !== 'decide') checkOperator(statement.who, standing, policy)
@@ -122,6 +122,21 @@ export class Witness {
       const failure = failureOf(databaseFailure(error))
       if (failure === undefined || failureRule(failure.code).retryable) throw error
       return { refused: { code: failure.code, message: failure.message, by } }
+    }
+  }
+
+  /**
+   * What is said now. After a reset Temporal says again what was said before it: what a host heard for this very run then, counts as of
+   * then.
+   */
+  async #verifySaid(given: unknown, use: Use, runKey: RunKey): Promise<Statement> {
+    try {
+      return await this.verify(given, use, saidAt())
+    } catch (error) {
+      if (codeOf(error) !== 'statement_expired') throw error
+      const at = await usedAt(this.#db, given as Statement, runKey)
+      if (at === undefined) throw error
+      return await this.verify(given, use, at)
     }
   }
 

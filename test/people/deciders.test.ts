@@ -56,7 +56,8 @@ const delegated = ({
 })
 const until = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString()
 
-const ATTACKERS: readonly Attacker[] = [
+/** Anew each time: what happened before one of them speaks must not happen to another. */
+const attackers = (): readonly Attacker[] => [
   { kind: 'the requester', code: 'decision_by_requester', who: APPROVING_ANA },
   { kind: 'the requester in capitals', code: 'decision_by_requester', who: named('ANA@ACME.example') },
   { kind: 'the requester in full width', code: 'decision_by_requester', who: named('ａｎａ@acme.example') },
@@ -191,7 +192,7 @@ const ATTACKERS: readonly Attacker[] = [
   },
 ]
 
-const CASES = ATTACKERS.flatMap((attacker) => WORDS.map((word) => ({ ...attacker, word })))
+const CASES = WORDS.flatMap((word) => attackers().map((attacker) => ({ ...attacker, word })))
 
 describe.concurrent('a decision', () => {
   test.for(CASES)('to $word by $kind: $code', async ({ who, word, code, before, requester = ANA, onBehalfOf }) => {
@@ -210,6 +211,22 @@ describe.concurrent('a decision', () => {
       'accepted',
     )
   })
+})
+
+test.concurrent('a delegate counts, in whatever letters he was named, until a newer delegation ends it', async () => {
+  const { db } = office.world()
+  const [from, to] = [somebody(['approvers']), somebody()]
+  const delegate = (minutes: number, called: string) =>
+    storeDelegation(db, signed({ kind: 'delegate', to: called, group: 'approvers', until: until(minutes) }, from))
+  await delegate(60, to.subject.toUpperCase())
+  const { run, pending } = await office.waiting()
+  expect(await office.tell(run.workflowId, 'decide', decisionBy(to, pending, 'approve'))).toBe('accepted')
+  await delegate(-1, `\u200b${to.subject}`)
+  const other = await office.waiting()
+  expect(await office.tell(other.run.workflowId, 'decide', decisionBy(to, other.pending, 'approve'))).toBe(
+    'decision_not_approver',
+  )
+  expect(office.boxes.asked(other.item)).toEqual([])
 })
 
 const UNTIL = until(60)

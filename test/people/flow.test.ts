@@ -25,7 +25,10 @@ const inAcme = (employee_id: string, ...groups: readonly string[]) => ({ employe
 const PEOPLE = {
   ana: inAcme('1001', '/support'),
   ben: inAcme('1002', '/acme/refunds'),
-  cleo: inAcme('1003', '/acme/refunds', '/acme/ops'),
+  cleo: {
+    ...inAcme('1003', '/acme/refunds', '/acme/ops'),
+    spaces: { acme: [...ASKS, 'countersign:resume:all', 'countersign:stop:all'] },
+  },
   dan: inAcme('1004', '/acme/refunds'),
   dora: inAcme('1005'),
 }
@@ -256,11 +259,11 @@ test(
     await client.start('refund_request', request, { workflowId, principal: { workspace: 'acme' } })
     const digest = await digestAt(workflowId)
     expect((await as('ben', 'show', workflowId)).stdout).toContain('asked by  acme:refund-service, acme')
-    said(
-      await as('cleo', 'stop', 'tool', 'billing.refund', '--reason', 'too many', '--workspace', 'acme'),
-      0,
-      'is stopped since',
-    )
+    const stops = ['tool', 'billing.refund', '--reason', 'too many', '--workspace', 'acme'] as const
+    const refused = await as('ben', 'stop', ...stops)
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('`countersign:stop:all`')])
+    expect((await as('ben', 'stops', '--refused')).stdout).toContain('stop the tool `billing.refund`')
+    said(await as('cleo', 'stop', ...stops), 0, 'is stopped since')
     for (const name of ['ben', 'cleo'] as const)
       said(await as(name, 'approve', workflowId, '--digest', digest), 0, 'approves')
     await until('the incident', async () => (await run(workflowId).status()).incidents[0])

@@ -51,7 +51,9 @@ export const person = (name: string, groups: readonly string[] = [], more: Parti
 export const ANA = person('ana')
 export const BEN = person('ben', ['approvers'])
 export const CLEO = person('cleo', ['approvers', 'operators'])
-export const OTTO = person('otto', ['operators'])
+export const OTTO = person('otto', ['operators'], {
+  scopes: ['box:use', 'countersign:resume:all', 'countersign:stop:all'],
+})
 export const EVE = person('eve', ['support'])
 
 /** What the gateway signs of somebody. */

@@ -169,9 +169,7 @@ describe.concurrent('a signal', () => {
         const refused = timeline.find(({ kind, text }) => kind === 'note' && text.includes('was refused'))
         return refused === undefined ? undefined : { attempts, refused }
       })
-      // Only decisions are kept as attempts; the others stand in the timeline.
-      const attempt = { by: null, answer: { accepted: false, code } }
-      expect(noted.attempts).toMatchObject(name === 'decide' ? [attempt] : [])
+      expect(noted.attempts).toMatchObject([{ kind: name, by: null, answer: { accepted: false, code } }])
       expect(office.boxes.held(`${item}/ask`)).toBe(0)
       expect(office.boxes.asked(item, 'undo')).toHaveLength(name === 'resolve' ? 1 : 0)
       expect((await run.status()).state).toBe(name === 'undo' ? 'completed' : 'blocked')

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Approval } from '../../src/contract/action.ts'
 import { digestOf, digestOfText } from '../../src/contract/digest.ts'
@@ -113,6 +114,20 @@ describe.concurrent('a puppet has a host hear', () => {
       expect(await it.puppet.call(HEAR, call(it), { local })).toMatchObject({ ok: false, code, final: true })
     }
     expect(await ledgerOf(world(), it.puppet.runKey)).toEqual([])
+  })
+
+  test('a statement that has expired since it was heard for the run; one that nobody heard is refused', async () => {
+    const it = await opened()
+    // With what clocks may differ by, both are valid for five seconds more.
+    const options = { at: new Date(Date.now() - 40_000), validMs: 15_000 }
+    const [known, unknown] = [0, 1].map(() => signed(decision(it), person('ben', [], { workspace: 'acme' }), options))
+    const told = (statement: unknown) => it.puppet.call(HEAR, callOf(it, statement))
+    expect(await told(known)).toMatchObject({ ok: true, result: { by: 'ben@acme.example' } })
+    await delay(6_000)
+    expect(await told(known)).toMatchObject({ ok: true, result: { by: 'ben@acme.example' } })
+    expect(await told(unknown)).toMatchObject({ ok: true, result: { refused: { code: 'statement_expired' } } })
+    const altered = { ...known, nonce: `${known?.nonce.slice(0, -1)}-` }
+    expect(await told(altered)).toMatchObject({ ok: true, result: { refused: { code: 'statement_signature_wrong' } } })
   })
 
   test('one statement twice: it is of one run, in which a task that is tried again asks again', async () => {

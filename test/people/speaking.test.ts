@@ -17,15 +17,22 @@ const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}
   countersign([...STATEMENT, ...args], { cwd, env: { DATABASE_URL, ...env } })
 
 /** A gateway that answers whatever it is told to. */
-let answer: { readonly status: number; readonly body: string } = { status: 500, body: '' }
+interface Answered {
+  readonly status: number
+  readonly body: string
+}
+let answer: Answered = { status: 500, body: '' }
+/** What it answers before that. */
+let first: Answered[] = []
 const asked: { readonly authorization: string | undefined; readonly body: unknown }[] = []
 const server = createServer((request, response) => {
   let text = ''
   request.on('data', (part: Buffer) => (text += part.toString()))
   request.on('end', () => {
     asked.push({ authorization: request.headers.authorization, body: JSON.parse(text) as unknown })
-    response.writeHead(answer.status, { 'Content-Type': 'application/json' })
-    response.end(answer.body)
+    const { status, body } = first.shift() ?? answer
+    response.writeHead(status, { 'Content-Type': 'application/json' })
+    response.end(body)
   })
 })
 let gateway = ''
@@ -104,6 +111,21 @@ test.each([
   expect(ran.stderr).toContain(`code  ${code}`)
   expect(ran.stderr).toContain(text)
   expect(ran.stderr).not.toContain(TOKEN)
+})
+
+test.each([
+  ['away for a moment is asked again, and its refusal is told', 503, 3],
+  ['away for longer is told', 503, 4],
+  ['says no is not asked again', 403, 1],
+] as const)('a gateway that %s', async (_what, status, times) => {
+  const refusal = { status: 403, body: JSON.stringify({ code: 'token_expired', detail: 'it is over' }) }
+  const away = { status: 503, body: JSON.stringify({ code: 'database_unavailable', detail: 'not now' }) }
+  first = status === 503 ? Array.from({ length: times === 4 ? 4 : 2 }, () => away) : []
+  answer = refusal
+  const before = asked.length
+  const ran = await run([], { COUNTERSIGN_GATEWAY_URL: gateway, COUNTERSIGN_TOKEN: TOKEN })
+  expect(asked.length - before).toBe(times)
+  expect(ran.stderr).toContain(`code  ${times === 4 ? 'database_unavailable' : 'token_expired'}`)
 })
 
 test('what is no JSON is told, and the token went into the header alone', async () => {

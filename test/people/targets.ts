@@ -8,7 +8,7 @@ import type { RunResult } from '../../src/client/index.ts'
 import type { About, Identity } from '../../src/contract/statement.ts'
 import type { StopTarget } from '../../src/contract/stop.ts'
 import { findRun } from '../../src/ledger/runs.ts'
-import { stopsInForce } from '../../src/ledger/stops.ts'
+import { refusedStops, stopsInForce } from '../../src/ledger/stops.ts'
 import { liftNow, stopAbout, stopNow } from '../../src/worker/stopping.ts'
 import { newItem } from '../kernel/box-world.ts'
 import { until } from '../support/world.ts'
@@ -205,7 +205,11 @@ async function stopping({ world }: Office, kind: 'stop' | 'resume'): Promise<Sce
     about,
     who: OTTO,
     send,
-    expectNothing: async () => expect(await inForce()).toBe(before),
+    expectNothing: async (code) => {
+      expect(await inForce()).toBe(before)
+      const refused = (await refusedStops(db)).find(({ name }) => name === of.name)
+      expect(refused).toMatchObject({ ...of, kind, reason, code })
+    },
     expectRight: async () => {
       expect(await send(signed(about, OTTO))).toBe('accepted')
       expect(await inForce()).toBe(1 - before)

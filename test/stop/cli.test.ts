@@ -82,7 +82,7 @@ test('stop, stops and resume give the whole of it as JSON', async () => {
         statement: expect.objectContaining({ who: expect.objectContaining({ subject: 'olga@acme.example' }) }),
       },
     },
-    runs: { resumed: [], unanswered: expect.any(Array) },
+    runs: { resumed: [], refused: [], unanswered: expect.any(Array) },
   })
 })
 
@@ -136,6 +136,19 @@ test.each([
   expect(rows).toEqual([])
 })
 
+test('without a gateway that answers, --break-glass stops, says that nobody proved it, and asks who', async () => {
+  const env = { ...child().env, COUNTERSIGN_GATEWAY_URL: 'http://127.0.0.1:9', COUNTERSIGN_TOKEN: 'a.b.c' }
+  const away = (...args: readonly string[]) => countersign(args, { env, cwd: folder() })
+  const stop = ['stop', 'workspace', 'somewhere', '--reason', 'a breach'] as const
+  expect(await away(...stop)).toMatchObject({ code: 1, stderr: expect.stringContaining('gateway_unavailable') })
+  expect((await run('stops')).stdout).not.toContain('somewhere')
+  expect(await away(...stop, '--break-glass')).toMatchObject({ code: 2, stderr: expect.stringContaining('--by <you>') })
+  const stopped = await away(...stop, '--break-glass', '--by', 'olga')
+  expect(stopped.stdout).toContain('by olga (break-glass: not proved): a breach')
+  expect((await run('stops')).stdout).toContain('olga (break-glass: not proved)')
+  const resumed = await run('resume', 'workspace', 'somewhere', ...olga('it is over'))
+  expect(resumed.stdout).toBe('workspace `somewhere` may go on\n')
+})
 test('while Temporal is down, stop works, and resume lifts and says that the runs wait on, and how to let them go on', async () => {
   const { order, request } = await requestFor(child())
   const env = { ...child().env, TEMPORAL_ADDRESS: `127.0.0.1:${await getPort()}` }

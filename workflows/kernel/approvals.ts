@@ -11,17 +11,17 @@ import { type Requirement, requirementText, speaksFor, unmet } from '../../src/c
 import type { Heard } from '../../src/contract/calls.ts'
 import type { Carried, Decided, Waiting } from '../../src/contract/carried.ts'
 import { digestOfText } from '../../src/contract/digest.ts'
-import type { FailureCode } from '../../src/contract/failures.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
 import type { Json } from '../../src/contract/json.ts'
-import type { Answer, DecisionAttempt, PendingApproval, Question } from '../../src/contract/run.ts'
-import { questionSummary } from '../../src/contract/question.ts'
+import type { Answer, PendingApproval, Question } from '../../src/contract/run.ts'
+import { shortened } from '../../src/contract/plain-text.ts'
+import { questionSummary, shownTexts } from '../../src/contract/question.ts'
 import { askersOf, assuranceText, sameName } from '../../src/contract/principal.ts'
 import { raiseDigestOf } from '../../src/contract/raise.ts'
 import type { NotifyCall } from '../../src/contract/notice.ts'
 import { textOf } from '../../src/contract/text.ts'
 import { WIRE } from '../../src/contract/wire.ts'
-import { type Board, now } from './board.ts'
+import { type Board, type Judged, notHeard, now, refuse, unheard } from './board.ts'
 import { type Dispatcher, hostOptions } from './dispatch.ts'
 import type { Hearing } from './hearing.ts'
 import type { Journal } from './journal.ts'
@@ -178,14 +178,7 @@ export class Approvals {
 
   /** The handler of `decide`, as update and as signal. */
   async decide(raw: unknown): Promise<Answer> {
-    const judged = await this.#judge(raw)
-    const { by, answer } = judged
-    this.#board.attempt(raw, judged)
-    if (!answer.accepted) {
-      const who = by === null ? claimedBy(raw) : ` by ${by}`
-      this.#board.note('note', `a decision${who} was refused: ${answer.message}`)
-    }
-    return answer
+    return this.#board.attempt('decide', raw, await this.#judge(raw))
   }
 
   async #judge(raw: unknown): Promise<Judged> {
@@ -213,13 +206,16 @@ export class Approvals {
       },
       message,
     )
-    if ('refused' in heard) {
-      const { code, message: why, by } = heard.refused
-      return { ...unheard(refuse(code, why), describe), by }
-    }
+    if ('refused' in heard) return notHeard(heard.refused, describe)
     const { by } = heard
     const assurance = assuranceText(heard.statement.who)
-    const judged = (answer: Answer): Judged => ({ by, assurance, describe, answer })
+    const judged = (answer: Answer): Judged => ({
+      by,
+      assurance,
+      describe,
+      ...(answer.accepted ? { saw: shownTexts(first.pending).map((text) => shortened(text, 300)) } : {}),
+      answer,
+    })
     // Somebody else may have decided, and the deadline may have passed, while a host verified this.
     const ask = this.#standing(message)
     if ('accepted' in ask) return judged(ask)
@@ -350,26 +346,8 @@ function speakerOf(answered: Answered): string | null {
   return answered.approvals.at(-1)?.by ?? null
 }
 
-/** Who says to have decided, where the message says it. */
-function claimedBy(raw: unknown): string {
-  const by = typeof raw === 'object' && raw !== null ? (raw as { by?: unknown }).by : undefined
-  return typeof by === 'string' ? ` by somebody who says to be ${by.slice(0, 200)}` : ''
-}
-
-/** What came of an attempt, and what is known of whoever made it. */
-type Judged = Omit<DecisionAttempt, 'at' | 'message'>
-
-const unheard = (answer: Answer, describe: string | null = null): Judged => ({
-  by: null,
-  assurance: null,
-  describe,
-  answer,
-})
-
 const alreadyMade = ({ step, by }: Decided): Answer =>
   refuse('decision_already_made', `${by} decided \`${step}\` already`)
 
 /** Under which the journal has what people said. */
 const answerTo = (step: string): string => `answer to ${step}`
-
-const refuse = (code: FailureCode, message: string): Answer => ({ accepted: false, code, message })

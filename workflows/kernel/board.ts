@@ -1,10 +1,13 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
+import type { Heard } from '../../src/contract/calls.ts'
 import type { Digest } from '../../src/contract/digest.ts'
+import type { FailureCode } from '../../src/contract/failures.ts'
 import type { RunKey } from '../../src/contract/evidence.ts'
 import type { Json } from '../../src/contract/json.ts'
 import type { Principal } from '../../src/contract/principal.ts'
 import type {
-  DecisionAttempt,
+  Answer,
+  Attempt,
   Draft,
   EffectStatus,
   Incident,
@@ -39,6 +42,33 @@ function withoutStatement(message: unknown): unknown {
   return said
 }
 
+/** What came of something that somebody said, and what is known of whoever said it. */
+export type Judged = Omit<Attempt, 'kind' | 'at' | 'message'>
+
+/** Nobody was heard. */
+export const unheard = (answer: Answer, describe: string | null = null): Judged => ({
+  by: null,
+  assurance: null,
+  describe,
+  answer,
+})
+
+/** A host heard somebody, and it did not count. */
+export const notHeard = (
+  { code, message, by }: Extract<Heard, { readonly refused: unknown }>['refused'],
+  describe: string | null = null,
+): Judged => ({ ...unheard(refuse(code, message), describe), by })
+
+export const refuse = (code: FailureCode, message: string): Answer => ({ accepted: false, code, message })
+
+const NOUN = { decide: 'a decision', undo: 'an undo', resolve: 'a resolution' } as const
+
+/** Who says to have said it, where the message says that. */
+function claimedBy(raw: unknown): string {
+  const by = typeof raw === 'object' && raw !== null ? (raw as { by?: unknown }).by : undefined
+  return typeof by === 'string' ? ` by somebody who says to be ${by.slice(0, 200)}` : ''
+}
+
 const nameOf = ({ kind, text, step = '' }: TimelineEntry): string => `${kind} ${step} ${text}`
 
 /**
@@ -64,7 +94,7 @@ export class Board {
   undoUntil: string | null = null
   result: RunResult | null = null
   readonly pending: PendingApproval[] = []
-  readonly attempts: DecisionAttempt[] = []
+  readonly attempts: Attempt[] = []
   readonly incidents: Incident[] = []
   readonly effects: EffectStatus[] = []
   readonly drafts: Draft[] = []
@@ -84,7 +114,7 @@ export class Board {
   }
 
   /** Fills in what an earlier execution of the run had noted; what is noted again while it is gone through again is not. */
-  restore(timeline: readonly TimelineEntry[], attempts: readonly DecisionAttempt[]): void {
+  restore(timeline: readonly TimelineEntry[], attempts: readonly Attempt[]): void {
     this.timeline.push(...timeline)
     this.attempts.push(...attempts)
     this.#refused = attempts.filter(({ answer }) => !answer.accepted).length
@@ -110,14 +140,26 @@ export class Board {
     )
   }
 
-  /** Keeps an attempt to decide, shortened if it must be; the whole message stands in the history. What counted is always kept. */
-  attempt(message: unknown, heard: Omit<DecisionAttempt, 'at' | 'message'>): void {
-    const { answer } = heard
-    if (!answer.accepted && this.#refused++ >= MAX_ATTEMPTS) return
+  /**
+   * Keeps what somebody said and what came of it, shortened if it must be; the whole message stands in the history. What counted is
+   * always kept; what did not is noted, too.
+   */
+  attempt(kind: Attempt['kind'], message: unknown, heard: Judged): Answer {
+    this.#keepAttempt(kind, message, heard)
+    const { by, answer } = heard
+    if (!answer.accepted) {
+      const who = by === null ? claimedBy(message) : ` by ${by}`
+      this.note('note', `${NOUN[kind]}${who} was refused: ${answer.message}`)
+    }
+    return answer
+  }
+
+  #keepAttempt(kind: Attempt['kind'], message: unknown, heard: Judged): void {
+    if (!heard.answer.accepted && this.#refused++ >= MAX_ATTEMPTS) return
     const said = withoutStatement(message)
     const text = JSON.stringify(said) ?? 'nothing'
     const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (said as Json)
-    this.attempts.push({ at: now(), message: kept, ...heard })
+    this.attempts.push({ kind, at: now(), message: kept, ...heard })
   }
 
   /** Keeps what the run would have done: the first draft always, and more as long as Temporal carries them. */

@@ -1,7 +1,8 @@
-import { changeText, citationText, factTexts, matchText, shellWord } from '../../src/contract/text.ts'
+import { speakerFlag } from '../../src/contract/principal.ts'
+import { shownTexts } from '../../src/contract/question.ts'
+import { shellWord } from '../../src/contract/text.ts'
 import { formatMicroUsd } from '../../src/contract/money.ts'
-import { needText } from '../../src/contract/raise.ts'
-import type { Draft, PendingApproval, RunStatus } from '../../src/contract/run.ts'
+import type { Draft, PendingApproval, Question, RunStatus } from '../../src/contract/run.ts'
 import { resumeCommand } from '../../src/contract/stop.ts'
 
 /** What a model or a person wrote must not become Markdown that lies to an operator. */
@@ -19,15 +20,15 @@ const word = (text: string): string => shellWord(line(text))
 
 const clock = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`
 
-function question(workflowId: string, ask: PendingApproval): string[] {
+function question(workflowId: string, ask: PendingApproval, speaker: string): string[] {
   const command = (verb: string): string =>
-    `    countersign ${verb} ${workflowId} ${ask.step} --digest ${ask.actionDigest} --by <you>`
+    `    countersign ${verb} ${workflowId} ${ask.step} --digest ${ask.actionDigest}${speaker}`
   return [
     `### Asked of a person other than the requester, until ${clock(ask.deadline)}`,
     '',
     `**${plain(ask.describe)}** (step ${plain(ask.step)})`,
     '',
-    ...(ask.about === 'limit' ? [`- because ${plain(needText(ask.raise))}`] : reasons(ask)),
+    ...shown(ask),
     '',
     'Answer with one of',
     '',
@@ -37,19 +38,14 @@ function question(workflowId: string, ask: PendingApproval): string[] {
   ]
 }
 
-const reasons = ({ action, decision }: Pick<Draft, 'action' | 'decision'>): string[] => [
-  ...decision.matches.map((match) => `- because ${plain(matchText(match))}`),
-  ...factTexts(action).map((fact) => `- with ${plain(fact)}`),
-  ...action.changes.map((change) => `- would change ${plain(changeText(change))}`),
-  ...action.evidence.map((citation) => `- rests on ${plain(citationText(citation))}`),
-]
+const shown = (what: Question): string[] => shownTexts(what).map((text) => `- ${plain(text)}`)
 
 const drafted = ({ step, describe, ...draft }: Draft): string[] => [
   '### Draft: this was not done',
   '',
   `**${plain(describe)}** (step ${plain(step)})`,
   '',
-  ...reasons(draft),
+  ...shown({ about: 'action', ...draft }),
   '',
 ]
 
@@ -58,22 +54,23 @@ export function renderDetails(status: RunStatus): string {
   const workflowId = word(status.runKey.slice(0, status.runKey.lastIndexOf('/')))
   const waiting = status.waitingFor === null ? '' : `, waiting for ${status.waitingFor}`
   const lines = [`## ${status.state}${waiting}`, '']
-  for (const ask of status.pending) lines.push(...question(workflowId, ask))
+  const speaker = speakerFlag(status.principal)
+  for (const ask of status.pending) lines.push(...question(workflowId, ask, speaker))
   for (const incident of status.incidents) {
     lines.push(
       `### Incident at ${plain(incident.step)} since ${clock(incident.since)}`,
       '',
       `${plain(incident.message)} (${incident.code})`,
       '',
-      ...(incident.stop === undefined ? [] : [`    ${line(resumeCommand(incident.stop))}`]),
-      `    countersign resolve ${workflowId} ${incident.step} --as retry|settled --by <you>`,
+      ...(incident.stop === undefined ? [] : [`    ${line(resumeCommand(incident.stop, speaker))}`]),
+      `    countersign resolve ${workflowId} ${incident.step} --as retry|settled${speaker}`,
       '',
     )
   }
   for (const draft of status.result?.drafts ?? []) lines.push(...drafted(draft))
   if (status.state === 'completed' && status.undoUntil !== null) {
     lines.push(`### Can be undone until ${clock(status.undoUntil)}`, '')
-    lines.push(`    countersign undo ${workflowId} --by <you>`, '')
+    lines.push(`    countersign undo ${workflowId}${speaker}`, '')
   }
   if (status.auditExport !== null) {
     lines.push(`Audit export to ${plain(status.auditExport)} is asked for by the policy: **not exported yet**.`, '')

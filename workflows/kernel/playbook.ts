@@ -32,7 +32,7 @@ import { WIRE } from '../../src/contract/wire.ts'
 import { notActedOn } from '../../src/policy/decide/not-acted-on.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import { Approvals } from './approvals.ts'
-import { Board, now } from './board.ts'
+import { Board, type Judged, notHeard, now, refuse, unheard } from './board.ts'
 import { Continuation, ContinueRun } from './continuation.ts'
 import { Dispatcher, hostOptions } from './dispatch.ts'
 import { Hearing } from './hearing.ts'
@@ -455,24 +455,30 @@ class Execution {
   }
 
   async #requestUndo(raw: unknown): Promise<Answer> {
+    return this.#board.attempt('undo', raw, await this.#judgeUndo(raw))
+  }
+
+  async #judgeUndo(raw: unknown): Promise<Judged> {
     const parsed = undoMessage().safeParse(raw)
-    if (!parsed.success) return this.#refuseUndo('undo_malformed', firstIssue(parsed.error))
+    if (!parsed.success) return unheard(refuse('undo_malformed', firstIssue(parsed.error)))
     const { comment } = parsed.data
     const before = this.#notUndoable()
-    if (before !== undefined) return this.#refuseUndo(...before)
+    if (before !== undefined) return unheard(refuse(...before))
     const about = { kind: 'undo', runKey: this.#board.runKey, whyDigest: digestOfText(comment) } as const
     const heard = await this.#hearing.hear(about, parsed.data)
-    if ('refused' in heard) return this.#refuseUndo(heard.refused.code, heard.refused.message, heard.refused.by)
+    if ('refused' in heard) return notHeard(heard.refused)
     const { by, statement } = heard
+    const assurance = assuranceText(statement.who)
     // The window may have closed, or somebody else may have been first, while a host verified this.
     const after = this.#notUndoable()
-    if (after !== undefined) return this.#refuseUndo(...after, by)
+    if (after !== undefined) return { by, assurance, describe: null, answer: refuse(...after) }
     this.#hearing.count(statement)
     this.#undo = { why: 'undo_requested', by, statement }
     this.#board.undoUntil = null
     const words = comment === '' ? '' : `: ${comment}`
-    this.#board.note('undo', `${by} (${assuranceText(statement.who)}) undoes the run${words}`)
-    return { accepted: true, message: `the run is being undone for ${by}` }
+    this.#board.note('undo', `${by} (${assurance}) undoes the run${words}`)
+    const answer = { accepted: true, message: `the run is being undone for ${by}` } as const
+    return { by, assurance, describe: null, answer }
   }
 
   /** Why the run cannot be undone now; `undefined`: it can. */
@@ -487,11 +493,6 @@ class Execution {
     return this.#isWindowOver || Date.now() >= (this.#undoDeadline ?? 0)
       ? ['undo_window_closed', 'the undo window of the run is over']
       : undefined
-  }
-
-  #refuseUndo(code: FailureCode, message: string, by: string | null = null): Answer {
-    this.#board.note('note', `an undo${by === null ? '' : ` by ${by}`} was refused: ${message}`)
-    return { accepted: false, code, message }
   }
 
   /** Enters the end, answers whoever waits for the outcome, and closes. A failed run closes as Failed, typed. */

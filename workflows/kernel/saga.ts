@@ -14,7 +14,7 @@ import type { Tool, WriteTool } from '../../src/contract/tool.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import { textOf } from '../../src/contract/text.ts'
 import { WIRE } from '../../src/contract/wire.ts'
-import { type Board, now } from './board.ts'
+import { type Board, type Judged, notHeard, now, refuse, unheard } from './board.ts'
 import { type Continuation, ContinueRun } from './continuation.ts'
 import { type Dispatcher, undoOptions } from './dispatch.ts'
 import type { Hearing } from './hearing.ts'
@@ -168,31 +168,32 @@ export class Saga {
 
   /** The handler of `resolve`. */
   async resolve(raw: unknown): Promise<Answer> {
+    return this.#board.attempt('resolve', raw, await this.#judge(raw))
+  }
+
+  async #judge(raw: unknown): Promise<Judged> {
     const parsed = resolveMessage().safeParse(raw)
-    if (!parsed.success) return this.#refuse('resolve_malformed', firstIssue(parsed.error))
+    if (!parsed.success) return unheard(refuse('resolve_malformed', firstIssue(parsed.error)))
     const { step, resolution, comment } = parsed.data
     const waits = (): boolean =>
       this.#board.incidents.some((incident) => incident.step === step) && !this.#resolutions.has(step)
-    const none = `no incident waits at \`${step}\``
-    if (!waits()) return this.#refuse('resolve_unknown_step', none)
+    const none = refuse('resolve_unknown_step', `no incident waits at \`${step}\``)
+    if (!waits()) return unheard(none)
     const { runKey } = this.#board
     const about = { kind: 'resolve', runKey, step, resolution, commentDigest: digestOfText(comment) } as const
     const heard = await this.#hearing.hear(about, parsed.data)
-    if ('refused' in heard) return this.#refuse(heard.refused.code, heard.refused.message, heard.refused.by)
+    if ('refused' in heard) return notHeard(heard.refused)
+    const { by } = heard
+    const assurance = assuranceText(heard.statement.who)
     // Somebody else may have resolved it while a host verified this.
-    if (!waits()) return this.#refuse('resolve_unknown_step', none, heard.by)
+    if (!waits()) return { by, assurance, describe: null, answer: none }
     this.#hearing.count(heard.statement)
     this.#resolutions.set(step, resolution)
     this.#continuation.journal.note(resolutionOf(step), resolution)
     const said = comment === '' ? '' : `: ${comment}`
-    const by = `${heard.by} (${assuranceText(heard.statement.who)})`
-    this.#board.note('decide', `${by} resolves the incident as ${resolution}${said}`, step)
-    return { accepted: true, message: `the incident at \`${step}\` is resolved as ${resolution}` }
-  }
-
-  #refuse(code: FailureCode, message: string, by: string | null = null): Answer {
-    this.#board.note('note', `a resolution${by === null ? '' : ` by ${by}`} was refused: ${message}`)
-    return { accepted: false, code, message }
+    this.#board.note('decide', `${by} (${assurance}) resolves the incident as ${resolution}${said}`, step)
+    const answer = { accepted: true, message: `the incident at \`${step}\` is resolved as ${resolution}` } as const
+    return { by, assurance, describe: null, answer }
   }
 
   async #undo(effect: Registered, reason: UndoReason, policyDigest: Digest): Promise<Incident | undefined> {

@@ -13,7 +13,7 @@ export function define(command: Command): void {
 }
 
 async function cancel(workflowId: string, options: Options): Promise<void> {
-  await withSession(options, async ({ client, flags }) => {
+  await withSession(options, async ({ client, speaker, flags }) => {
     const run = client.run(workflowId)
     const { state, closedAt } = await run.summary()
     if (closedAt !== null) {
@@ -28,7 +28,7 @@ async function cancel(workflowId: string, options: Options): Promise<void> {
       // It stays open for its undo window, and would take the request without doing anything.
       const message = 'the run is completed already'
       if (options.json) outJson({ workflowId, accepted: false, code: 'run_completed', message })
-      printRefusal(message, `Undo it: countersign undo ${workflowId} --by <you>${flags}`, 'run_completed')
+      printRefusal(message, `Undo it: countersign undo ${workflowId}${speaker}${flags}`, 'run_completed')
       process.exitCode = EXIT.no
       return
     }

@@ -6,7 +6,7 @@ import { CliError, explain, printRefusal } from '../errors.ts'
 import { EXIT } from '../exit.ts'
 import { type JsonOption, withCommon, withJson } from '../options.ts'
 import { withSession } from '../session.ts'
-import { signedWord, type StopOptions, targetOf, withStopWords } from '../stop-words.ts'
+import { counted, signedWord, type StopOptions, targetOf, withStopWords } from '../stop-words.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
 import { moment } from '../time.ts'
 import { withLedger } from '../with-ledger.ts'
@@ -21,14 +21,16 @@ export function define(command: Command): void {
 async function resume(what: string, name: string, options: Options): Promise<void> {
   const { json } = options
   const target = targetOf(what, name)
-  const [lifted, stops] = await withLedger(options, async (db) => {
+  const came = await withLedger(options, async (db) => {
     const [{ stopHistory }, { liftNow }] = await Promise.all([
       import('../../ledger/stops.ts'),
       import('../../worker/stopping.ts'),
     ])
-    const stop = await liftNow(db, target, await signedWord('resume', target, options))
-    return [stop, await stopHistory(db, target)] as const
+    const word = await counted(liftNow(db, target, await signedWord('resume', target, options)))
+    return word === undefined ? undefined : { lifted: word.done, stops: await stopHistory(db, target) }
   })
+  if (came === undefined) return
+  const { lifted, stops } = came
   const [newest] = stops
   if (newest === undefined) {
     if (json) outJson({ target, lifted: null, runs: null })
@@ -53,6 +55,15 @@ async function resume(what: string, name: string, options: Options): Promise<voi
   })
   if (json) outJson({ target, lifted: lifted ?? null, runs })
   else for (const line of runLines(runs)) say(line)
+  const [first] = runs.refused
+  if (first === undefined) return
+  printRefusal(
+    `the stop is lifted, and ${runs.refused.length === 1 ? 'a run that waits' : `${runs.refused.length} runs that wait`} at it refused your word`,
+    `Whoever may settle incidents runs this again, or \`countersign resolve <id> <step> --as retry\`.`,
+    first.code,
+  )
+  for (const { workflowId, message, code } of runs.refused) say(plain(`  ${workflowId}: ${message} (${code})`))
+  process.exitCode = EXIT.no
 }
 
 const earlier = (target: StopTarget, { lifted }: Stop): string =>
@@ -61,7 +72,7 @@ const earlier = (target: StopTarget, { lifted }: Stop): string =>
     : `${stopTargetText(target)} is not stopped: ${lifted.by} lifted it at ${moment(lifted.at)}`
 
 async function tellRuns(options: Options, stops: readonly Stop[]): Promise<ResumedRuns> {
-  let runs: ResumedRuns = { resumed: [], unanswered: [] }
+  let runs: ResumedRuns = { resumed: [], refused: [], unanswered: [] }
   await withSession(options, async ({ client }) => {
     const { by, reason } = options
     runs = await client.resumeStopped(stops, { ...(by !== undefined && { by }), reason })

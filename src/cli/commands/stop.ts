@@ -1,32 +1,44 @@
 import type { Command } from 'commander'
 import { stopTargetText, stopText } from '../../contract/stop.ts'
+import { UsageError } from '../errors.ts'
 import { type JsonOption, type ProjectOption, withCommon, withJson, withProject } from '../options.ts'
-import { signedWord, type StopOptions, targetOf, withStopWords } from '../stop-words.ts'
+import { counted, signedWord, type StopOptions, targetOf, withStopWords } from '../stop-words.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
 import { withLedger } from '../with-ledger.ts'
 
 interface Options extends StopOptions, JsonOption, ProjectOption {
+  readonly breakGlass?: true
   readonly force?: true
 }
 
 /** `countersign stop`: in force on every host within a second, whether Temporal answers or not. */
 export function define(command: Command): void {
   withProject(withJson(withCommon(withStopWords(command))))
+    .option('--break-glass', 'without a proof of who says so, when no gateway can give one; the record says that')
     .option('--force', 'stop a tool or playbook of which nobody knows the name')
     .action(stop)
 }
 
-async function stop(what: string, name: string, { json, force, ...options }: Options): Promise<void> {
+async function stop(what: string, name: string, { json, force, breakGlass, ...options }: Options): Promise<void> {
   const target = targetOf(what, name)
+  const { by, reason } = options
+  if (breakGlass === true && by === undefined) {
+    throw new UsageError('say who you are', 'Add `--by <you>`: nobody proves it, and the record says that.')
+  }
   await withLedger(options, async (db) => {
-    const [{ isKnown }, { stopNow }, { checkName }] = await Promise.all([
+    const [{ isKnown }, stopping, { checkName }] = await Promise.all([
       import('../../ledger/stops.ts'),
       import('../../worker/stopping.ts'),
       import('../known-names.ts'),
     ])
     const known = await (force === true ? isKnown(db, target) : checkName(db, target, options.config))
-    const signed = await signedWord('stop', target, options)
-    const { stop: placed, isNew } = await stopNow(db, target, signed)
+    const word =
+      breakGlass === true && by !== undefined
+        ? stopping.breakGlass(db, target, { by, reason })
+        : stopping.stopNow(db, target, await signedWord('stop', target, options))
+    const came = await counted(word)
+    if (came === undefined) return
+    const { stop: placed, isNew } = came.done
     if (json) {
       outJson({ stop: placed, isNew, known })
       return

@@ -41,7 +41,7 @@ export class Stage {
   /** Decides on what was shown. */
   async decide(pending: PendingApproval, decision: 'approve' | 'reject', by: string, comment: string) {
     const { workflowId } = this.#run
-    const command = answerCommand(decision, workflowId, pending, ` --comment '${comment}'`).replace('<you>', by)
+    const command = answerCommand(decision, workflowId, pending, ` --by ${by} --comment '${comment}'`)
     const { step, actionDigest } = pending
     const message = { step, decision, by, comment, actionDigest }
     await this.#act(command, (updateId) => this.#run.decide(message, updateId))
