@@ -88,6 +88,75 @@ describe.concurrent('who may', () => {
   })
 })
 
+describe.concurrent('an undo that waits, since who asked for it does not count any more,', () => {
+  const LOST = [
+    ['standing_lost', null],
+    ['undo_not_allowed', 'operators'],
+  ] as const
+
+  /** A run whose undo an operator asked for who was withdrawn while it waited for something else. */
+  async function stuck(code: FailureCode, group: string | null) {
+    const { boxes, putting, as, world } = office
+    const item = newItem()
+    const first = somebody(['operators'])
+    boxes.scriptUndo(item, 'refuse')
+    const run = await putting(item)
+    await run.outcome()
+    expect(await as(first).run(run.workflowId).undo({ comment: 'the wrong box' })).toMatchObject({ accepted: true })
+    const incidentOf = (is: (code: string) => boolean) =>
+      until('an incident', async () => (await run.status()).incidents.find((one) => is(one.code)))
+    const { step } = await incidentOf((one) => one !== code)
+    await withdraw(world().db, { subject: first.subject, group, reason: 'left' })
+    await as(OTTO).run(run.workflowId).resolve({ step, resolution: 'retry' })
+    await incidentOf((one) => one === code)
+    return { item, run, step, first }
+  }
+
+  test.for(LOST)('%s: goes on with the word of another operator, once, in his name', async ([code, group]) => {
+    const { boxes, as, tell, ledgerOf } = office
+    const { item, run, step, first } = await stuck(code, group)
+    // A retry is on the word of the first, who does not count.
+    await as(OTTO).run(run.workflowId).resolve({ step, resolution: 'retry' })
+    await until('the incident to come again', async () =>
+      (await run.status()).incidents.some((one) => one.code === code) ? true : undefined,
+    )
+    expect(boxes.held(item)).toBe(1)
+    const { runKey } = await run.status()
+    const about = { kind: 'undo', runKey, whyDigest: digestOfText('') } as const
+    for (const [who, refusal] of [
+      [BEN, 'undo_not_allowed'],
+      [first, code],
+      [somebody(['operators'], { kind: 'agent' }), 'undo_not_allowed'],
+    ] as const) {
+      expect(await tell(run.workflowId, 'undo', { comment: '', statement: signed(about, who) })).toBe(refusal)
+    }
+    expect([boxes.held(item), boxes.asked(item, 'undo')]).toMatchObject([1, { length: 1 }])
+    const other = somebody(['operators'])
+    expect(await as(other).run(run.workflowId).undo({ comment: 'still wrong' })).toMatchObject({ accepted: true })
+    expect(await run.result()).toMatchObject({
+      state: 'reverted',
+      because: { code: 'undo_requested', by: other.subject },
+    })
+    expect(boxes.held(item)).toBe(0)
+    expect(await ledgerOf(runKey)).toEqual([`${step}: undone`])
+  })
+})
+
+test('an undo that waits for something else takes no second word', async () => {
+  const { boxes, putting, as } = office
+  const item = newItem()
+  boxes.scriptUndo(item, 'refuse')
+  const run = await putting(item)
+  await run.outcome()
+  await as(OTTO).run(run.workflowId).undo({ comment: '' })
+  await until('an incident', async () => (await run.status()).incidents[0])
+  expect(await as(CLEO).run(run.workflowId).undo({ comment: '' })).toMatchObject({
+    accepted: false,
+    code: 'undo_not_completed',
+  })
+  expect(boxes.asked(item, 'undo')).toHaveLength(1)
+})
+
 /** What comes as a signal is answered by nobody: the record has it. */
 const UNSIGNED: readonly (readonly [
   what: string,

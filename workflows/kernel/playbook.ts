@@ -435,15 +435,16 @@ class Execution {
       })
       if (isLeft() && this.#continuation.isDueAfterPlaybook) throw new ContinueRun()
     }
-    const undo = this.#undo
-    if (undo === undefined) {
+    if (this.#undo === undefined) {
       this.#isWindowOver = windowMs > 0
       this.#board.undoUntil = null
       return await this.#close(null)
     }
-    await this.#saga.unwind(undo, opened.policyDigest)
-    const message = `undone by ${undo.by ?? 'an operator'}`
-    return await this.#close({ state: 'reverted', because: bareCase('undo_requested', message, undo.by) })
+    await this.#saga.unwind(this.#undo, opened.policyDigest)
+    // Whose word counted in the end.
+    const { by } = this.#undo
+    const message = `undone by ${by ?? 'an operator'}`
+    return await this.#close({ state: 'reverted', because: bareCase('undo_requested', message, by) })
   }
 
   /** A completed run has nothing to cancel; whoever meant to take it back is told how. */
@@ -473,7 +474,9 @@ class Execution {
     const after = this.#notUndoable()
     if (after !== undefined) return { by, assurance, describe: null, answer: refuse(...after) }
     this.#hearing.count(statement)
-    this.#undo = { why: 'undo_requested', by, statement }
+    const undo = { why: 'undo_requested', by, statement } as const
+    if (this.#undo !== undefined) this.#saga.goOnWith(undo)
+    this.#undo = undo
     this.#board.undoUntil = null
     const words = comment === '' ? '' : `: ${comment}`
     this.#board.note('undo', `${by} (${assurance}) undoes the run${words}`)
@@ -483,6 +486,8 @@ class Execution {
 
   /** Why the run cannot be undone now; `undefined`: it can. */
   #notUndoable(): readonly [FailureCode, string] | undefined {
+    // It was asked for in time, by somebody whose word does not count any more: it goes on with another's.
+    if (this.#undo !== undefined && this.#saga.needsAnotherWord) return undefined
     if (this.#board.state !== 'completed') {
       return ['undo_not_completed', `the run is ${this.#board.state}, not completed`]
     }

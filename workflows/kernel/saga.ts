@@ -35,6 +35,9 @@ interface Registered {
 
 type Resolution = 'retry' | 'settled'
 
+/** Why a host does not undo on the word of whoever asked: he does not count any more, or the key that signed for him. */
+const WORD_LOST: readonly FailureCode[] = ['standing_lost', 'undo_not_allowed', 'statement_key_revoked']
+
 /** Under which the journal has how an incident was resolved. */
 const resolutionOf = (step: string): string => `resolution of ${step}`
 
@@ -54,6 +57,8 @@ export class Saga {
   readonly #hearing: Hearing
   readonly #registered: Registered[] = []
   readonly #resolutions = new Map<string, Resolution>()
+  /** Why effects are being undone now. */
+  #reason: UndoReason | undefined
 
   constructor(
     board: Board,
@@ -111,18 +116,19 @@ export class Saga {
     policyDigest: Digest,
     states: readonly EffectStatus['state'][] = ['running', 'done'],
   ): Promise<void> {
+    this.#reason = reason
     const stuck: [Registered, Incident][] = []
     for (const effect of this.#registered.toReversed()) {
       const state = this.#board.effects.find(({ step }) => step === effect.step)?.state
       if (state === undefined || !states.includes(state)) continue
-      const incident = await this.#undo(effect, reason, policyDigest)
+      const incident = await this.#undo(effect, policyDigest)
       if (incident !== undefined) stuck.push([effect, incident])
     }
     // All at once, so that people see every one of them and settle them in any order.
-    await Promise.all(stuck.map(([effect, incident]) => this.#untilSettled(effect, incident, reason, policyDigest)))
+    await Promise.all(stuck.map(([effect, incident]) => this.#untilSettled(effect, incident, policyDigest)))
   }
 
-  async #untilSettled(effect: Registered, first: Incident, reason: UndoReason, policyDigest: Digest): Promise<void> {
+  async #untilSettled(effect: Registered, first: Incident, policyDigest: Digest): Promise<void> {
     let incident: Incident | undefined = first
     while (incident !== undefined) {
       const resolution = await this.park(effect.step, incident.code, incident.message, { stop: incident.stop })
@@ -130,8 +136,28 @@ export class Saga {
         this.#board.setEffect(effect.step, 'settled')
         return
       }
-      incident = await this.#undo(effect, reason, policyDigest)
+      incident = await this.#undo(effect, policyDigest)
     }
+  }
+
+  /** The steps that wait, and would be undone on the word of somebody else than who asked for it. */
+  get #needingAnotherWord(): readonly string[] {
+    if (this.#reason?.why !== 'undo_requested') return []
+    return this.#board.incidents
+      .filter(({ step, code }) => WORD_LOST.includes(code) && !this.#resolutions.has(step))
+      .map(({ step }) => step)
+  }
+
+  /** Whether an undo that somebody asked for waits since his word does not count any more. */
+  get needsAnotherWord(): boolean {
+    return this.#needingAnotherWord.length > 0
+  }
+
+  /** From now on it is undone on this word; what waited for one is tried again. */
+  goOnWith(reason: UndoReason): void {
+    const steps = this.#needingAnotherWord
+    this.#reason = reason
+    for (const step of steps) this.#settle(step, 'retry')
   }
 
   /**
@@ -188,16 +214,21 @@ export class Saga {
     // Somebody else may have resolved it while a host verified this.
     if (!waits()) return { by, assurance, describe: null, answer: none }
     this.#hearing.count(heard.statement)
-    this.#resolutions.set(step, resolution)
-    this.#continuation.journal.note(resolutionOf(step), resolution)
+    this.#settle(step, resolution)
     const said = comment === '' ? '' : `: ${comment}`
     this.#board.note('decide', `${by} (${assurance}) resolves the incident as ${resolution}${said}`, step)
     const answer = { accepted: true, message: `the incident at \`${step}\` is resolved as ${resolution}` } as const
     return { by, assurance, describe: null, answer }
   }
 
-  async #undo(effect: Registered, reason: UndoReason, policyDigest: Digest): Promise<Incident | undefined> {
-    const { step, tool, input } = effect
+  #settle(step: string, resolution: Resolution): void {
+    this.#resolutions.set(step, resolution)
+    this.#continuation.journal.note(resolutionOf(step), resolution)
+  }
+
+  async #undo({ step, tool, input }: Registered, policyDigest: Digest): Promise<Incident | undefined> {
+    const reason = this.#reason
+    if (reason === undefined) throw fail('platform_failed', `nobody said why \`${step}\` is undone`)
     const undoStep = `${step}${WIRE.activities.undo}`
     const warrant: UndoWarrant = {
       v: 1,
