@@ -41,6 +41,12 @@ export async function findIssuerKey(db: Kysely<LedgerTables>, keyId: string): Pr
   return row === undefined ? undefined : keyOf(row)
 }
 
+/** Whether a gateway ever signed for this ledger: it has the key of one, of whatever time. */
+export async function hasGatewayKey(db: Kysely<LedgerTables>): Promise<boolean> {
+  const keys = db.selectFrom('countersign.issuer_keys').select('key_id').where('development', '=', false)
+  return (await keys.limit(1).executeTakeFirst()) !== undefined
+}
+
 /** Every key there ever was, the newest first. */
 export async function issuerKeys(db: Kysely<LedgerTables>): Promise<readonly IssuerKey[]> {
   const rows = await db

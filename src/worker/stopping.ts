@@ -5,7 +5,7 @@ import type { Identity, Statement, Use } from '../contract/statement.ts'
 import type { StopTarget, StopWord } from '../contract/stop.ts'
 import { verifyUse } from '../identity/statements.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
-import { findIssuerKey } from '../ledger/issuer-keys.ts'
+import { findIssuerKey, hasGatewayKey } from '../ledger/issuer-keys.ts'
 import { statementUsed, useStatement } from '../ledger/statements.ts'
 import { liftStop, noteRefused, placeStop, type Stop, workspacesOf } from '../ledger/stops.ts'
 import { Witness } from './witness.ts'
@@ -77,10 +77,7 @@ async function counted(
   }
 }
 
-/**
- * Verifies a statement about a stop. That of a development issuer counts where its key is published: stopping needs the
- * ledger's database, and the record says what it is worth.
- */
+/** Verifies a statement about a stop. What a development issuer says counts only in a ledger for which no gateway signs. */
 async function heard(
   db: LedgerDatabase,
   kind: Kind,
@@ -89,20 +86,23 @@ async function heard(
 ): Promise<Statement> {
   const workspace = (given as Partial<Statement> | undefined)?.who?.workspace ?? ''
   const use: Use = { about: stopAbout(kind, of, reason), workspace }
-  return await verifyUse(given, use, { keyOf: (keyId) => findIssuerKey(db, keyId), development: true })
+  const development = !(await hasGatewayKey(db))
+  return await verifyUse(given, use, { keyOf: (keyId) => findIssuerKey(db, keyId), development })
 }
 
 /**
  * `countersign:stop` and `countersign:resume` are for one's own workspace and its runs, `countersign:stop:all` and
- * `countersign:resume:all` for everything: tools and playbooks are of no workspace. What was stopped, a person lets go on.
+ * `countersign:resume:all` for everything: tools and playbooks are of no workspace. Whoever may let something go on may stop it, too; an
+ * agent lets nothing go on.
  */
 async function checkMay(db: LedgerDatabase, kind: Kind, of: StopTarget, who: Identity): Promise<void> {
   const { subject, workspace, scopes, development } = who
   if (kind === 'resume' && who.kind === 'agent') {
     throw fail('decision_by_machine', `${subject} is an agent, and people let things go on`)
   }
-  const all = `countersign:${kind}:all`
-  const enough = (await isOf(db, of, workspace)) ? [`countersign:${kind}`, all] : [all]
+  const which = (await isOf(db, of, workspace)) ? ['', ':all'] : [':all']
+  const verbs = kind === 'stop' ? ['stop', 'resume'] : ['resume']
+  const enough = verbs.flatMap((verb) => which.map((end) => `countersign:${verb}${end}`))
   if (enough.some((scope) => scopes.includes(scope)) || (development && scopes.includes(EVERY))) return
   throw fail('scope_missing', `${subject} was not granted \`${enough[0]}\` in \`${workspace}\``)
 }

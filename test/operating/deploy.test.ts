@@ -5,7 +5,13 @@ import { expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { z } from 'zod'
 import { DRAIN_MARGIN_MS, drainTimes } from '../../src/cli/draining.ts'
-import { DEFAULT_GRACE_SECONDS, DEFAULT_HEALTH_ADDRESS, withWorkerOptions } from '../../src/cli/worker-options.ts'
+import { withGatewayOptions } from '../../src/cli/gateway-options.ts'
+import {
+  DEFAULT_GRACE_SECONDS,
+  DEFAULT_HEALTH_ADDRESS,
+  listenAddress,
+  withWorkerOptions,
+} from '../../src/cli/worker-options.ts'
 import { countersign, useFolder } from '../cli/cli.ts'
 import { useWorkerChild } from '../cli/worker-child.ts'
 import { SHOP } from './shop.ts'
@@ -47,6 +53,7 @@ const pod = z.object({
 
 interface Manifest {
   readonly kind: string
+  readonly metadata: { readonly name: string }
   readonly spec: Readonly<Record<string, unknown>>
 }
 
@@ -57,13 +64,16 @@ const manifests = FILES.flatMap((file) =>
     return document.toJS() as Manifest
   }),
 )
-const ofKind = (kind: string): Manifest => {
-  const found = manifests.find((manifest) => manifest.kind === kind)
+/** The one of a kind; of the worker, unless it is said otherwise. */
+const ofKind = (kind: string, isGateway = false): Manifest => {
+  const found = manifests.find(
+    ({ kind: one, metadata: { name } }) => one === kind && (name === 'countersign-gateway') === isGateway,
+  )
   if (found === undefined) throw new Error(`there is no ${kind}`)
   return found
 }
-const podOf = (kind: string) => {
-  const { template } = ofKind(kind).spec as {
+const podOf = (kind: string, isGateway = false) => {
+  const { template } = ofKind(kind, isGateway).spec as {
     template: { spec: unknown; metadata: { labels: Record<string, string> } }
   }
   return { ...pod.parse(template.spec), labels: template.metadata.labels }
@@ -75,8 +85,10 @@ test('the manifests are those that the documentation names', () => {
   expect(manifests.map(({ kind }) => kind).toSorted()).toEqual([
     'Connection',
     'Deployment',
+    'Deployment',
     'Job',
     'PodDisruptionBudget',
+    'Service',
     'Service',
     'WorkerDeployment',
   ])
@@ -134,6 +146,31 @@ test('nobody but the worker reads the key, and nothing runs as root or may write
   for (const kind of WORKERS) expect(podOf(kind).volumes.some(({ secret }) => secret !== undefined)).toBe(true)
   const dockerfile = read('Dockerfile')
   expect(dockerfile.indexOf('USER node')).toBeGreaterThan(dockerfile.lastIndexOf('COPY'))
+})
+
+test('the gateway is reached and asked for its health where it listens, with variables that it reads, and its key is its own', () => {
+  const { containers, labels, volumes, securityContext } = podOf('Deployment', true)
+  const [gateway] = containers
+  const command = withGatewayOptions(new Command())
+  const value = (name: string) => gateway.env.find((one) => one.name === name)?.value ?? ''
+  const known = [...command.options.map(({ envVar }) => envVar), 'DATABASE_URL', 'COUNTERSIGN_ISSUER_KEY_FILE']
+  for (const { name } of gateway.env) expect(known).toContain(name)
+  const { port } = listenAddress(value('COUNTERSIGN_GATEWAY_ADDRESS'))
+  expect(gateway.ports).toEqual([{ name: 'http', containerPort: port }])
+  expect(gateway.args).toEqual(['gateway'])
+  for (const asked of [gateway.startupProbe, gateway.livenessProbe]) {
+    expect(asked?.httpGet).toEqual({ path: '/healthz', port: 'http' })
+  }
+  // Which takes the database.
+  expect(gateway.readinessProbe?.httpGet).toEqual({ path: '/v1/keys', port: 'http' })
+  const { selector, ports } = ofKind('Service', true).spec as { selector: unknown; ports: readonly unknown[] }
+  expect([selector, ports]).toEqual([labels, [{ name: 'http', port: 80, targetPort: 'http' }]])
+  const mounts = gateway.volumeMounts.map(({ mountPath }) => `${mountPath}/`)
+  for (const name of ['COUNTERSIGN_IDENTITY', 'COUNTERSIGN_ISSUER_KEY_FILE']) {
+    expect(mounts.some((mount) => value(name).startsWith(mount))).toBe(true)
+  }
+  expect(volumes.map(({ secret }) => secret?.defaultMode)).toEqual([0o440, undefined])
+  expect([securityContext.runAsUser, gateway.image]).toEqual([1000, podOf('Deployment').containers[0].image])
 })
 
 test('metrics are scraped from the pods of the workers, at their port', () => {

@@ -13,7 +13,7 @@ import { newItem } from '../kernel/box-world.ts'
 import { eventsOf, reset, workflowTasksIn } from '../support/history.ts'
 import { until } from '../support/world.ts'
 import { decisionBy, somebody } from './deciders.ts'
-import { BEN, OTTO, signed, useOffice } from './office.ts'
+import { BEN, KEYS, OTTO, signed, useOffice } from './office.ts'
 
 /* Who may stop something and let it go on, and who may start: judged when it is said, and refused ones stand on the record. */
 const office = useOffice()
@@ -70,7 +70,7 @@ const CASES: readonly Case[] = [
     what: 'a run, with the scope for the contrary',
     scope: 'run',
     who: (kind) => own(kind === 'stop' ? 'resume' : 'stop'),
-    code: always('scope_missing'),
+    code: (kind) => (kind === 'stop' ? 'accepted' : 'scope_missing'),
   },
   {
     what: 'a run, with the scope of another workspace',
@@ -121,6 +121,18 @@ describe.concurrent('somebody', () => {
       )
     },
   )
+})
+
+test('the development issuer stops nothing, and lets nothing go on, where a gateway signs', async () => {
+  const { db } = office.world()
+  const who = { ...somebody(['*'], { scopes: ['*'] }), issuer: 'development', development: true }
+  for (const kind of ['stop', 'resume'] as const) {
+    const of = await target(kind, 'tool')
+    const statement = signed(stopAbout(kind, of, REASON), who, {}, KEYS.development)
+    expect(await say(kind, of, statement)).toBe('statement_development')
+    expect(await isStopped(of)).toBe(kind === 'resume')
+    expect((await refusedStops(db)).find(({ name }) => name === of.name)).toMatchObject({ kind, by: null })
+  }
 })
 
 test('a run that nobody opened is of no workspace', async () => {
