@@ -54,7 +54,11 @@ test.concurrent.for(PAYLOADS)(
         input: { payloads: [...payloads] },
       })
     }
-    expect(await run.status()).toMatchObject({ state: 'blocked', attempts: [{ answer: refused }] })
+    const codes = ['decision_malformed', 'undo_malformed', 'resolve_malformed']
+    expect(await run.status()).toMatchObject({
+      state: 'blocked',
+      attempts: codes.map((code) => ({ by: null, answer: { accepted: false, code } })),
+    })
     await expectGoesOn()
   },
 )
