@@ -1,5 +1,6 @@
 import { requirementText } from './approving.ts'
 import type { RunKey } from './evidence.ts'
+import { type Principal, speakerFlag } from './principal.ts'
 import { needText } from './raise.ts'
 import type { PendingApproval } from './run.ts'
 import { changeText, citationText, factTexts, matchText, shellWord } from './text.ts'
@@ -39,7 +40,7 @@ export interface Notice {
 export function noticeOf(
   runKey: RunKey,
   question: PendingApproval,
-  of: Pick<Notice, 'playbook' | 'workspace' | 'requester'>,
+  { playbook, principal }: { readonly playbook: string; readonly principal: Principal },
 ): Notice {
   const workflowId = runKey.slice(0, runKey.lastIndexOf('/'))
   const { describe, step, actionDigest, askedAt, deadline, requires } = question
@@ -62,7 +63,9 @@ export function noticeOf(
   return {
     runKey,
     workflowId,
-    ...of,
+    playbook,
+    workspace: principal.workspace,
+    requester: principal.subject,
     describe,
     step,
     actionDigest,
@@ -72,7 +75,8 @@ export function noticeOf(
     askedAt,
     deadline,
     commands: ['approve', 'reject'].map(
-      (verb) => `countersign ${verb} ${shellWord(workflowId)} ${step} --digest ${actionDigest}`,
+      (verb) =>
+        `countersign ${verb} ${shellWord(workflowId)} ${step} --digest ${actionDigest}${speakerFlag(principal)}`,
     ),
   }
 }

@@ -238,9 +238,8 @@ class Host {
     if (run === undefined) throw fail('run_unknown', `no worker opened the run \`${runKey}\``)
     const { principal, workflowType, policyDigest } = run
     const policy = await this.#stores.policyOf(policyDigest)
-    const of = { playbook: workflowType, workspace: principal.workspace, requester: principal.subject }
     const reminders = policy?.approvals.remindersMinutes ?? []
-    await this.#options.notifier?.ask(noticeOf(runKey, question, of), reminders)
+    await this.#options.notifier?.ask(noticeOf(runKey, question, { playbook: workflowType, principal }), reminders)
     return null
   }
 

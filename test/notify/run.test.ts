@@ -31,6 +31,9 @@ test('a run that asks has people told once, and what they are told is what waits
       actionDigest: pending.actionDigest,
       requester: 'ana@acme.example',
       workspace: 'acme',
+      commands: ['approve', 'reject'].map(
+        (verb) => `countersign ${verb} ${run.workflowId} ${pending.step} --digest ${pending.actionDigest} --by <you>`,
+      ),
     },
   })
   // Nothing in it lets anybody approve: it is refused like any other word without a statement.
