@@ -196,6 +196,24 @@ test.each([
   expect(doubts(text)).toEqual([])
 })
 
+const STALE =
+  'people may take 4320 minutes to approve `shop.pay`, and it wants a record at most 30 minutes old when it is done: an ' +
+  'approval after that comes to nothing, and the run ends escalated.\n  shorten `approvals.expires_minutes`, or let it be older.'
+
+test.each([
+  ['where an amount has to be approved', 'requires_approval_if:\n  refund_amount_usd_gte: 5\n', 5, [STALE]],
+  ['where nothing is asked of people', 'deny_if:\n  refund_amount_usd_gte: 5\n', 5, []],
+  [
+    'where people have less time',
+    'requires_approval_if:\n  refund_amount_usd_gte: 5\napprovals:\n  expires_minutes: 30\n',
+    7,
+    [],
+  ],
+] as const)('evidence that grows old before people have to answer, %s', (_what, rest, line, said) => {
+  const text = `${rest}evidence:\n  - { kind: record, fresh_minutes: 30 }\n  - { kind: record, risk: high, fresh_minutes: 5 }\n`
+  expect(doubts(text)).toEqual(said.map((one) => `p.yaml:${line}:21 warning: ${one}`))
+})
+
 test('where there are too many combinations, that is said, and what can be told without them still is', () => {
   const rules = Array.from({ length: 12 }, (_, at) =>
     rule(

@@ -1,10 +1,11 @@
 import type { Decision } from '../../contract/action.ts'
 import type { FactDeclarations, Facts } from '../../contract/fact.ts'
+import { demandsOn, demandText } from '../decide/evidence.ts'
 import { decide } from '../decide/index.ts'
 import { listed, quoted } from '../decide/words.ts'
 import type { LoadedPolicy } from '../load/parse.ts'
 import type { PolicyProblem } from '../load/problem.ts'
-import type { Trigger } from '../types.ts'
+import type { Policy, Trigger } from '../types.ts'
 import { type Dead, deadIn } from './dead.ts'
 import { type AnalysedTool, entriesOf } from './entries.ts'
 import { type Gap, gapsIn } from './gaps.ts'
@@ -23,7 +24,7 @@ interface Doubt {
 
 /**
  * What in a sound policy its owner will not have meant: what never matches, what never tips the scale, `allow` where
- * nothing is allowed, thresholds that leave a gap. Warnings, in the order of the file; each with a place and an example.
+ * nothing is allowed, thresholds that leave a gap, evidence that grows old before people have to answer. Warnings, in the order of the file; each with a place and an example.
  */
 export function doubtsAbout(
   { policy, text }: Pick<LoadedPolicy, 'policy' | 'text'>,
@@ -35,6 +36,7 @@ export function doubtsAbout(
   const overruling = new Overruling(policy, entries)
   const doubts: Doubt[] = dead.map((each) => deadDoubt(each.entry.id, each))
   const unseen = new Set<string>()
+  const asking: AnalysedTool[] = []
   for (const tool of tools) {
     const space = spaceOf([policy], tool)
     if (!space.exact) {
@@ -49,9 +51,11 @@ export function doubtsAbout(
       overruling.add(tool, facts, decision)
       decisions.set(point.join(' '), decision)
     }
+    if ([...decisions.values()].some(({ effect }) => effect === 'require_approval')) asking.push(tool)
     const decided = (point: Point): Decision => decisions.get(point.join(' ')) ?? { effect: 'deny', matches: [] }
     doubts.push(...gapsIn(space, decided, (point) => factsAt(space, point)).map(gapDoubt))
   }
+  doubts.push(...staleDoubts(policy, asking))
   const isLooked = ({ entry }: Overruled): boolean => !unseen.has(entry.id)
   doubts.push(...overruling.shadowed.filter(isLooked).map(shadowDoubt))
   doubts.push(...overruling.contradicted.filter(isLooked).map(contradictionDoubt))
@@ -123,6 +127,22 @@ function contradictionDoubt({ entry, by, tool, facts, effect }: Overruled): Doub
     help: '`allow` overrules nothing: narrow what decides otherwise, or take it out.',
   }
 }
+
+/** People may be given longer to approve than what they see stays fresh. `asking`: what they may be asked about. */
+const staleDoubts = (policy: Policy, asking: readonly AnalysedTool[]): readonly Doubt[] =>
+  (policy.evidence ?? []).flatMap((demand, at) => {
+    const { freshMinutes } = demand
+    const { expiresMinutes } = policy.approvals
+    const tool = asking.find((one) => demandsOn(policy, one).includes(demand))
+    if (freshMinutes === undefined || freshMinutes >= expiresMinutes || tool === undefined) return []
+    return {
+      about: [`evidence.${at}`],
+      message:
+        `people may take ${expiresMinutes} minutes to approve ${quoted(tool.name)}, and it wants ${demandText(demand)} when it ` +
+        'is done: an approval after that comes to nothing, and the run ends escalated.',
+      help: 'shorten `approvals.expires_minutes`, or let it be older.',
+    }
+  })
 
 function gapDoubt({ tool, dimension, range, at, below, above, facts }: Gap): Doubt {
   const { fact, declaration } = dimension

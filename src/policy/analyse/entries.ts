@@ -4,8 +4,8 @@ import type { WriteTool } from '../../contract/tool.ts'
 import { expressionsOf, factsIn, testsOf } from '../decide/rule.ts'
 import type { Condition, Expression, Policy, Trigger } from '../types.ts'
 
-/** What policies are analysed for: a write, by its name and the facts that it declares. */
-export type AnalysedTool = Pick<WriteTool, 'name' | 'declares'>
+/** What policies are analysed for: a write, by its name, its risk and the facts that it declares. */
+export type AnalysedTool = Pick<WriteTool, 'name' | 'risk' | 'declares'>
 
 /** Something in a policy that can match: a trigger, a named rule or a demand of trust. */
 export interface Entry {

@@ -7,7 +7,7 @@ export type Place = Pick<PolicyProblem, 'line' | 'column'>
 /** The sections of which each key is something that can match. */
 const KEYED = [['deny_if'], ['requires_approval_if'], ['trust', 'at_least']] as const
 
-/** Where triggers, demands and the ids of rules stand in the text of a sound policy, by what they are called on the record. */
+/** Where triggers, demands of trust and freshness, and the ids of rules stand in the text of a sound policy, by what they are called on the record. */
 export function placesOf(text: string): ReadonlyMap<string, Place> {
   const lineCounter = new LineCounter()
   const document = parseDocument(text, { version: '1.2', schema: 'core', lineCounter })
@@ -27,6 +27,13 @@ export function placesOf(text: string): ReadonlyMap<string, Place> {
   for (const rule of isSeq(rules) ? rules.items : []) {
     const id = isMap(rule) ? rule.get('id', true) : undefined
     if (isScalar(id)) put(`rules.${String(id.value)}`, id)
+  }
+  const evidence = document.get('evidence', true)
+  for (const [at, demand] of (isSeq(evidence) ? evidence.items : []).entries()) {
+    const key = isMap(demand)
+      ? demand.items.find((each) => isScalar(each.key) && each.key.value === 'fresh_minutes')?.key
+      : undefined
+    if (isScalar(key)) put(`evidence.${at}`, key)
   }
   return places
 }
