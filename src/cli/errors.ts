@@ -41,6 +41,10 @@ export class CliError extends Error {
   }
 }
 
+/** Nobody has logged in, where somebody has to: exit code 1, whatever the command. */
+export const notLoggedIn = (): CliError =>
+  new CliError('not_logged_in', 'Nobody is logged in here.', 'Run `countersign login`.')
+
 /** The command was called wrongly: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StatementSource } from '../client/statements.ts'
-import { CliError, UsageError } from './errors.ts'
+import { CliError, notLoggedIn, UsageError } from './errors.ts'
 import { DEFAULT_IDENTITY } from './identity-options.ts'
 import { type CommonOptions, filled } from './options.ts'
 
@@ -91,5 +91,5 @@ async function tokenOf({ stateDir, identity = DEFAULT_IDENTITY }: Options): Prom
   const login = await readLogin(stateDir)
   const fresh = login === undefined || isFresh(login) ? login : await freshLogin(stateDir, readMapping(identity))
   if (fresh !== undefined) return fresh.accessToken
-  throw new CliError('not_logged_in', 'Nobody is logged in here.', 'Run `countersign login`.')
+  throw notLoggedIn()
 }

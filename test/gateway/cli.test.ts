@@ -80,10 +80,23 @@ const ask = (url: string, token: string) =>
     body: JSON.stringify({ about: ABOUTS.decide }),
   })
 
-test('who is not logged in is told how, with exit code 3, and logging out is no error', async () => {
-  const { code, stdout, stderr } = await run('whoami')
-  expect([code, stdout]).toEqual([3, ''])
-  expect(stderr).toContain('refused: nobody is logged in here\n  help  Run `countersign login`.\n  code  not_logged_in')
+test('who is not logged in is told how, with exit code 1 whatever he wants, and logging out is no error', async () => {
+  const gateway = ['--gateway', 'http://127.0.0.1:9']
+  const about = JSON.stringify(ABOUTS.stop)
+  for (const args of [
+    ['whoami'],
+    ['whoami', '--json'],
+    ['statement', about, ...gateway],
+    ['stop', 'workspace', 'acme', '--reason', 'why', ...gateway],
+    ['resume', 'workspace', 'acme', '--reason', 'why', ...gateway],
+    ['delegate', '--to', 'ben', '--group', 'g', '--until', '2027-01-01T00:00:00Z', ...gateway],
+  ]) {
+    expect(await run(...args), args.join(' ')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'error: Nobody is logged in here.\n  help  Run `countersign login`.\n  code  not_logged_in\n',
+    })
+  }
   expect(await run('logout')).toMatchObject({ code: 0, stderr: 'Nobody was logged in.\n' })
 })
 

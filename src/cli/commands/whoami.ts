@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { EXIT } from '../exit.ts'
 import { type IdentityOption, withIdentity } from '../identity-options.ts'
 import { type CommonOptions, type JsonOption, withCommon, withJson } from '../options.ts'
 import { tableOf } from '../table.ts'
@@ -13,18 +12,14 @@ export function define(command: Command): void {
 }
 
 async function whoami({ stateDir, identity, json }: Options): Promise<void> {
-  const [{ readMapping }, { freshLogin, whoIs }, { printRefusal }] = await Promise.all([
+  const [{ readMapping }, { freshLogin, whoIs }, { notLoggedIn }] = await Promise.all([
     import('../../identity/mapping-file.ts'),
     import('../logged-in.ts'),
     import('../errors.ts'),
   ])
   const mapping = readMapping(identity)
   const login = await freshLogin(stateDir, mapping)
-  if (login === undefined) {
-    printRefusal('nobody is logged in here', 'Run `countersign login`.', 'not_logged_in')
-    process.exitCode = EXIT.no
-    return
-  }
+  if (login === undefined) throw notLoggedIn()
   const { subject, kind, workspaces, identityIn } = await whoIs(login, mapping)
   const identities = workspaces.map((workspace) => identityIn(workspace))
   if (json) {
