@@ -108,8 +108,12 @@ test.concurrent('a decision that was taken in one execution is taken in the next
   expect(await run.decide({ step, decision: 'reject', by: 'eve', actionDigest })).toMatchObject({
     code: 'decision_already_made',
   })
-  const { timeline } = await run.status()
+  const { timeline, attempts } = await run.status()
   expect(timeline.filter(({ kind }) => kind === 'decide')).toHaveLength(1)
+  expect(attempts).toMatchObject([
+    { kind: 'decide', by: APPROVER, saw: expect.any(Array), answer: { accepted: true } },
+    { kind: 'decide', answer: { code: 'decision_already_made' } },
+  ])
   expect(boxes.asked(`${item}/ask`)).toHaveLength(1)
 })
 
@@ -127,6 +131,10 @@ test.concurrent('an undo window goes on, and an undo in a later execution undoes
     state: 'reverted',
     effects: [{ state: 'undone' }, { state: 'undone' }, { state: 'undone' }],
   })
+  expect((await run.status()).attempts.filter(({ kind }) => kind === 'undo')).toMatchObject([
+    { by: null, answer: { code: 'undo_malformed' } },
+    { by: 'olga', answer: { accepted: true } },
+  ])
   for (const { item: one } of acts(item, 3)) expect([boxes.held(one), boxes.asked(one, 'undo').length]).toEqual([0, 1])
 })
 

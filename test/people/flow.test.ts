@@ -188,6 +188,20 @@ test(
     expect(stdout).toMatch(new RegExp(`decide +\\S+ \\(logged in at ${provider.issuer}\\) approves: looks right`))
     expect(stdout.match(/\(logged in at \S+\) approves/g)).toHaveLength(2)
     expect(stdout).toContain('decision_not_approver')
+    expect(stdout).not.toContain('--by')
+    // Each of the two saw what stands below his name: why it was asked, with which facts, what changes and on what it rests.
+    const decided = stdout.slice(stdout.indexOf('decided by people'))
+    expect(
+      decided.match(new RegExp(`by \\d+ \\(logged in at ${provider.issuer}\\), who saw ${digest}`, 'g')),
+    ).toHaveLength(2)
+    for (const line of [
+      /because refund_amount_usd is \$120\.00/g,
+      /with refund_amount_usd \$120\.00/g,
+      /would change payment\/\S+ refundable: \$120\.00 → \$0\.00/g,
+      /rests on record order\//g,
+    ]) {
+      expect(decided.match(line), String(line)).toHaveLength(2)
+    }
     // What they saw is named by its digest in what was decided.
     const { attempts } = await run(workflowId).status()
     expect(attempts.filter(({ answer }) => answer.accepted)).toMatchObject([

@@ -15,7 +15,7 @@ import {
   startRefund,
 } from '../support/refunds.ts'
 import { newOrder } from '../support/orders.ts'
-import { useWorld } from '../support/world.ts'
+import { until, useWorld } from '../support/world.ts'
 
 const world = useWorld()
 
@@ -105,6 +105,8 @@ test.concurrent('a signal decides as an update does', async () => {
   const pending = await pendingOf(run)
   const handle = world().temporal.workflow.getHandle(run.workflowId)
   await handle.signal('decide', signedApprovalOf(pending, 'ana@acme.example'))
+  // Each is verified by a host on its own: of two at once either may be heard first.
+  await until('the refusal', async () => (await run.status()).attempts[0])
   await handle.signal('decide', signedApprovalOf(pending))
   expect(await run.outcome()).toMatchObject({ state: 'completed' })
   expect(await world().refunded(order.paymentId)).toBe(12_000)
