@@ -8,8 +8,10 @@ import { requirementsOf } from '../../src/policy/decide/requirements.ts'
 import type { Condition, Operand, Operator, Policy, Rule, Trigger } from '../../src/policy/types.ts'
 import { pay, policyOf } from './fake-playbook.ts'
 
-/** Values of each fact of `shop.pay` and `shop.note` that the operands below tell apart, and some that they do not. */
-/** Of each fact a value on each side of every threshold that a random policy has, and between any two of them. */
+/**
+ * Values of each fact of `shop.pay` and `shop.note` that the operands below tell apart, one between any two thresholds too, and some that
+ * they do not.
+ */
 export const DOMAIN: Readonly<Record<string, readonly (FactValue | undefined)[]>> = {
   refund_amount_usd: [undefined, ...[-1, 0, 1, 2, 3, 4, 5, 6, 7, 1_000].map(usd)],
   order_age_days: [undefined, -1, 0, 0.5, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 1e9],
