@@ -137,9 +137,12 @@ export class CountersignClient {
 
   async #wasRefused(workflowId: string): Promise<boolean> {
     const run = this.run(workflowId)
-    if ((await run.summary()).state !== 'failed') return false
-    const { state, principal } = await run.result()
-    return state === 'failed' && principal === null
+    const { state, runId } = await run.summary()
+    if (state !== 'failed') return false
+    const result = await run.result()
+    // After a reset that was not opened again, the effects of the execution before may stand.
+    const isFirst = result.runKey === runKeyOf(workflowId, runId)
+    return isFirst && result.state === 'failed' && result.principal === null
   }
 
   /** The run with a workflow id; whether it exists shows at the first call. */
