@@ -4,7 +4,6 @@ import { codeOf, type FailureCode } from '../contract/failures.ts'
 import { shortened } from '../contract/plain-text.ts'
 import type { Answer, RunStatus } from '../contract/run.ts'
 import type { StopMark } from '../contract/stop.ts'
-import { textOf } from '../contract/text.ts'
 import { SEARCH_ATTRIBUTES } from '../contract/wire.ts'
 import { quoted } from './quoted.ts'
 import { RunHandle } from './run-handle.ts'
@@ -42,18 +41,25 @@ export async function resumeStopped(
 ): Promise<ResumedRuns> {
   const resumed = new Set<string>()
   const refused = new Map<string, ResumedRuns['refused'][number]>()
-  const unanswered = new Map<string, string>()
+  // A server turns a question down at once where it holds too many of one run: what was not answered is asked again.
+  const unansweredSince = new Map<string, number>()
+  const isGivenUp = (workflowId: string): boolean =>
+    performance.now() - (unansweredSince.get(workflowId) ?? Infinity) > ANSWER_MS
   const sender = new Sender(client, { inFlight: AT_A_TIME, answerWithinMs: ANSWER_MS })
   const end = Date.now() + LOOK_MS
   for (;;) {
     const before = resumed.size
+    const listed = new Set<string>()
     await forEach(waiting(client, stops), async (workflowId) => {
-      if (unanswered.has(workflowId) || refused.has(workflowId)) return
+      listed.add(workflowId)
+      if (isGivenUp(workflowId) || refused.has(workflowId)) return
+      const asked = performance.now()
       try {
         const deadline = Date.now() + ANSWER_MS
         const answers = await client.withDeadline(deadline, () =>
           resumeRun(new RunHandle({ client, sender, statements }, workflowId), stops, word),
         )
+        unansweredSince.delete(workflowId)
         for (const answer of answers) {
           if (answer.accepted) resumed.add(workflowId)
           // It was resolved by somebody else meanwhile.
@@ -63,11 +69,13 @@ export async function resumeStopped(
         }
       } catch (error) {
         // Closed in the meantime.
-        if (codeOf(error) !== 'run_not_found') unanswered.set(workflowId, textOf(error))
+        if (codeOf(error) === 'run_not_found') listed.delete(workflowId)
+        else unansweredSince.set(workflowId, unansweredSince.get(workflowId) ?? asked)
       }
     })
-    if (resumed.size === before && Date.now() > end)
-      return { resumed: [...resumed], refused: [...refused.values()], unanswered: [...unanswered.keys()] }
+    const unanswered = [...unansweredSince.keys()].filter((workflowId) => listed.has(workflowId))
+    if (resumed.size === before && Date.now() > end && unanswered.every(isGivenUp))
+      return { resumed: [...resumed], refused: [...refused.values()], unanswered }
     await delay(PAUSE_MS)
   }
 }
