@@ -55,7 +55,9 @@ export async function runTrial(
     for (const slot of stage.slots) await slot.heal()
   }
   const tally = await judge(stage, cases)
-  const suspects = cases.filter(({ id }) => tally.violations.some((violation) => violation.startsWith(`${id}:`)))
+  const suspects = cases.filter(
+    ({ id, isUnreadable }) => isUnreadable || tally.violations.some((violation) => violation.startsWith(`${id}:`)),
+  )
   const kept = await Promise.all(suspects.map((one) => keep(stage, one)))
   return { fault: fault.name, injected, tally, kept, tookMs: performance.now() - began }
 }
