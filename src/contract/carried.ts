@@ -50,7 +50,7 @@ export interface Carried {
   readonly journal: readonly Entry[]
   readonly waiting: readonly Waiting[]
   readonly decided: readonly Decided[]
-  /** The nonces of the statements that counted: none of them counts again. */
+  /** The nonces of the statements that were heard: none of them is heard again. */
   readonly counted: readonly string[]
   /** How many incidents waited. */
   readonly incidents: number

@@ -221,7 +221,6 @@ export class Approvals {
     if ('accepted' in ask) return judged(ask)
     const flaw = flawOf(ask, heard)
     if (flaw !== undefined) return judged(flaw)
-    this.#hearing.count(heard.statement)
     return judged(this.#count(ask, message, heard, input?.value))
   }
 

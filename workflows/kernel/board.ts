@@ -33,6 +33,9 @@ export const now = (): string => new Date().toISOString()
 const MAX_NOTES = 100
 const MAX_TIMELINE = 1_000
 const MAX_ATTEMPTS = 200
+/** What people were shown is kept beside their word, of one question and in all; the questions stand in the history. */
+const MAX_SAW_LINES = 30
+const MAX_SAW_CHARACTERS = 200_000
 const MAX_TEXT_CHARACTERS = 1_000
 
 /** A message without what proves who says it, which stands in the history and beside what counted. */
@@ -69,6 +72,8 @@ function claimedBy(raw: unknown): string {
   return typeof by === 'string' ? ` by somebody who says to be ${by.slice(0, 200)}` : ''
 }
 
+const charactersIn = (texts: readonly string[] = []): number => texts.reduce((sum, text) => sum + text.length, 0)
+
 const nameOf = ({ kind, text, step = '' }: TimelineEntry): string => `${kind} ${step} ${text}`
 
 /**
@@ -103,6 +108,7 @@ export class Board {
   #notes = 0
   #noted = new Map<string, number>()
   #refused = 0
+  #sawCharacters = 0
   #before: RunState = 'in_progress'
   #upserted = new Map<string, string | number | null>()
 
@@ -117,6 +123,7 @@ export class Board {
   restore(timeline: readonly TimelineEntry[], attempts: readonly Attempt[]): void {
     this.timeline.push(...timeline)
     this.attempts.push(...attempts)
+    this.#sawCharacters = attempts.reduce((sum, { saw }) => sum + charactersIn(saw), 0)
     this.#refused = attempts.filter(({ answer }) => !answer.accepted).length
     this.#notes = timeline.filter(({ kind }) => kind === 'note').length
     for (const entry of timeline) this.#noted.set(nameOf(entry), (this.#noted.get(nameOf(entry)) ?? 0) + 1)
@@ -141,8 +148,8 @@ export class Board {
   }
 
   /**
-   * Keeps what somebody said and what came of it, shortened if it must be; the whole message stands in the history. What counted is
-   * always kept; what did not is noted, too.
+   * Keeps what somebody said and what came of it, shortened if it must be; the whole message stands in the history. Of what counted the
+   * first thousand are kept, of what did not two hundred, which are noted, too.
    */
   attempt(kind: Attempt['kind'], message: unknown, heard: Judged): Answer {
     this.#keepAttempt(kind, message, heard)
@@ -156,10 +163,15 @@ export class Board {
 
   #keepAttempt(kind: Attempt['kind'], message: unknown, heard: Judged): void {
     if (!heard.answer.accepted && this.#refused++ >= MAX_ATTEMPTS) return
+    if (this.attempts.length >= MAX_ATTEMPTS + MAX_TIMELINE) return
     const said = withoutStatement(message)
     const text = JSON.stringify(said) ?? 'nothing'
     const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (said as Json)
-    this.attempts.push({ kind, at: now(), message: kept, ...heard })
+    const { saw: all, ...judged } = heard
+    const saw = all?.slice(0, MAX_SAW_LINES)
+    this.#sawCharacters += charactersIn(saw)
+    const isKept = saw !== undefined && this.#sawCharacters <= MAX_SAW_CHARACTERS
+    this.attempts.push({ kind, at: now(), message: kept, ...judged, ...(isKept ? { saw } : {}) })
   }
 
   /** Keeps what the run would have done: the first draft always, and more as long as Temporal carries them. */

@@ -24,6 +24,8 @@ import type { ReadTool, Retry, Thought, WriteTool } from '../../src/contract/too
 import { WIRE } from '../../src/contract/wire.ts'
 import type { Journal } from './journal.ts'
 
+const ignore = (): void => {}
+
 type Activities = Record<string, (argument: unknown) => Promise<unknown>>
 
 const retryPolicy = (retry: Retry, nonRetryable: readonly string[] = []) => ({
@@ -87,6 +89,8 @@ export class Dispatcher {
    * but a replay puts them together: what it is told of the task, such as the length of the history, may differ.
    */
   #carried = 0
+  /** The local activity that was asked for last. */
+  #local: Promise<void> = Promise.resolve()
   #taskAt = 0
 
   /**
@@ -147,9 +151,19 @@ export class Dispatcher {
     throw fail('completion_invalid', `\`${options.activityId}\` was completed with what no host answers`)
   }
 
+  /**
+   * One at a time: what ended one after the other is told one after the other, and a replay tells at once all that had been asked for, so
+   * that what follows from the one could come before what follows from the other.
+   */
   local<T>(type: string, argument: unknown, options: LocalActivityOptions): Promise<T> {
     const call = proxyLocalActivities<Activities>(options)[type] as Activities[string]
-    return this.#journal.during(() => call(argument) as Promise<T>)
+    const before = this.#local
+    const ended = this.#journal.during(async () => {
+      await before
+      return (await call(argument)) as T
+    })
+    this.#local = ended.then(ignore, ignore)
+    return ended
   }
 
   /**

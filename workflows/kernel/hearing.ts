@@ -2,7 +2,6 @@ import { CancellationScope } from '@temporalio/workflow'
 import type { HearCall, Heard } from '../../src/contract/calls.ts'
 import type { RunKey } from '../../src/contract/evidence.ts'
 import type { Json } from '../../src/contract/json.ts'
-import type { Statement } from '../../src/contract/statement.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import { type Dispatcher, hostOptions } from './dispatch.ts'
 
@@ -17,7 +16,7 @@ export class Hearing {
   readonly #dispatcher: Dispatcher
   readonly #runKey: RunKey
   readonly #workspace: string | null
-  readonly #counted = new Set<string>()
+  readonly #used = new Set<string>()
   /** Whether the policy of the run takes a name without a statement. A host that is not for development refuses it all the same. */
   takesUnsigned = false
 
@@ -28,23 +27,18 @@ export class Hearing {
     this.#workspace = workspace
   }
 
-  /** The nonces of the statements that counted, in all executions of the run. */
-  get counted(): readonly string[] {
-    return [...this.#counted]
+  /** The nonces of the statements that were heard, in all executions of the run. */
+  get used(): readonly string[] {
+    return [...this.#used]
   }
 
-  restore(counted: readonly string[]): void {
-    for (const nonce of counted) this.#counted.add(nonce)
-  }
-
-  /** What a statement says has counted: it does not count again. */
-  count({ nonce }: Statement): void {
-    this.#counted.add(nonce)
+  restore(used: readonly string[]): void {
+    for (const nonce of used) this.#used.add(nonce)
   }
 
   /**
-   * Who says it. A host uses a statement for one run; within the run it is the kernel that lets each count once, since a workflow task
-   * that is tried again asks the host again.
+   * Who says it. A host uses a statement for one run; within the run it is the kernel that hears each once, whatever comes of it, since a
+   * workflow task that is tried again asks the host again.
    */
   async hear(about: HearCall['about'], { statement, by }: Proof): Promise<Heard> {
     if (statement === undefined && !this.takesUnsigned) {
@@ -63,7 +57,12 @@ export class Hearing {
     const heard = await CancellationScope.nonCancellable(() =>
       this.#dispatcher.local<Heard>(WIRE.activities.hear, call, hostOptions('verify who says it')),
     )
-    if ('refused' in heard || !this.#counted.has(heard.statement.nonce)) return heard
-    return { refused: { code: 'statement_used', message: 'the statement has counted already', by: heard.by } }
+    if ('refused' in heard) return heard
+    const { nonce } = heard.statement
+    if (this.#used.has(nonce)) {
+      return { refused: { code: 'statement_used', message: 'the statement was heard already', by: heard.by } }
+    }
+    this.#used.add(nonce)
+    return heard
   }
 }

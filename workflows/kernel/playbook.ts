@@ -138,6 +138,7 @@ class Execution {
   #undo: UndoReason | undefined
   #undoDeadline: number | null = null
   #isWindowOver = false
+  #isClosing = false
 
   constructor(contract: PlaybookContract, body: Body, start: unknown) {
     const { workflowId, firstExecutionRunId, workflowType } = workflowInfo()
@@ -207,12 +208,15 @@ class Execution {
   /** What is said to an execution that goes on after another one waits until it stands where that one stood. */
   #onceTakenUp(answer: () => Promise<Answer>, stands: () => boolean = () => true): Promise<Answer> {
     const isTakenUp = (): boolean => {
-      if (!this.#isContinued || this.#board.result !== null || this.#outcome.isLeft) return true
+      if (!this.#isContinued || this.#isClosing || this.#outcome.isLeft) return true
       // One that cannot be opened waits for a person, who is heard.
       if (this.#carried === undefined) return this.#board.incidents.length > 0
       const { settled } = this.#carried
-      if (!stands()) return false
-      return settled === null || this.#board.state === 'completed' || this.#board.incidents.length > 0
+      const isOver = this.#board.result !== null
+      if (settled === null) return isOver || stands()
+      // An undo that waited for a person is tried before it waits again.
+      if (settled.undo === null && isOver) return true
+      return stands() && this.#board.incidents.length > 0
     }
     if (isTakenUp()) return answer()
     return CancellationScope.nonCancellable(async () => {
@@ -368,7 +372,7 @@ class Execution {
       journal: ended === undefined ? this.#journal.entries : [],
       waiting: this.#approvals.waiting,
       decided: this.#approvals.decided,
-      counted: this.#hearing.counted,
+      counted: this.#hearing.used,
       incidents: incidents.length,
       timeline,
       attempts,
@@ -473,7 +477,6 @@ class Execution {
     // The window may have closed, or somebody else may have been first, while a host verified this.
     const after = this.#notUndoable()
     if (after !== undefined) return { by, assurance, describe: null, answer: refuse(...after) }
-    this.#hearing.count(statement)
     const undo = { why: 'undo_requested', by, statement } as const
     if (this.#undo !== undefined) this.#saga.goOnWith(undo)
     this.#undo = undo
@@ -502,6 +505,7 @@ class Execution {
 
   /** Enters the end, answers whoever waits for the outcome, and closes. A failed run closes as Failed, typed. */
   async #close(end: End | null): Promise<RunResult> {
+    this.#isClosing = true
     if (end !== null) {
       this.#board.enter(end.state)
       this.#board.note('end', `${end.state}: ${end.because.message}`)

@@ -213,7 +213,6 @@ export class Saga {
     const assurance = assuranceText(heard.statement.who)
     // Somebody else may have resolved it while a host verified this.
     if (!waits()) return { by, assurance, describe: null, answer: none }
-    this.#hearing.count(heard.statement)
     this.#settle(step, resolution)
     const said = comment === '' ? '' : `: ${comment}`
     this.#board.note('decide', `${by} (${assurance}) resolves the incident as ${resolution}${said}`, step)
