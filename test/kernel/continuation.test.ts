@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { PendingApproval, RunHandle } from '../../src/client/index.ts'
 import { sql } from 'kysely'
+import { withdraw } from '../../src/ledger/people.ts'
 import { activitiesIn, eventsOf, reset, workflowTasksIn } from '../support/history.ts'
 import { useOwnServer } from '../support/own-server.ts'
 import { until } from '../support/world.ts'
@@ -243,6 +245,28 @@ test.concurrent('what a run has used, and who undoes it, go on in another execut
     ({ input }) => (input as { warrant: { why: string; by: string } }).warrant,
   )
   expect(undos.map(({ why, by }) => `${why} by ${by}`)).toEqual(['undo_requested by olga'])
+})
+
+test.concurrent('an undo that waits for the word of somebody else takes it right after the run went on', async () => {
+  const item = newItem()
+  const olga = `olga-${randomUUID()}`
+  const run = await start('chain', { acts: acts(item, 2) })
+  await run.outcome()
+  boxes.scriptUndo(`${item}/1`, 'refuse')
+  expect(await run.undo({ by: olga })).toMatchObject({ accepted: true })
+  const incidentOf = (isLost: boolean) =>
+    until('an incident', async () =>
+      (await run.status()).incidents.find(({ code }) => (code === 'standing_lost') === isLost),
+    )
+  await incidentOf(false)
+  await withdraw(world().db, { subject: olga, group: null, reason: 'left' })
+  await run.resolve({ step: 'box.put-2', resolution: 'retry', by: 'pia' })
+  await incidentOf(true)
+  await untilItGoesOn(run, 2)
+  const another = await run.undo({ by: 'pia' })
+  expect(another, JSON.stringify(another)).toMatchObject({ accepted: true })
+  expect(await run.result()).toMatchObject({ state: 'reverted', because: { by: 'pia' } })
+  expect(acts(item, 2).map(({ item: one }) => boxes.held(one))).toEqual([0, 0])
 })
 
 test.concurrent('a run that goes on and cannot be opened waits for a person, and does not close over what it did', async () => {
