@@ -52,7 +52,7 @@ try {
       ['hear a message: verify, standing, use once', await microseconds(() => hear(sign()))],
       [
         'an approval of a warrant: heard, verify, standing',
-        await microseconds(async () => await witness.standingOf(await witness.heard(kept, use, runKey))),
+        await microseconds(async () => await witness.heard(kept, use, runKey)),
       ],
     ] as const
     console.log(`${TIMES} times each, one after the other, on PostgreSQL\n`)

@@ -6,7 +6,8 @@ import type { Statement } from '../contract/statement.ts'
 import { printRefusal } from './errors.ts'
 import { EXIT } from './exit.ts'
 import { OWN_WORKSPACE, type SpeakerOptions, statementsOf, withSpeaker } from './speaking.ts'
-import type { CommonOptions } from './options.ts'
+import type { CommonOptions, JsonOption } from './options.ts'
+import { outJson } from './terminal.ts'
 import { STOP_SCOPES, type StopScope, stopTarget, type StopTarget, stopWord } from '../contract/stop.ts'
 
 /** Gives `stop` and `resume` what they share: of what, by whom and why. */
@@ -46,16 +47,21 @@ export async function signedWord(
 }
 
 /**
- * What somebody's word came to. Where it does not count, that is said, with exit code 3: `undefined`. What keeps anybody from hearing it is
- * thrown.
+ * What somebody's word came to. Where it does not count, that is said, with exit code 3, and as JSON where that is wanted: `undefined`.
+ * What keeps anybody from hearing it is thrown.
  */
-export async function counted<T>(word: Promise<T>): Promise<{ readonly done: T } | undefined> {
+export async function heeded<T>(
+  word: Promise<T>,
+  target: StopTarget,
+  { json }: JsonOption,
+): Promise<{ readonly done: T } | undefined> {
   try {
     return { done: await word }
   } catch (error) {
     const failure = failureOf(error)
     const rule = failure === undefined ? undefined : failureRule(failure.code)
     if (failure === undefined || rule === undefined || !['caller', 'approver'].includes(rule.fault)) throw error
+    if (json) outJson({ target, refused: { code: failure.code, message: failure.message } })
     printRefusal(failure.message, rule.help, failure.code)
     process.exitCode = EXIT.no
     return undefined

@@ -1,5 +1,5 @@
-import pRetry, { type Options } from 'p-retry'
-import { fail, failureOf, failureRule, isFailureCode } from '../contract/failures.ts'
+import pRetry, { AbortError } from 'p-retry'
+import { fail, isFailureCode } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
 import { EVERY } from '../contract/principal.ts'
 import { type About, type Statement, statementSchema } from '../contract/statement.ts'
@@ -27,26 +27,16 @@ export interface GatewayAccess {
   readonly url: string
   /** Answers with an access token that is still valid; asked each time. */
   readonly token: () => Promise<string>
-  /** How long the gateway may take to answer one request, in milliseconds. Default: 10,000. */
+  /** How long the gateway may take to answer, in milliseconds; within it one that is away is asked again. Default: 10,000. */
   readonly answerWithinMs?: number
 }
 
 /** How often a gateway is asked again that does not answer, or answers that it cannot now. */
-const AGAIN: Options = {
-  retries: 3,
-  minTimeout: 200,
-  factor: 3,
-  randomize: true,
-  shouldRetry: ({ error }) => {
-    const failure = failureOf(error)
-    return failure !== undefined && failureRule(failure.code).retryable
-  },
-}
+const AGAIN = { retries: 3, minTimeout: 200, factor: 3, randomize: true } as const
 
 /**
- * Has a gateway sign; one that is away for a moment is asked again, for up to three seconds beside the time that it takes. Fails with the
- * gateway's own code, with `gateway_unavailable` when it does not answer, and with `speaker_invalid` when somebody is named beside the
- * token.
+ * Has a gateway sign; one that is away for a moment is asked again. Fails with the gateway's own code, with `gateway_unavailable` when it
+ * does not answer, and with `speaker_invalid` when somebody is named beside the token.
  */
 export const gatewayStatements =
   ({ url, token, answerWithinMs = 10_000 }: GatewayAccess): StatementSource =>
@@ -56,10 +46,11 @@ export const gatewayStatements =
       throw fail('speaker_invalid', `with a gateway the access token says who you are: take \`${claimed}\` out`)
     }
     const body = { about, ...(workspace === undefined || about.kind === 'start' ? {} : { workspace }) }
-    return await pRetry(async () => await asked({ url, answerWithinMs }, await token(), body), AGAIN)
+    const bearer = await token()
+    return await pRetry(() => asked({ url, answerWithinMs }, bearer, body), { ...AGAIN, maxRetryTime: answerWithinMs })
   }
 
-/** Asks once. */
+/** Asks once; throws `AbortError` around what no second try would change. */
 async function asked(
   { url, answerWithinMs }: { readonly url: string; readonly answerWithinMs: number },
   bearer: string,
@@ -83,11 +74,13 @@ async function asked(
   if (response.status === 201) {
     const found = statementSchema().safeParse((body as { statement?: unknown } | null)?.statement)
     if (found.success) return found.data as Statement
-    throw fail('gateway_unavailable', `the gateway at ${url} answered no statement: ${firstIssue(found.error)}`)
+    const what = `the gateway at ${url} answered no statement: ${firstIssue(found.error)}`
+    throw new AbortError(fail('gateway_unavailable', what))
   }
   const { code, detail } = (body ?? {}) as { readonly code?: unknown; readonly detail?: unknown }
   const message = typeof detail === 'string' ? detail : `it answered ${response.status}`
-  throw fail(isFailureCode(code) ? code : 'gateway_unavailable', `the gateway refused: ${message}`)
+  const refusal = fail(isFailureCode(code) ? code : 'gateway_unavailable', `the gateway refused: ${message}`)
+  throw response.status === 429 || response.status >= 500 ? refusal : new AbortError(refusal)
 }
 
 /**

@@ -9,6 +9,7 @@ import {
 } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { keepNewest } from './newest.ts'
 
 /** Whether a signature (base64url) over a text is of a key. */
 export type Verify = (text: string, signature: string) => boolean
@@ -24,17 +25,10 @@ export interface HostKey {
   readonly verify: Verify
 }
 
-/** Signatures of a key that a process remembers with their texts, at most: about two megabytes. */
+/** Signatures of a key that a process remembers with their texts, at most: about two megabytes for each key at hand. */
 const REMEMBERED = 2_000
 /** Public keys that a process keeps at hand, at most. */
 const KEYS_AT_HAND = 100
-
-/** Keeps the newest entries of a map. */
-function keepNewest<K, V>(map: Map<K, V>, most: number, key: K, value: V): void {
-  map.set(key, value)
-  const [oldest] = map.keys()
-  if (map.size > most && oldest !== undefined) map.delete(oldest)
-}
 
 const keyIdOf = (key: KeyObject): string =>
   createHash('sha256')

@@ -1,8 +1,10 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { jsonArrayFrom, jsonObjectFrom } from 'kysely/helpers/postgres'
+import type { RunKey } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import { personOf, sameName } from '../contract/principal.ts'
 import type { Identity, Statement } from '../contract/statement.ts'
+import { usedAt } from './statements.ts'
 import type { DelegationTable, LedgerTables, WithdrawalTable } from './tables.ts'
 
 type Db = Kysely<LedgerTables>
@@ -51,28 +53,41 @@ export async function seenSince(db: Db, who: Somebody, since: Date): Promise<See
 
 /** What is known of somebody, beside what his statement says. */
 export interface Known {
+  /** When a host heard the statement for the run; `undefined`: none has, or it was not asked. */
+  readonly usedAt: Date | undefined
   /** Since his statement was signed; `undefined`: nothing. */
   readonly seen: Seen | undefined
   /** Who lets him speak for whom: in force, though nobody has verified it. */
   readonly offered: readonly Delegated[]
-  /** Everybody who does not count any more. */
+  /** Who of them, and of those who let him speak for them, does not count any more. */
   readonly taken: readonly Pick<Withdrawal, 'subject' | 'group'>[]
 }
 
-/** What is known of somebody who speaks in a workspace, in one query: each decision waits for it, and each warrant with an approval. */
-export async function knownOf(
-  db: Db,
-  who: Pick<Identity, 'subject' | 'issuer' | 'workspace'>,
-  since: Date,
-): Promise<Known> {
-  const { seen, offered, taken } = await db
+/**
+ * What is known of whoever says something, in one query: each decision waits for it, and each warrant with an approval. `heardFor`: the run for
+ * which a host has heard it.
+ */
+export async function knownOf(db: Db, statement: Statement, heardFor?: RunKey): Promise<Known> {
+  const { who, issuedAt } = statement
+  const used = usedAt(db, statement, heardFor ?? ('' as RunKey))
+  const { usedAt: heard, seen, offered, taken } = await db
     .selectNoFrom([
-      jsonObjectFrom(seenOf(db, who, since)).as('seen'),
+      (heardFor === undefined ? sql<null>`NULL` : used).as('usedAt'),
+      jsonObjectFrom(seenOf(db, who, new Date(issuedAt))).as('seen'),
       jsonArrayFrom(newestDelegations(db, who)).as('offered'),
-      jsonArrayFrom(inForce(db).select(['subject', 'group_name as group'])).as('taken'),
+      jsonArrayFrom(
+        inForce(db)
+          .select(['subject', 'group_name as group'])
+          .where((where) =>
+            where.or([
+              where('person', '=', personOf(who.subject)),
+              where('person', 'in', delegationsTo(db, who).select('from_person')),
+            ]),
+          ),
+      ).as('taken'),
     ])
     .executeTakeFirstOrThrow()
-  return { seen: seen ?? undefined, offered: delegatedNow(offered), taken }
+  return { usedAt: heard ?? undefined, seen: seen ?? undefined, offered: delegatedNow(offered), taken }
 }
 
 /** Somebody who does not count any more, in a group or (`null`) at all. */
@@ -180,15 +195,17 @@ export async function delegations(db: Db): Promise<readonly Delegated[]> {
   return delegatedNow(await newestDelegations(db).execute())
 }
 
-/** The newest between two people in a group and workspace; to one of them where he is named. */
-const newestDelegations = (db: Db, to?: Pick<Identity, 'subject' | 'workspace'>) =>
+const delegationsTo = (db: Db, to: Pick<Identity, 'subject' | 'workspace'>) =>
   db
     .selectFrom('countersign.delegations')
+    .where('to_person', '=', personOf(to.subject))
+    .where('workspace', '=', to.workspace)
+
+/** The newest between two people in a group and workspace; to one of them where he is named. */
+const newestDelegations = (db: Db, to?: Pick<Identity, 'subject' | 'workspace'>) =>
+  (to === undefined ? db.selectFrom('countersign.delegations') : delegationsTo(db, to))
     .distinctOn(['from_person', 'from_issuer', 'to_person', 'group_name', 'workspace'])
     .selectAll()
-    .$if(to !== undefined, (query) =>
-      query.where('to_person', '=', personOf(to?.subject ?? '')).where('workspace', '=', to?.workspace ?? ''),
-    )
     .orderBy('from_person')
     .orderBy('from_issuer')
     .orderBy('to_person')

@@ -43,16 +43,11 @@ export async function useStatement(
 export const statementUsed = (nonce: string): Error =>
   fail('statement_used', `a statement with the nonce \`${nonce}\` was used already`)
 
-/** When a host heard this very statement for a run; `undefined`: none has. */
-export async function usedAt(
-  db: Kysely<LedgerTables>,
-  statement: Statement,
-  runKey: RunKey,
-): Promise<Date | undefined> {
-  const used = await db
+/** When a host heard this very statement for a run; nothing: none has. */
+export const usedAt = (db: Kysely<LedgerTables>, statement: Statement, runKey: RunKey) =>
+  db
     .selectFrom('countersign.statements')
-    .select(['digest', 'run_key', 'used_at'])
+    .select('used_at')
     .where('nonce', '=', statement.nonce)
-    .executeTakeFirst()
-  return used?.digest === statementDigestOf(statement) && used.run_key === runKey ? used.used_at : undefined
-}
+    .where('digest', '=', statementDigestOf(statement))
+    .where('run_key', '=', runKey)

@@ -16,7 +16,7 @@ import { fail, type FailureCode, failureOf, failureRule } from '../contract/fail
 import type { Json } from '../contract/json.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
 import { askersOf, sameName } from '../contract/principal.ts'
-import type { Statement, Use } from '../contract/statement.ts'
+import type { Identity, Statement, Use } from '../contract/statement.ts'
 import type { WriteTool } from '../contract/tool.ts'
 import type { Verify } from '../identity/host-key.ts'
 import { verifyReached } from '../identity/reached.ts'
@@ -38,12 +38,16 @@ export interface GuardStores {
   readonly witness: WitnessOfGuard
 }
 
+/** Who said something, and for whom he speaks. */
+export interface HeardOf {
+  readonly who: Identity
+  readonly standing: Standing
+}
+
 /** What the guard asks about those who said something. */
 export interface WitnessOfGuard {
-  /** The statement, if a host heard it for this run and it says this; fails where it does not. */
-  heard(given: Statement, use: Use, runKey: RunKey): Promise<Statement>
-  /** For whom he speaks now. */
-  standingOf(statement: Statement): Promise<Standing>
+  /** Who said it, and for whom he speaks now; fails where no host heard it for this run, or it does not say this. */
+  heard(given: Statement, use: Use, runKey: RunKey): Promise<HeardOf>
 }
 
 type Place = Pick<Info, 'inWorkflow' | 'isLocal' | 'workflowType' | 'workflowExecution' | 'activityId' | 'activityType'>
@@ -264,10 +268,10 @@ async function proved(
   witness: WitnessOfGuard,
 ): Promise<Standing> {
   try {
-    const statement = await witness.heard(said.statement, use, runKey)
-    if (statement.who.subject !== said.by) throw invalid('its statement is of somebody else')
-    if (statement.who.kind !== 'user') throw invalid('it is by no person')
-    return await witness.standingOf(statement)
+    const { who, standing } = await witness.heard(said.statement, use, runKey)
+    if (who.subject !== said.by) throw invalid('its statement is of somebody else')
+    if (who.kind !== 'user') throw invalid('it is by no person')
+    return standing
   } catch (error) {
     const failure = failureOf(error)
     if (failure === undefined || failureRule(failure.code).retryable) throw error

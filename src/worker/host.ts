@@ -30,6 +30,7 @@ import type { Thought, Tool } from '../contract/tool.ts'
 import { missingScopes, type Principal } from '../contract/principal.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
 import { type HostKey, type Verify, verifierOf } from '../identity/host-key.ts'
+import { keepNewest } from '../identity/newest.ts'
 import type { DevelopmentIssuer } from '../identity/statements.ts'
 import { signSeal, verifySeal } from '../identity/seals.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
@@ -114,7 +115,8 @@ const REMEMBERED_RUNS = 2_000
 class Host {
   readonly #options: HostOptions
   readonly #policies = new Map<Digest, StoredPolicy>()
-  readonly #verifiers = new Map<string, Verify>()
+  /** PEM, by key id: what was published is never altered. */
+  readonly #publicKeys = new Map<string, string>()
   readonly #runs = new Map<RunKey, RunRow>()
   readonly #firstRunIds = new Map<string, string>()
   readonly #stores: GuardStores
@@ -455,7 +457,7 @@ class Host {
   async #checkOpening(subject: Subject, starter: Statement): Promise<void> {
     try {
       await this.#stops.check(subject)
-      await this.#witness.standingOf(starter)
+      await this.#witness.checkCounts(starter)
     } catch (error) {
       const isAgainst = ['stopped', 'standing_lost'].includes(codeOf(error) ?? '')
       if (!isAgainst || (await this.#run(subject.runKey)) === undefined) throw error
@@ -479,10 +481,9 @@ class Host {
     if (given === undefined || given.about.kind !== 'undo') throw mismatched('has no statement of who asked for it')
     const { runKey, principal } = run
     const about = { ...given.about, runKey }
-    const statement = await this.#witness.heard(given, { about, workspace: principal.workspace }, runKey)
-    if (statement.who.subject !== by) throw mismatched('is by somebody else')
-    const standing = await this.#witness.standingOf(statement)
-    checkOperator(statement.who, standing, await this.#stores.policyOf(run.policyDigest))
+    const { who, standing } = await this.#witness.heard(given, { about, workspace: principal.workspace }, runKey)
+    if (who.subject !== by) throw mismatched('is by somebody else')
+    checkOperator(who, standing, await this.#stores.policyOf(run.policyDigest))
   }
 
   async #stored(digest: Digest): Promise<StoredPolicy | undefined> {
@@ -510,13 +511,10 @@ class Host {
   async #verifierOf(keyId: string): Promise<Verify | undefined> {
     const { key, db } = this.#options
     if (keyId === key.keyId) return key.verify
-    const known = this.#verifiers.get(keyId)
-    if (known !== undefined) return known
-    const publicKey = await findKey(db, keyId)
-    if (publicKey === undefined) return undefined
-    const verify = verifierOf(publicKey)
-    this.#verifiers.set(keyId, verify)
-    return verify
+    const known = this.#publicKeys.get(keyId) ?? (await findKey(db, keyId))
+    if (known === undefined) return undefined
+    this.#publicKeys.set(keyId, known)
+    return verifierOf(known)
   }
 
   /** A run's row is written once and never altered, so what was seen of it stands. */
@@ -529,7 +527,7 @@ class Host {
   }
 
   #remember(run: RunRow): void {
-    keep(this.#runs, run.runKey, run)
+    keepNewest(this.#runs, REMEMBERED_RUNS, run.runKey, run)
   }
 
   /** An execution belongs to its chain for good, so each is asked for once. */
@@ -539,19 +537,12 @@ class Host {
     if (known !== undefined) return known
     const handle = Context.current().client.workflow.getHandle(workflowId, runId)
     const first = (await handle.describe()).raw.workflowExecutionInfo?.firstRunId ?? undefined
-    if (first !== undefined) keep(this.#firstRunIds, name, first)
+    if (first !== undefined) keepNewest(this.#firstRunIds, REMEMBERED_RUNS, name, first)
     return first
   }
 }
 
 const mismatched = (what: string): Error => fail('warrant_mismatch', `the undo ${what}`)
-
-/** Keeps the newest `REMEMBERED_RUNS` of something. */
-function keep<T>(known: Map<string, T>, name: string, value: T): void {
-  known.set(name, value)
-  const [oldest] = known.keys()
-  if (known.size > REMEMBERED_RUNS && oldest !== undefined) known.delete(oldest)
-}
 
 const isPreviewOf = (activityId: string, step: string): boolean =>
   activityId.startsWith(`${step}${WIRE.activities.preview}`)

@@ -1,6 +1,7 @@
 import { digestOfText } from '../contract/digest.ts'
 import { fail, failureOf } from '../contract/failures.ts'
 import { EVERY } from '../contract/principal.ts'
+import { shortened } from '../contract/plain-text.ts'
 import type { Identity, Statement, Use } from '../contract/statement.ts'
 import type { StopTarget, StopWord } from '../contract/stop.ts'
 import { verifyUse } from '../identity/statements.ts'
@@ -49,7 +50,7 @@ export async function breakGlass(
   of: StopTarget,
   { by, reason }: StopWord,
 ): Promise<{ readonly stop: Stop; readonly isNew: boolean }> {
-  return await placeStop(db, of, { by: `${by} (break-glass: not proved)`, reason, statement: null })
+  return await placeStop(db, of, { by: `${shortened(by, 150)} (break-glass: not proved)`, reason, statement: null })
 }
 
 /** Somebody's word, if it counts; what does not is written down. */
@@ -63,7 +64,7 @@ async function counted(
   try {
     const statement = await heard(db, kind, of, signed)
     by = statement.who.subject
-    await new Witness(db, undefined).standingOf(statement)
+    await new Witness(db, undefined).checkCounts(statement)
     await checkMay(db, kind, of, statement.who)
     if ((await useStatement(db, statement, null)) === 'again') throw statementUsed(statement.nonce)
     return { by, reason: signed.reason, statement }

@@ -4,14 +4,15 @@ import type { HearCall, Heard } from '../contract/calls.ts'
 import type { RunKey } from '../contract/evidence.ts'
 import { codeOf, fail, failureOf, failureRule } from '../contract/failures.ts'
 import { EVERY, sameName } from '../contract/principal.ts'
-import { type Identity, type Statement, type Use } from '../contract/statement.ts'
+import { type Identity, type Statement, statementSchema, type Use } from '../contract/statement.ts'
 import { type DevelopmentIssuer, type Verifying, verifyUse } from '../identity/statements.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey, type IssuerKey } from '../ledger/issuer-keys.ts'
-import { type Delegated, knownOf, seenSince } from '../ledger/people.ts'
+import { type Delegated, type Known, knownOf, seenSince } from '../ledger/people.ts'
 import { usedAt, useStatement } from '../ledger/statements.ts'
 import type { RunRow } from '../ledger/runs.ts'
 import type { Policy } from '../policy/types.ts'
+import type { HeardOf } from './guard.ts'
 
 /** How old what a host has read of a key may be: a revocation is in force within it. */
 const KEY_AGE_MS = 500
@@ -40,13 +41,17 @@ export class Witness {
   }
 
   /**
-   * A statement that a host has heard for a run, verified as of then with what is known of its key now; fails with a code of `verifyUse`, and
-   * with `approval_invalid` when no host has heard it.
+   * Who said something to a run and for whom he speaks now, by a statement that a host has heard for it: verified as of then with what is
+   * known of its key now. Fails with a code of `verifyUse`, with `approval_invalid` when no host has heard it, and as `standingOf` does.
    */
-  async heard(given: Statement, use: Use, runKey: RunKey): Promise<Statement> {
-    const at = await usedAt(this.#db, given, runKey)
-    if (at === undefined) throw fail('approval_invalid', 'no host has heard it for this run')
-    return await this.verify(given, use, at)
+  async heard(given: unknown, use: Use, runKey: RunKey): Promise<HeardOf> {
+    const unheard = fail('approval_invalid', 'no host has heard it for this run')
+    const said = statementSchema().safeParse(given)
+    if (!said.success) throw unheard
+    const known = await knownOf(this.#db, said.data as Statement, runKey)
+    if (known.usedAt === undefined) throw unheard
+    const statement = await this.verify(given, use, known.usedAt)
+    return { who: statement.who, standing: await this.#standing(statement, known) }
   }
 
   #keyOf(keyId: string): Promise<IssuerKey | undefined> {
@@ -60,20 +65,24 @@ export class Witness {
     return key
   }
 
+  /** Fails with `standing_lost` where what somebody says does not count at all any more. */
+  async checkCounts(statement: Statement): Promise<void> {
+    counting(statement, await knownOf(this.#db, statement))
+  }
+
   /**
    * For whom somebody speaks now: what his statement says, less what was seen or taken away since. Fails with
    * `standing_lost` where he does not count at all any more.
    */
-  async standingOf({ who, issuedAt }: Statement): Promise<Standing> {
-    const { subject, workspace, development } = who
-    const { seen, offered, taken } = await knownOf(this.#db, who, new Date(issuedAt))
-    const isOut = (person: string, group: string | null): boolean =>
-      taken.some((one) => sameName(one.subject, person) && (one.group === null || one.group === group))
-    if (isOut(subject, null)) throw fail('standing_lost', `what ${subject} says does not count any more`)
-    if (seen !== undefined && !seen.workspaces.includes(workspace)) {
-      throw fail('standing_lost', `${subject} is not in the workspace \`${workspace}\` any more`)
-    }
-    const groups = who.groups
+  async standingOf(statement: Statement): Promise<Standing> {
+    return await this.#standing(statement, await knownOf(this.#db, statement))
+  }
+
+  async #standing(statement: Statement, known: Known): Promise<Standing> {
+    const { subject, workspace, development } = statement.who
+    const isOut = counting(statement, known)
+    const { seen, offered } = known
+    const groups = statement.who.groups
       .filter((group) => development || group !== EVERY)
       .filter((group) => (seen === undefined || seen.groups.includes(group)) && !isOut(subject, group))
     const delegated = []
@@ -134,9 +143,9 @@ export class Witness {
       return await this.verify(given, use, saidAt())
     } catch (error) {
       if (codeOf(error) !== 'statement_expired') throw error
-      const at = await usedAt(this.#db, given as Statement, runKey)
-      if (at === undefined) throw error
-      return await this.verify(given, use, at)
+      const heard = await usedAt(this.#db, given as Statement, runKey).executeTakeFirst()
+      if (heard === undefined) throw error
+      return await this.verify(given, use, heard.used_at)
     }
   }
 
@@ -154,6 +163,23 @@ export class Witness {
     const who = { subject: by, kind: 'user', groups: [EVERY], scopes: [], workspace } as const
     return this.#development.signDevelopment(about, who)
   }
+}
+
+/**
+ * Fails with `standing_lost` where what somebody says does not count at all any more; else tells who does not count in a group, or
+ * (`null`) at all.
+ */
+function counting(
+  { who: { subject, workspace } }: Statement,
+  { seen, taken }: Known,
+): (person: string, group: string | null) => boolean {
+  const isOut = (person: string, group: string | null): boolean =>
+    taken.some((one) => sameName(one.subject, person) && (one.group === null || one.group === group))
+  if (isOut(subject, null)) throw fail('standing_lost', `what ${subject} says does not count any more`)
+  if (seen !== undefined && !seen.workspaces.includes(workspace)) {
+    throw fail('standing_lost', `${subject} is not in the workspace \`${workspace}\` any more`)
+  }
+  return isOut
 }
 
 /** When Temporal was told of it first, whatever attempt this is; by the clock of this host. */

@@ -206,8 +206,10 @@ export async function guardSays(asked: Asked, facts: Facts): Promise<string | un
     verifierOf: async (keyId) => (keyId === host.keyId ? host.verify : undefined),
     firstRunIdOf: async () => 'run-1',
     witness: {
-      heard: (given, use) => verifyUse(given, use, { keyOf: async () => published, at: new Date(given.issuedAt) }),
-      standingOf: async ({ who }) => ({ groups: who.groups, delegated: [] }),
+      heard: async (given, use) => {
+        const { who } = await verifyUse(given, use, { keyOf: async () => published, at: new Date(given.issuedAt) })
+        return { who, standing: { groups: who.groups, delegated: [] } }
+      },
     },
   }
   try {

@@ -75,8 +75,7 @@ export function approvalBy(
 
 /** Believes every statement, and finds everybody in the groups that he says: for tests of what is decided without a ledger. */
 export const CREDULOUS: WitnessOfGuard = {
-  heard: async (given) => given,
-  standingOf: async ({ who }) => ({ groups: who.groups, delegated: [] }),
+  heard: async ({ who }) => ({ who, standing: { groups: who.groups, delegated: [] } }),
 }
 
 /** An undo, and a resolution, as another client sends them: signed by hand. */

@@ -6,7 +6,7 @@ import { CliError, explain, printRefusal } from '../errors.ts'
 import { EXIT } from '../exit.ts'
 import { type JsonOption, withCommon, withJson } from '../options.ts'
 import { withSession } from '../session.ts'
-import { counted, signedWord, type StopOptions, targetOf, withStopWords } from '../stop-words.ts'
+import { heeded, signedWord, type StopOptions, targetOf, withStopWords } from '../stop-words.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
 import { moment } from '../time.ts'
 import { withLedger } from '../with-ledger.ts'
@@ -26,7 +26,8 @@ async function resume(what: string, name: string, options: Options): Promise<voi
       import('../../ledger/stops.ts'),
       import('../../worker/stopping.ts'),
     ])
-    const word = await counted(liftNow(db, target, await signedWord('resume', target, options)))
+    const said = await signedWord('resume', target, options)
+    const word = await heeded(liftNow(db, target, said), target, options)
     return word === undefined ? undefined : { lifted: word.done, stops: await stopHistory(db, target) }
   })
   if (came === undefined) return

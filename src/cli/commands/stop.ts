@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { stopTargetText, stopText } from '../../contract/stop.ts'
 import { UsageError } from '../errors.ts'
 import { type JsonOption, type ProjectOption, withCommon, withJson, withProject } from '../options.ts'
-import { counted, signedWord, type StopOptions, targetOf, withStopWords } from '../stop-words.ts'
+import { heeded, signedWord, type StopOptions, targetOf, withStopWords } from '../stop-words.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
 import { withLedger } from '../with-ledger.ts'
 
@@ -19,9 +19,9 @@ export function define(command: Command): void {
     .action(stop)
 }
 
-async function stop(what: string, name: string, { json, force, breakGlass, ...options }: Options): Promise<void> {
+async function stop(what: string, name: string, options: Options): Promise<void> {
   const target = targetOf(what, name)
-  const { by, reason } = options
+  const { by, reason, json, force, breakGlass } = options
   if (breakGlass === true && by === undefined) {
     throw new UsageError('say who you are', 'Add `--by <you>`: nobody proves it, and the record says that.')
   }
@@ -36,7 +36,7 @@ async function stop(what: string, name: string, { json, force, breakGlass, ...op
       breakGlass === true && by !== undefined
         ? stopping.breakGlass(db, target, { by, reason })
         : stopping.stopNow(db, target, await signedWord('stop', target, options))
-    const came = await counted(word)
+    const came = await heeded(word, target, options)
     if (came === undefined) return
     const { stop: placed, isNew } = came.done
     if (json) {
