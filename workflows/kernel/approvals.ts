@@ -140,6 +140,8 @@ export class Approvals {
     const askers = [...(principal === null ? [] : askersOf(principal)), ...edits.map(({ by }) => by)]
     const ask: Ask = { pending, asking, askers, approvals, answered, open: answered === undefined }
     this.#asks.set(step, ask)
+    // Shown once more in this execution, it is a new question: what was said of it before counts for nothing.
+    this.#waiting = this.#waiting.filter((one) => one.step !== step)
     if (answered !== undefined) return answered
     this.#board.pending.push(pending)
     this.#board.reflectWaiting()
@@ -178,7 +180,7 @@ export class Approvals {
 
   /** The handler of `decide`, as update and as signal. */
   async decide(raw: unknown): Promise<Answer> {
-    return this.#board.attempt('decide', raw, await this.#judge(raw))
+    return await this.#board.attempt('decide', raw, () => this.#judge(raw))
   }
 
   async #judge(raw: unknown): Promise<Judged> {

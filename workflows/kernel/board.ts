@@ -1,7 +1,7 @@
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
+import { isCancellation, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import type { Heard } from '../../src/contract/calls.ts'
 import type { Digest } from '../../src/contract/digest.ts'
-import type { FailureCode } from '../../src/contract/failures.ts'
+import { type FailureCode, failureOf } from '../../src/contract/failures.ts'
 import type { RunKey } from '../../src/contract/evidence.ts'
 import type { Json } from '../../src/contract/json.ts'
 import type { Principal } from '../../src/contract/principal.ts'
@@ -151,7 +151,12 @@ export class Board {
    * Keeps what somebody said and what came of it, shortened if it must be; the whole message stands in the history. Of what counted the
    * first thousand are kept, of what did not two hundred, which are noted, too.
    */
-  attempt(kind: Attempt['kind'], message: unknown, heard: Judged): Answer {
+  async attempt(kind: Attempt['kind'], message: unknown, judge: () => Promise<Judged>): Promise<Answer> {
+    const heard = await judge().catch((error: unknown) => {
+      // Whoever sends what nobody foresaw must not keep the run from going on.
+      if (isCancellation(error)) throw error
+      return unheard(refuse(failureOf(error)?.code ?? `${kind === 'decide' ? 'decision' : kind}_malformed`, textOf(error)))
+    })
     this.#keepAttempt(kind, message, heard)
     const { by, answer } = heard
     if (!answer.accepted) {
@@ -166,7 +171,7 @@ export class Board {
     if (this.attempts.length >= MAX_ATTEMPTS + MAX_TIMELINE) return
     const said = withoutStatement(message)
     const text = JSON.stringify(said) ?? 'nothing'
-    const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (said as Json)
+    const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? shortened(text, 2 * MAX_TEXT_CHARACTERS) : (said as Json)
     const { saw: all, ...judged } = heard
     const saw = all?.slice(0, MAX_SAW_LINES)
     this.#sawCharacters += charactersIn(saw)
