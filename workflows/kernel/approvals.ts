@@ -132,12 +132,13 @@ export class Approvals {
     const deadline = before?.deadline ?? new Date(Date.now() + expiresMinutes * 60_000).toISOString()
     const approvals = before?.approvals ?? []
     const approvedBy = approvals.map(({ by }) => by)
-    const pending = { ...question, step, requires, approvedBy, describe, actionDigest, askedAt, deadline }
+    const { principal } = this.#board
+    const edits = question.about === 'action' ? (question.action.edits ?? []) : []
+    const askers = [...(principal === null ? [] : askersOf(principal)), ...edits.map(({ by }) => by)]
+    const missing = unmet(requires, approvals, askers)
+    const pending = { ...question, step, requires, approvedBy, missing, describe, actionDigest, askedAt, deadline }
     const id = answerTo(step)
     const answered = this.#journal.has(id) ? ((await this.#journal.take(id)) as Answered) : undefined
-    const edits = question.about === 'action' ? (question.action.edits ?? []) : []
-    const { principal } = this.#board
-    const askers = [...(principal === null ? [] : askersOf(principal)), ...edits.map(({ by }) => by)]
     const ask: Ask = { pending, asking, askers, approvals, answered, open: answered === undefined }
     this.#asks.set(step, ask)
     // Shown once more in this execution, it is a new question: what was said of it before counts for nothing.
@@ -278,9 +279,9 @@ export class Approvals {
     }
     const { requires } = ask.asking
     ask.approvals = [...ask.approvals, said]
-    const index = this.#board.pending.findIndex((one) => one.step === step)
-    this.#board.pending[index] = { ...ask.pending, approvedBy: ask.approvals.map((each) => each.by) }
     const open = unmet(requires, ask.approvals, ask.askers)
+    const index = this.#board.pending.findIndex((one) => one.step === step)
+    this.#board.pending[index] = { ...ask.pending, approvedBy: ask.approvals.map((each) => each.by), missing: open }
     const answer = done('approves')
     if (open.length === 0) {
       settle({ approvals: ask.approvals })

@@ -66,10 +66,12 @@ export const refuse = (code: FailureCode, message: string): Answer => ({ accepte
 
 const NOUN = { decide: 'a decision', undo: 'an undo', resolve: 'a resolution' } as const
 
-/** Who says to have said it, where the message says that. */
-function claimedBy(raw: unknown): string {
-  const by = typeof raw === 'object' && raw !== null ? (raw as { by?: unknown }).by : undefined
-  return typeof by === 'string' ? ` by somebody who says to be ${by.slice(0, 200)}` : ''
+/** Who a message says that it is by, or its statement, which nobody verified. */
+function claimedBy(raw: unknown): string | undefined {
+  if (typeof raw !== 'object' || raw === null) return undefined
+  const { by, statement } = raw as { readonly by?: unknown; readonly statement?: { who?: { subject?: unknown } } | null }
+  const name = by ?? statement?.who?.subject
+  return typeof name === 'string' ? shortened(name, 200) : undefined
 }
 
 const charactersIn = (texts: readonly string[] = []): number => texts.reduce((sum, text) => sum + text.length, 0)
@@ -160,7 +162,8 @@ export class Board {
     this.#keepAttempt(kind, message, heard)
     const { by, answer } = heard
     if (!answer.accepted) {
-      const who = by === null ? claimedBy(message) : ` by ${by}`
+      const claimed = claimedBy(message)
+      const who = by !== null ? ` by ${by}` : claimed === undefined ? '' : ` by somebody who says to be ${claimed}`
       this.note('note', `${NOUN[kind]}${who} was refused: ${answer.message}`)
     }
     return answer
@@ -176,7 +179,15 @@ export class Board {
     const saw = all?.slice(0, MAX_SAW_LINES)
     this.#sawCharacters += charactersIn(saw)
     const isKept = saw !== undefined && this.#sawCharacters <= MAX_SAW_CHARACTERS
-    this.attempts.push({ kind, at: now(), message: kept, ...judged, ...(isKept ? { saw } : {}) })
+    const says = judged.by === null ? claimedBy(message) : undefined
+    this.attempts.push({
+      kind,
+      at: now(),
+      message: kept,
+      ...judged,
+      ...(says === undefined ? {} : { says }),
+      ...(isKept ? { saw } : {}),
+    })
   }
 
   /** Keeps what the run would have done: the first draft always, and more as long as Temporal carries them. */

@@ -430,7 +430,9 @@ export class KernelRun implements Run {
         ),
       )
     } catch (error) {
-      this.#board.note('act', `${describe}: ${failureOf(error)?.message ?? 'not done'}`, step)
+      const failure = failureOf(error)
+      const isHeld = failure !== undefined && [...SHOWN_AGAIN, 'limit_reached'].includes(failure.code)
+      this.#board.note('act', `${isHeld ? 'held' : 'failed'}: ${describe}: ${failure?.message ?? textOf(error)}`, step)
       throw error
     }
     this.#board.setEffect(step, 'done')
