@@ -236,7 +236,7 @@ describe('approvals', () => {
     const capital = { ...BEN, subject: BEN.subject.toUpperCase() }
     const approvals = await Promise.all([BEN, BEN, capital].map((who) => hear(db, approvalOf(it, who), it.runKey)))
     for (const some of [approvals.slice(0, 1), approvals.slice(0, 2), approvals, [approvals[0], approvals[0]]]) {
-      expect(await guard(it, some as readonly Approval[], [TWO])).toContain('still needs 2 of approvers')
+      expect(await guard(it, some as readonly Approval[], [TWO])).toContain('still needs 1 of approvers')
     }
     const other = await hear(db, approvalOf(it, CLEO), it.runKey)
     expect(await guard(it, [...approvals, other], [TWO])).toBe('passes')
