@@ -75,3 +75,14 @@ export const unmet = (
 /** `2 of refund-approvers, finance`, `1 other than the requester` */
 export const requirementText = ({ groups, quorum }: Requirement): string =>
   groups.length === 0 ? `${quorum} other than the requester` : `${quorum} of ${groups.join(', ')}`
+
+/** What people wait for, and what it still takes after some approved: `1 more of refund-approvers, finance`. */
+export function missingText(requirements: readonly Requirement[], missing: readonly Requirement[]): string {
+  const whole = requirements.map(requirementText)
+  return missing
+    .map((each) => {
+      const text = requirementText(each)
+      return whole.includes(text) ? text : text.replace(' ', ' more ')
+    })
+    .join(' and ')
+}
