@@ -178,7 +178,7 @@ test(
     said(
       await as('ben', 'approve', workflowId, '--digest', digest, '--comment', 'looks right'),
       0,
-      'still needs 1 of refund-approvers',
+      'still needs 1 more of refund-approvers',
     )
     said(await as('ben', 'approve', workflowId, '--digest', digest), 3, 'decision_repeated')
     expect(await refunded(order.paymentId)).toBe(0)

@@ -172,12 +172,12 @@ const FORGED: readonly (readonly [what: string, why: string, attack: Attack])[] 
   ]),
   [
     'one by somebody in no group',
-    'still needs 1 of approvers',
+    'still needs 1 more of approvers',
     async (it, db) => [await hear(db, approvalOf(it, EVE), it.runKey)],
   ],
   [
     'one by somebody in no group, with another standing on the record',
-    'still needs 1 of approvers',
+    'still needs 1 more of approvers',
     async (it, db) => {
       const standing = { groups: ['*', 'approvers'], delegated: [{ group: 'approvers', from: BEN.subject }] }
       return [await hear(db, approvalOf(it, EVE, { standing }), it.runKey)]
@@ -185,7 +185,7 @@ const FORGED: readonly (readonly [what: string, why: string, attack: Attack])[] 
   ],
   [
     'one by somebody in the group `*`',
-    'still needs 1 of approvers',
+    'still needs 1 more of approvers',
     async (it, db) => [await hear(db, approvalOf(it, somebody(['*'])), it.runKey)],
   ],
   [
@@ -236,7 +236,7 @@ describe('approvals', () => {
     const capital = { ...BEN, subject: BEN.subject.toUpperCase() }
     const approvals = await Promise.all([BEN, BEN, capital].map((who) => hear(db, approvalOf(it, who), it.runKey)))
     for (const some of [approvals.slice(0, 1), approvals.slice(0, 2), approvals, [approvals[0], approvals[0]]]) {
-      expect(await guard(it, some as readonly Approval[], [TWO])).toContain('still needs 1 of approvers')
+      expect(await guard(it, some as readonly Approval[], [TWO])).toContain('still needs 1 more of approvers')
     }
     const other = await hear(db, approvalOf(it, CLEO), it.runKey)
     expect(await guard(it, [...approvals, other], [TWO])).toBe('passes')
@@ -360,6 +360,6 @@ describe('an approval that was good', () => {
     const approval = await hear(db, approvalOf(it, who), it.runKey)
     expect(await guard(it, [approval])).toBe('passes')
     await revokeIssuerKey(db, key.keyId, { compromised: true })
-    expect(await guard(it, [approval])).toContain('still needs 1 of approvers')
+    expect(await guard(it, [approval])).toContain('still needs 1 more of approvers')
   })
 })

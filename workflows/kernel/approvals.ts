@@ -7,7 +7,7 @@ import {
   type Edit,
   inputDigestOf,
 } from '../../src/contract/action.ts'
-import { type Requirement, requirementText, speaksFor, unmet } from '../../src/contract/approving.ts'
+import { missingText, type Requirement, speaksFor, unmet } from '../../src/contract/approving.ts'
 import type { Heard } from '../../src/contract/calls.ts'
 import type { Carried, Decided, Waiting } from '../../src/contract/carried.ts'
 import { digestOfText } from '../../src/contract/digest.ts'
@@ -287,7 +287,7 @@ export class Approvals {
       settle({ approvals: ask.approvals })
       return answer
     }
-    const message = `${by} approves \`${step}\`; it still needs ${open.map(requirementText).join(' and ')}`
+    const message = `${by} approves \`${step}\`; it still needs ${missingText(requires, open)}`
     return { accepted: true, message }
   }
 
