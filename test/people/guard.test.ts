@@ -172,12 +172,12 @@ const FORGED: readonly (readonly [what: string, why: string, attack: Attack])[] 
   ]),
   [
     'one by somebody in no group',
-    'still needs 1 more of approvers',
+    'still needs 1 of approvers',
     async (it, db) => [await hear(db, approvalOf(it, EVE), it.runKey)],
   ],
   [
     'one by somebody in no group, with another standing on the record',
-    'still needs 1 more of approvers',
+    'still needs 1 of approvers',
     async (it, db) => {
       const standing = { groups: ['*', 'approvers'], delegated: [{ group: 'approvers', from: BEN.subject }] }
       return [await hear(db, approvalOf(it, EVE, { standing }), it.runKey)]
@@ -185,7 +185,7 @@ const FORGED: readonly (readonly [what: string, why: string, attack: Attack])[] 
   ],
   [
     'one by somebody in the group `*`',
-    'still needs 1 more of approvers',
+    'still needs 1 of approvers',
     async (it, db) => [await hear(db, approvalOf(it, somebody(['*'])), it.runKey)],
   ],
   [
@@ -360,6 +360,6 @@ describe('an approval that was good', () => {
     const approval = await hear(db, approvalOf(it, who), it.runKey)
     expect(await guard(it, [approval])).toBe('passes')
     await revokeIssuerKey(db, key.keyId, { compromised: true })
-    expect(await guard(it, [approval])).toContain('still needs 1 more of approvers')
+    expect(await guard(it, [approval])).toContain('still needs 1 of approvers')
   })
 })
