@@ -112,7 +112,10 @@ test('a thought is stopped by its name, and a run and a workspace that the ledge
     ['workspace', 'no such'],
   ] as const) {
     const { code, stderr } = await run('stop', what, name, ...olga('a drill'))
-    expect([code, stderr]).toEqual([0, expect.stringContaining(`Nobody has heard of the ${what} \`${name}\` yet`)])
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(new RegExp(`^Nobody has heard of the ${what} \`${name}\` yet: check the name\\.\n`)),
+    ])
     expect(await run('resume', what, name, ...olga('it is over'))).toMatchObject({ code: 0 })
   }
 })
@@ -140,7 +143,12 @@ test('without a gateway that answers, --break-glass stops, says that nobody prov
   const env = { ...child().env, COUNTERSIGN_GATEWAY_URL: 'http://127.0.0.1:9', COUNTERSIGN_TOKEN: 'a.b.c' }
   const away = (...args: readonly string[]) => countersign(args, { env, cwd: folder() })
   const stop = ['stop', 'workspace', 'somewhere', '--reason', 'a breach'] as const
-  expect(await away(...stop)).toMatchObject({ code: 1, stderr: expect.stringContaining('gateway_unavailable') })
+  expect(await away(...stop)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(
+      /^Where nobody can log in, .*`--break-glass --by <you>`.*\n[\s\S]*gateway_unavailable/,
+    ),
+  })
   expect((await run('stops')).stdout).not.toContain('somewhere')
   expect(await away(...stop, '--break-glass')).toMatchObject({ code: 2, stderr: expect.stringContaining('--by <you>') })
   const stopped = await away(...stop, '--break-glass', '--by', 'olga')
