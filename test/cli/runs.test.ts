@@ -192,6 +192,19 @@ test('cancel ends a run that waits, and nothing is left of it', async () => {
   expect(await refunded(child(), order)).toBe(0)
 })
 
+test('a change with a part of the input says that it takes the whole, and changes nothing', async () => {
+  const { workflowId, pending, order } = await waitingRun(child())
+  const input = ['--input', '{"amount":{"currency":"USD","cents":100}}', '--digest', pending.actionDigest]
+  const { code, stderr } = await run('change', workflowId, ...input, '--by', 'ben@acme.example')
+  expect(stderr).toMatch(/^refused: .*`paymentId`/)
+  expect(stderr).toContain(
+    '  help  Give the whole input by --input, with every key that the contract of the tool wants, and not only what is to be another.\n' +
+      '  code  decision_malformed\n',
+  )
+  expect(code).toBe(3)
+  expect(await refunded(child(), order)).toBe(0)
+})
+
 test('resolve of a step without an incident is refused with exit code 3', async () => {
   const { workflowId } = await waitingRun(child())
   const args = ['resolve', workflowId, 'billing.refund-1', '--as', 'settled', '--by', 'olga@acme.example']

@@ -26,6 +26,11 @@ test('stop keeps an approved refund from happening; show says who and why; resum
   )
   expect(stopped.code).toBe(0)
 
+  const covered = await run('show', workflowId)
+  expect(covered.stdout).toMatch(
+    /^state {5}blocked, waiting for approval\nstopped {3}tool `billing\.refund` is stopped since .*: refunds go to the wrong cards \(stop \d+\)\n/m,
+  )
+
   const approve = ['approve', workflowId, '--digest', pending.actionDigest, '--by', 'ben@acme.example']
   expect(await run(...approve)).toMatchObject({ code: 0 })
   await until('the incident', async () => (await handle.status()).incidents[0])
@@ -55,6 +60,7 @@ test('stop keeps an approved refund from happening; show says who and why; resum
   await until('the refund', async () => ((await refunded(child(), order)) === 12_000 ? true : undefined))
   expect(await resultOf(handle)).toMatchObject({ state: 'completed' })
   expect(await run('stops')).toEqual({ code: 0, stdout: '', stderr: 'Nothing is stopped.\n' })
+  expect((await run('show', workflowId)).stdout).not.toMatch(/^stopped/m)
   const all = await run('stops', '--all')
   expect(all.stdout).toMatch(/ UTC by otto@acme\.example: mended\n$/)
   const late = await run('resume', 'tool', 'billing.refund', ...olga('again'))
@@ -84,6 +90,28 @@ test('stop, stops and resume give the whole of it as JSON', async () => {
     },
     runs: { resumed: [], refused: [], unanswered: expect.any(Array) },
   })
+})
+
+test('show tells of a stop of the run, its workspace or its playbook, in JSON too, and of none over others', async () => {
+  const { workflowId } = await waitingRun(child())
+  for (const [what, name] of [
+    ['run', workflowId],
+    ['workspace', 'acme'],
+    ['playbook', 'refund_request'],
+  ] as const) {
+    await run('stop', what, name, ...olga('a drill'))
+    expect((await run('show', workflowId)).stdout).toMatch(new RegExp(`^stopped   ${what} \`${name}\` is stopped`, 'm'))
+    const { stops } = JSON.parse((await run('show', workflowId, '--json')).stdout) as { stops: readonly object[] }
+    expect(stops).toMatchObject([{ scope: what, name, by: 'olga@acme.example', reason: 'a drill' }])
+    await run('resume', what, name, ...olga('it is over'))
+  }
+  await run('stop', 'workspace', 'somewhere else', ...olga('a drill'))
+  expect((await run('show', workflowId)).stdout).not.toMatch(/^stopped/m)
+  await run('resume', 'workspace', 'somewhere else', ...olga('it is over'))
+  const nowhere = { ...child().env, DATABASE_URL: `postgres://127.0.0.1:${await getPort()}/none` }
+  const page = await countersign(['show', workflowId, '--json'], { env: nowhere, cwd: folder() })
+  expect(page.code).toBe(0)
+  expect(JSON.parse(page.stdout)).toMatchObject({ stops: null })
 })
 
 test('a tool or playbook that nobody knows is not stopped: exit code 2, with what may be meant; --force does it', async () => {
