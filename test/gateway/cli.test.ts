@@ -81,6 +81,7 @@ const ask = (url: string, token: string) =>
   })
 
 const BREAK_GLASS =
+  'Nobody has heard of the workspace `acme` yet: check the name.\n' +
   'Where nobody can log in, or no gateway answers, add `--break-glass --by <you>`: the record says that it is not proved.\n'
 
 test('who is not logged in is told how, with exit code 1 whatever he wants, and logging out is no error', async () => {

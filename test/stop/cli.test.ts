@@ -174,7 +174,7 @@ test('without a gateway that answers, --break-glass stops, says that nobody prov
   expect(await away(...stop)).toMatchObject({
     code: 1,
     stderr: expect.stringMatching(
-      /^Where nobody can log in, .*`--break-glass --by <you>`.*\n[\s\S]*gateway_unavailable/,
+      /\nWhere nobody can log in, .*`--break-glass --by <you>`.*\n[\s\S]*gateway_unavailable/,
     ),
   })
   expect((await run('stops')).stdout).not.toContain('somewhere')

@@ -21,7 +21,7 @@ export type LoadedPolicies = {
 )
 
 const POLICY_FILE = /^[^.].*(?<!\.cases)\.ya?ml$/
-const CANDIDATE_FILE = /\.candidate\.ya?ml$/
+export const CANDIDATE_FILE = /\.candidate\.ya?ml$/
 
 /** `refund_request` → `refund-request.yaml` */
 export const policyFileOf = ({ name }: PlaybookContract): string => `${slugOf(name)}.yaml`
