@@ -161,7 +161,7 @@ test('a policy that is not in order is not compared: its problems, exit code 1',
     text.replace('max_tool_calls: 5', 'max_tool_calls: x'),
   )
   expect(stderr).toBe(
-    'broken.yaml:3:17 `max_tool_calls` must be a number, got `x`.\n  write it in digits, such as `50` or `49.99`.\n',
+    'broken.yaml:3:17 `max_tool_calls` must be a whole number from 0 to 1000000, got `x`.\n  write it in digits.\n',
   )
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
 })
