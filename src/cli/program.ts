@@ -82,14 +82,19 @@ async function run(program: Command, args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.yes
       // Its message is on stderr already.
-      const known = COMMANDS.find(([name]) => name === named[0])
-      if (error.code !== 'commander.help') say(`  help  countersign${known ? ` ${known[0]}` : ''} --help`)
+      if (error.code !== 'commander.help') say(`  help  ${pathOf(program, named)} --help`)
       return EXIT.usage
     }
     const { printError, UsageError } = await import('./errors.ts')
     printError(error, { verbose: args.includes('--verbose') })
     return error instanceof UsageError ? EXIT.usage : EXIT.couldNotRun
   }
+}
+
+/** The command that was named, as far as it is known: `countersign policy backtest`. */
+function pathOf(command: Command, [name, ...more]: readonly string[]): string {
+  const inner = command.commands.find((one) => one.name() === name)
+  return inner === undefined ? command.name() : `${command.name()} ${pathOf(inner, more)}`
 }
 
 /** `countersign list | head -1` closes our pipe early, which is nobody's error. */

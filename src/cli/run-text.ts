@@ -3,7 +3,7 @@ import { failureRule } from '../contract/failures.ts'
 import { formatMicroUsd } from '../contract/money.ts'
 import type { Case, Attempt, Draft, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
 import { assuranceText, speakerFlag } from '../contract/principal.ts'
-import { resumeCommand } from '../contract/stop.ts'
+import { resumeCommand, type StopMark, stopText } from '../contract/stop.ts'
 import { shellWord } from '../contract/text.ts'
 import { actionLines, answerCommand, pendingLines } from './action-text.ts'
 import { failurePage } from './failure-page.ts'
@@ -127,11 +127,20 @@ function decisionLines({ kind, at, by, assurance, describe, saw = [], message }:
   ].map(plain)
 }
 
+/** What is known of a run beside what it and Temporal tell: its page in the Temporal UI, and the stops over it. */
+interface Beside {
+  readonly link: string | null
+  readonly stops: readonly StopMark[]
+}
+
+const stopLines = (stops: readonly StopMark[]): readonly string[] =>
+  stops.map((stop) => `stopped   ${plain(stopText(stop))}`)
+
 /** The page of a run, as the run itself tells it. */
 export function runPage(
   summary: RunSummary,
   status: RunStatus,
-  { link, flags }: { readonly link: string | null; readonly flags: string },
+  { link, stops, flags }: Beside & { readonly flags: string },
 ): readonly string[] {
   const { workflowId } = summary
   const { principal, spend, waitingFor, auditExport, attempts } = status
@@ -146,6 +155,7 @@ export function runPage(
   return [
     `${status.playbook}  ${workflowId}`,
     `state     ${status.state}${waitingFor === null ? '' : `, waiting for ${waitingFor}`}`,
+    ...stopLines(stops),
     ...(principal === null
       ? []
       : [
@@ -172,9 +182,10 @@ export function runPage(
 }
 
 /** What Temporal itself knows of a run. */
-export const summaryPage = (summary: RunSummary, link: string | null): readonly string[] => [
+export const summaryPage = (summary: RunSummary, { link, stops }: Beside): readonly string[] => [
   `${summary.playbook}  ${summary.workflowId}`,
   `state     ${summary.state}${summary.waitingFor === null ? '' : `, waiting for ${summary.waitingFor}`}`,
+  ...stopLines(stops),
   `workspace ${plain(summary.workspace ?? 'unknown')}`,
   ...versionLines(summary),
   `started   ${moment(summary.startedAt)}${summary.closedAt === null ? '' : `, closed ${moment(summary.closedAt)}`}`,

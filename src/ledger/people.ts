@@ -60,11 +60,6 @@ const seenOf = (db: Db, { subject, issuer }: Somebody, since?: Date) =>
     .where('issuer', '=', issuer)
     .$if(since !== undefined, (query) => query.where('seen_at', '>', since ?? new Date()))
 
-/** What was seen of somebody since a moment; `undefined`: nothing. */
-export async function seenSince(db: Db, who: Somebody, since: Date): Promise<Seen | undefined> {
-  return await seenOf(db, who, since).executeTakeFirst()
-}
-
 /** What is known of somebody, beside what his statement says. */
 export interface Known {
   /** When a host heard the statement for the run; `undefined`: none has, or it was not asked. */
@@ -84,7 +79,12 @@ export interface Known {
 export async function knownOf(db: Db, statement: Statement, heardFor?: RunKey): Promise<Known> {
   const { who, issuedAt } = statement
   const used = usedAt(db, statement, heardFor ?? ('' as RunKey))
-  const { usedAt: heard, seen, offered, taken } = await db
+  const {
+    usedAt: heard,
+    seen,
+    offered,
+    taken,
+  } = await db
     .selectNoFrom([
       (heardFor === undefined ? sql<null>`NULL` : used).as('usedAt'),
       jsonObjectFrom(seenOf(db, who, new Date(issuedAt))).as('seen'),
@@ -104,6 +104,10 @@ export async function knownOf(db: Db, statement: Statement, heardFor?: RunKey): 
   return { usedAt: heard ?? undefined, seen: seen ?? undefined, offered: delegatedNow(offered), taken }
 }
 
+/** Whether somebody does not count any more, in a group or (`null`) at all. */
+export const isTaken = (taken: Known['taken'], person: string, group: string | null): boolean =>
+  taken.some((one) => sameName(one.subject, person) && (one.group === null || one.group === group))
+
 /** Somebody who does not count any more, in a group or (`null`) at all. */
 export interface Withdrawal {
   readonly id: string
@@ -111,28 +115,34 @@ export interface Withdrawal {
   readonly group: string | null
   readonly reason: string
   readonly at: string
+  /** Who withdrew it; `null`: of before it was asked. */
+  readonly by: string | null
   /** `null`: it is in force. */
   readonly liftedAt: string | null
+  readonly liftedBy: string | null
 }
 
 /** From now on what somebody says does not count, in a group or (`null`) at all, whatever his statements say. */
 export async function withdraw(
   db: Db,
-  { subject, group, reason }: Pick<Withdrawal, 'subject' | 'group' | 'reason'>,
+  { subject, group, reason, by }: Pick<Withdrawal, 'subject' | 'group' | 'reason'> & { readonly by: string },
 ): Promise<Withdrawal> {
   const row = await db
     .insertInto('countersign.withdrawals')
-    .values({ person: personOf(subject), subject, group_name: group, reason })
+    .values({ person: personOf(subject), subject, group_name: group, reason, withdrawn_by: by })
     .returningAll()
     .executeTakeFirstOrThrow()
   return withdrawalOf(row)
 }
 
 /** Lets somebody count again; answers what was lifted. */
-export async function liftWithdrawals(db: Db, subject: string, group: string | null): Promise<readonly Withdrawal[]> {
+export async function liftWithdrawals(
+  db: Db,
+  { subject, group, by }: Pick<Withdrawal, 'subject' | 'group'> & { readonly by: string },
+): Promise<readonly Withdrawal[]> {
   const rows = await db
     .updateTable('countersign.withdrawals')
-    .set({ lifted_at: sql<Date>`now()` })
+    .set({ lifted_at: sql<Date>`now()`, lifted_by: by })
     .where('person', '=', personOf(subject))
     .where('lifted_at', 'is', null)
     .where('group_name', group === null ? 'is' : '=', group)
@@ -154,7 +164,9 @@ const withdrawalOf = (row: Selectable<WithdrawalTable>): Withdrawal => ({
   group: row.group_name,
   reason: row.reason,
   at: row.withdrawn_at.toISOString(),
+  by: row.withdrawn_by,
   liftedAt: row.lifted_at?.toISOString() ?? null,
+  liftedBy: row.lifted_by,
 })
 
 /** Somebody lets somebody else speak for him in a group of a workspace. */
@@ -204,9 +216,35 @@ export async function storeDelegation(db: Db, statement: Statement, now = new Da
     .execute()
 }
 
-/** Every delegation in force. */
+/** Every delegation in force: neither of them was withdrawn, and whoever delegated is still where he was. */
 export async function delegations(db: Db): Promise<readonly Delegated[]> {
-  return delegatedNow(await newestDelegations(db).execute())
+  const taken = await withdrawals(db)
+  const counting: Delegated[] = []
+  for (const one of delegatedNow(await newestDelegations(db).execute())) {
+    if (!isTaken(taken, one.from, one.group) && !isTaken(taken, one.to, null) && (await isStillIn(db, one)))
+      counting.push(one)
+  }
+  return counting
+}
+
+/** Whether whoever delegated is in the group and the workspace, by what was seen of him since. */
+export async function isStillIn(
+  db: Db,
+  { from: subject, fromIssuer: issuer, group, workspace, madeAt }: Delegated,
+): Promise<boolean> {
+  const since = await seenOf(db, { subject, issuer }, new Date(madeAt)).executeTakeFirst()
+  return since === undefined || (since.groups.includes(group) && since.workspaces.includes(workspace))
+}
+
+/** Everybody of whom the ledger has heard: whom the gateway saw, and who said something. */
+export async function subjectsHeardOf(db: Db): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('countersign.people')
+    .select('subject')
+    .union(db.selectFrom('countersign.statements').select('subject'))
+    .union(db.selectFrom('countersign.delegations').select('from_subject as subject'))
+    .execute()
+  return rows.map(({ subject }) => subject)
 }
 
 const delegationsTo = (db: Db, to: Pick<Identity, 'subject' | 'workspace'>) =>

@@ -8,7 +8,7 @@ import { type Identity, type Statement, statementSchema, type Use } from '../con
 import { type DevelopmentIssuer, type Verifying, verifyUse } from '../identity/statements.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey, type IssuerKey } from '../ledger/issuer-keys.ts'
-import { type Delegated, type Known, knownOf, seenSince } from '../ledger/people.ts'
+import { type Delegated, isStillIn, isTaken, type Known, knownOf } from '../ledger/people.ts'
 import { usedAt, useStatement } from '../ledger/statements.ts'
 import type { RunRow } from '../ledger/runs.ts'
 import type { Policy } from '../policy/types.ts'
@@ -67,7 +67,7 @@ export class Witness {
 
   /** Fails with `standing_lost` where what somebody says does not count at all any more. */
   async checkCounts(statement: Statement): Promise<void> {
-    counting(statement, await knownOf(this.#db, statement))
+    checkCounting(statement, await knownOf(this.#db, statement))
   }
 
   /**
@@ -79,19 +79,17 @@ export class Witness {
   }
 
   async #standing(statement: Statement, known: Known): Promise<Standing> {
-    const { subject, workspace, development } = statement.who
-    const isOut = counting(statement, known)
-    const { seen, offered } = known
+    const { subject, development } = statement.who
+    checkCounting(statement, known)
+    const { seen, offered, taken } = known
     const groups = statement.who.groups
       .filter((group) => development || group !== EVERY)
-      .filter((group) => (seen === undefined || seen.groups.includes(group)) && !isOut(subject, group))
+      .filter((group) => (seen === undefined || seen.groups.includes(group)) && !isTaken(taken, subject, group))
     const delegated = []
     for (const one of offered) {
-      const { from, fromIssuer, group, madeAt } = one
-      if (isOut(from, group) || !(await this.#isProved(one))) continue
-      const since = await seenSince(this.#db, { subject: from, issuer: fromIssuer }, new Date(madeAt))
-      const isIn = since === undefined || (since.groups.includes(group) && since.workspaces.includes(workspace))
-      if (isIn) delegated.push({ group, from })
+      const { from, group } = one
+      if (isTaken(taken, from, group) || !(await this.#isProved(one))) continue
+      if (await isStillIn(this.#db, one)) delegated.push({ group, from })
     }
     return { groups, delegated }
   }
@@ -165,21 +163,12 @@ export class Witness {
   }
 }
 
-/**
- * Fails with `standing_lost` where what somebody says does not count at all any more; else tells who does not count in a group, or
- * (`null`) at all.
- */
-function counting(
-  { who: { subject, workspace } }: Statement,
-  { seen, taken }: Known,
-): (person: string, group: string | null) => boolean {
-  const isOut = (person: string, group: string | null): boolean =>
-    taken.some((one) => sameName(one.subject, person) && (one.group === null || one.group === group))
-  if (isOut(subject, null)) throw fail('standing_lost', `what ${subject} says does not count any more`)
+/** Fails with `standing_lost` where what somebody says does not count at all any more. */
+function checkCounting({ who: { subject, workspace } }: Statement, { seen, taken }: Known): void {
+  if (isTaken(taken, subject, null)) throw fail('standing_lost', `what ${subject} says does not count any more`)
   if (seen !== undefined && !seen.workspaces.includes(workspace)) {
     throw fail('standing_lost', `${subject} is not in the workspace \`${workspace}\` any more`)
   }
-  return isOut
 }
 
 /** When Temporal was told of it first, whatever attempt this is; by the clock of this host. */

@@ -68,13 +68,21 @@ test.concurrent.each(BROKEN)('%s is told with its place and what to do, exit cod
   expect(code).toBe(3)
 })
 
+test('of a file whose name is mistyped the one is named that is there', async () => {
+  await writeFile(join(folder(), 'refund-request.yaml'), await readFile(shipped))
+  expect(await check(['refund-reqest.yaml'])).toMatchObject({
+    code: 3,
+    stderr: 'refund-reqest.yaml does not exist.\n  did you mean `refund-request.yaml`?\n',
+  })
+})
+
 test('every problem of every file is told, and the good file is still listed', async () => {
   await writeFile(join(folder(), 'p.yaml'), 'workflow: refund_request\nmax_tool_calls: many\nrollbak: {}\n')
   await writeFile(join(folder(), 'good.yaml'), await readFile(shipped))
   const { code, stdout, stderr } = await check(['p.yaml', 'missing.yaml', 'good.yaml'])
   expect(stderr).toContain('p.yaml:2:')
   expect(stderr).toContain('p.yaml:3:')
-  expect(stderr).toContain('missing.yaml does not exist.')
+  expect(stderr).toContain('missing.yaml does not exist.\n  check its name.\n')
   expect(stdout).toMatch(/^ok {2}good\.yaml {2}refund_request {2}sha256:/)
   expect(code).toBe(3)
 })

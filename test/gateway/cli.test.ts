@@ -78,6 +78,10 @@ const ask = (url: string, token: string) =>
     body: JSON.stringify({ about: ABOUTS.decide }),
   })
 
+const BREAK_GLASS =
+  'Nobody has heard of the workspace `acme` yet: check the name.\n' +
+  'Where nobody can log in, or no gateway answers, add `--break-glass --by <you>`: the record says that it is not proved.\n'
+
 test('who is not logged in is told how, with exit code 1 whatever he wants, and logging out is no error', async () => {
   const gateway = ['--gateway', 'http://127.0.0.1:9']
   const about = JSON.stringify(ABOUTS.stop)
@@ -92,7 +96,7 @@ test('who is not logged in is told how, with exit code 1 whatever he wants, and 
     expect(await run(...args), args.join(' ')).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'error: Nobody is logged in here.\n  help  Run `countersign login`.\n  code  not_logged_in\n',
+      stderr: `${args[0] === 'stop' ? BREAK_GLASS : ''}error: Nobody is logged in here.\n  help  Run \`countersign login\`.\n  code  not_logged_in\n`,
     })
   }
   expect(await run('logout')).toMatchObject({ code: 0, stderr: 'Nobody was logged in.\n' })

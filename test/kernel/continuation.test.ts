@@ -262,7 +262,7 @@ test.concurrent('an undo that waits for the word of somebody else takes it right
       (await run.status()).incidents.find(({ code }) => (code === 'standing_lost') === isLost),
     )
   await incidentOf(false)
-  await withdraw(world().db, { subject: olga, group: null, reason: 'left' })
+  await withdraw(world().db, { subject: olga, group: null, reason: 'left', by: 'otto' })
   await run.resolve({ step: 'box.put-2', resolution: 'retry', by: 'pia' })
   await incidentOf(true)
   await untilItGoesOn(run, 2)

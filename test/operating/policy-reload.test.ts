@@ -72,7 +72,7 @@ test('a broken file is told by line, metric and readiness, and the last good tex
   const at = join(live.policies(), FILE)
   const problems = [
     `${at}:3:1 unknown key \`rollbak\`. did you mean \`rollback\`?`,
-    `${at}:4:17 \`max_tool_calls\` must be a number, got \`many\`. write it in digits, such as \`50\` or \`49.99\`.`,
+    `${at}:4:17 \`max_tool_calls\` must be a whole number from 0 to 1000000, got \`many\`. write it in digits.`,
   ]
   const words = 'the policy files changed and cannot be used; what was in force stays in force'
   expect(what).toBe(`${words}: ${problems.join('; ')}`)

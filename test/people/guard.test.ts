@@ -251,13 +251,13 @@ const AFTERWARDS: readonly (readonly [what: string, isDelegate: boolean, why: st
     'his word is withdrawn',
     false,
     'standing_lost',
-    (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left' }),
+    (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left', by: 'otto' }),
   ],
   [
     'he is withdrawn from the group',
     false,
     'still needs',
-    (db, { subject }) => withdraw(db, { subject, group: 'approvers', reason: 'moved' }),
+    (db, { subject }) => withdraw(db, { subject, group: 'approvers', reason: 'moved', by: 'otto' }),
   ],
   [
     'he is seen without the group',
@@ -275,13 +275,13 @@ const AFTERWARDS: readonly (readonly [what: string, isDelegate: boolean, why: st
     'his word is withdrawn',
     true,
     'standing_lost',
-    (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left' }),
+    (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left', by: 'otto' }),
   ],
   [
     'the word of whom he speaks for is withdrawn',
     true,
     'still needs',
-    (db, _who, { subject }) => withdraw(db, { subject, group: null, reason: 'left' }),
+    (db, _who, { subject }) => withdraw(db, { subject, group: null, reason: 'left', by: 'otto' }),
   ],
   [
     'whom he speaks for is seen without the group',

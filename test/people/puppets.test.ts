@@ -188,7 +188,7 @@ const LIES: readonly (readonly [what: string, why: string, lie: Lie])[] = [
       const by = `w-${randomUUID()}`
       const statement = said(approval.statement.about, by, 'acme')
       await useStatement(world().db, statement, it.puppet.runKey)
-      await withdraw(world().db, { subject: by, group: null, reason: 'left' })
+      await withdraw(world().db, { subject: by, group: null, reason: 'left', by: 'otto' })
       return { ...restated(approval, statement), by }
     },
   ],
