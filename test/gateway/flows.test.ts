@@ -54,8 +54,15 @@ describe('a token that is older than one that was seen', () => {
   const forge = (sub: string, over: object) => {
     const { provider } = world()
     return provider.forge({
-      ...{ iss: provider.issuer, aud: AUDIENCE, sub, client_id: 'web', iat: now, exp: now + 600, employee_id: sub },
-      ...{ groups: ['/acme/refunds'], spaces: { acme: ['refunds:write'], other: [] } },
+      iss: provider.issuer,
+      aud: AUDIENCE,
+      sub,
+      client_id: 'web',
+      iat: now,
+      exp: now + 600,
+      employee_id: sub,
+      groups: ['/acme/refunds'],
+      spaces: { acme: ['refunds:write'], other: [] },
       ...over,
     })
   }
@@ -86,15 +93,18 @@ describe('a token that is older than one that was seen', () => {
   })
 })
 
-test.each(['a\0', 'a\ud800'])('a workspace that no text can name (%j) is refused, and the attempt is logged', async (name) => {
-  const { provider, post, db } = world()
-  const iat = Math.floor(Date.now() / 1000)
-  const claims = { iss: provider.issuer, aud: AUDIENCE, sub: 'ben', client_id: 'web', iat, exp: iat + 600 }
-  const token = await provider.forge({ ...claims, employee_id: '1002', groups: [], spaces: { [name]: [] } })
-  const refused = await post(token, { about: ABOUTS.undo })
-  expect([refused.status, await refused.json()]).toMatchObject([403, { code: 'identity_unmapped' }])
-  expect((await attemptsSince(db, '0')).at(-1)).toMatchObject({ refused: { code: 'identity_unmapped' } })
-})
+test.each(['a\0', 'a\ud800'])(
+  'a workspace that no text can name (%j) is refused, and the attempt is logged',
+  async (name) => {
+    const { provider, post, db } = world()
+    const iat = Math.floor(Date.now() / 1000)
+    const claims = { iss: provider.issuer, aud: AUDIENCE, sub: 'ben', client_id: 'web', iat, exp: iat + 600 }
+    const token = await provider.forge({ ...claims, employee_id: '1002', groups: [], spaces: { [name]: [] } })
+    const refused = await post(token, { about: ABOUTS.undo })
+    expect([refused.status, await refused.json()]).toMatchObject([403, { code: 'identity_unmapped' }])
+    expect((await attemptsSince(db, '0')).at(-1)).toMatchObject({ refused: { code: 'identity_unmapped' } })
+  },
+)
 
 test('a service has a token by client credentials, and is one', async () => {
   const token = await tokenOfService(world().provider)

@@ -119,7 +119,13 @@ test('delegations that do not count are not listed, and are again once somebody 
   await withdraw('nora', '--group', 'approvers')
   await withdraw('oscar')
   const paul = person('paul')
-  await seePerson(db, { subject: paul.subject, issuer: paul.issuer, groups: [], workspaces: [paul.workspace], tokenAt: new Date() })
+  await seePerson(db, {
+    subject: paul.subject,
+    issuer: paul.issuer,
+    groups: [],
+    workspaces: [paul.workspace],
+    tokenAt: new Date(),
+  })
   const { stdout } = await run('people', 'list')
   for (const shown of [kept, other]) expect(stdout).toContain(shown)
   for (const hidden of [left, moved, taken, gone]) expect(stdout).not.toContain(hidden)
