@@ -14,7 +14,7 @@ import { z } from 'zod'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const scratch = mkdtempSync(join(tmpdir(), 'countersign-check-'))
-process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }))
 
 /** The tools of this project and its own Node come first, however this script was started. */
 const env = {
@@ -22,6 +22,8 @@ const env = {
   PATH: [join(ROOT, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
   // Temporal's native client and npm may leave colour codes in what is captured.
   NO_COLOR: '1',
+  // Each test file and each command that it runs is a process of its own, which loads much the same.
+  NODE_COMPILE_CACHE: join(scratch, 'compiled'),
 }
 
 interface Outcome {

@@ -146,11 +146,11 @@ export function runPage(
   const { principal, spend, waitingFor, auditExport, attempts } = status
   const behalf = principal?.onBehalfOf === undefined ? '' : ` on behalf of ${principal.onBehalfOf}`
   const tokens = `${spend.inputTokens + spend.outputTokens} tokens, ${spend.toolCalls} tool calls`
-  const refusals = attempts.flatMap(({ at, kind, by, answer }) =>
-    answer.accepted
-      ? []
-      : [`${clock(at)}  ${plain(`${kind}${by === null ? '' : ` by ${by}`}: ${answer.message}`)}  (${answer.code})`],
-  )
+  const refusals = attempts.flatMap(({ at, kind, by, says, answer }) => {
+    if (answer.accepted) return []
+    const who = by !== null ? ` by ${by}` : says === undefined ? '' : ` by somebody who says to be ${says}`
+    return [`${clock(at)}  ${plain(`${kind}${who}: ${answer.message}`)}  (${answer.code})`]
+  })
   const decided = attempts.filter(({ answer }) => answer.accepted).flatMap(decisionLines)
   return [
     `${status.playbook}  ${workflowId}`,

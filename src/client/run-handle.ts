@@ -14,7 +14,7 @@ import type { Speaker, StatementSource } from './statements.ts'
 import { type RunSummary, summaryOf } from './summary.ts'
 
 /** One call that waits for an outcome; then another one does. */
-const WAIT_MS = 60_000
+const WAIT_MS = 20_000
 
 /** Before a run is asked again. */
 const PAUSE_MS = 200

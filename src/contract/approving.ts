@@ -62,13 +62,27 @@ export function countOf(requirement: Requirement, voices: readonly Voice[], aske
   return speakerOf.size
 }
 
-/** The requirements that are not met yet. */
+/** What is missing of the requirements, each with as many people as it still takes; none: they are met. */
 export const unmet = (
   requirements: readonly Requirement[],
   voices: readonly Voice[],
   askers: readonly string[],
-): readonly Requirement[] => requirements.filter((each) => countOf(each, voices, askers) < each.quorum)
+): readonly Requirement[] =>
+  requirements
+    .map((each) => ({ ...each, quorum: each.quorum - countOf(each, voices, askers) }))
+    .filter(({ quorum }) => quorum > 0)
 
 /** `2 of refund-approvers, finance`, `1 other than the requester` */
 export const requirementText = ({ groups, quorum }: Requirement): string =>
   groups.length === 0 ? `${quorum} other than the requester` : `${quorum} of ${groups.join(', ')}`
+
+/** What people wait for, and what it still takes after some approved: `1 more of refund-approvers, finance`. */
+export function missingText(requirements: readonly Requirement[], missing: readonly Requirement[]): string {
+  const whole = requirements.map(requirementText)
+  return missing
+    .map((each) => {
+      const text = requirementText(each)
+      return whole.includes(text) ? text : text.replace(' ', ' more ')
+    })
+    .join(' and ')
+}

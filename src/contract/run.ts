@@ -122,6 +122,8 @@ interface Asked {
   readonly requires: readonly Requirement[]
   /** Who has approved so far. */
   readonly approvedBy: readonly string[]
+  /** What it still takes. */
+  readonly missing: readonly Requirement[]
   readonly describe: string
   /** Of the action, or of the raise. */
   readonly actionDigest: Digest
@@ -140,6 +142,8 @@ export interface Attempt {
   readonly message: Json
   /** Who said it, where a host verified that; `null`: nobody knows. */
   readonly by: string | null
+  /** Who it says that it is by, where nobody verified that. */
+  readonly says?: string
   /** How that is known: `acr mfa at https://login.acme.example`. */
   readonly assurance: string | null
   /** What the question was about, in one line; `null`: nothing that waited, or no question. */

@@ -3,14 +3,14 @@ import { fail, type Failure, failureOf } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
 import { normaliseText } from '../contract/plain-text.ts'
 import { personName } from '../contract/principal.ts'
-import { type About, aboutSchema, type Statement } from '../contract/statement.ts'
+import { type About, aboutSchema, type Identity, type Statement } from '../contract/statement.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import { type IdentityMapping, mapToken } from '../identity/mapping.ts'
 import { signStatement, verifyStatement } from '../identity/statements.ts'
 import { type Attempt, logAttempt } from '../ledger/attempts.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey } from '../ledger/issuer-keys.ts'
-import { seePerson, storeDelegation } from '../ledger/people.ts'
+import { type Seen, seePerson, storeDelegation } from '../ledger/people.ts'
 import type { IssuerKeySets } from './issuers.ts'
 import { holdsToken, withoutTokens } from './problem.ts'
 import { verifyToken } from './token.ts'
@@ -137,9 +137,11 @@ async function sign(
   known.who = { ...known.who, subject: personName().safeParse(mapped.subject).data ?? null }
   // What is known of him now counts against what he has been given before.
   const { subject, groups, workspaces } = mapped
-  if (known.who.subject !== null) await seePerson(db, { subject, issuer: issuer.issuer, groups, workspaces })
+  const tokenAt = new Date((claims.iat ?? 0) * 1000)
+  const sight = { subject, issuer: issuer.issuer, groups, workspaces, tokenAt }
+  const newer = known.who.subject === null ? undefined : await seePerson(db, sight)
   const { about, workspace } = valueOf(said)
-  const who = mapped.identityIn(about.kind === 'start' ? about.workspace : workspace)
+  const who = lessThan(newer, mapped.identityIn(about.kind === 'start' ? about.workspace : workspace))
   known.who = { ...known.who, workspace: who.workspace }
   checkBehalf(about, mapping)
   const statement = signStatement(key, { about, who })
@@ -147,6 +149,15 @@ async function sign(
   const verified = await verifyStatement(statement, { keyOf: (keyId) => findIssuerKey(db, keyId) })
   if (about.kind === 'delegate') await storeDelegation(db, verified)
   return verified
+}
+
+/** Who somebody is by a token, less what a newer one of his does not say any more. */
+function lessThan(newer: Seen | undefined, who: Identity): Identity {
+  if (newer === undefined) return who
+  if (!newer.workspaces.includes(who.workspace)) {
+    throw fail('workspace_refused', `a newer token of ${who.subject} is not of the workspace \`${who.workspace}\``)
+  }
+  return { ...who, groups: who.groups.filter((group) => newer.groups.includes(group)) }
 }
 
 const outcomeOf = (answered: Answered): Pick<Attempt, 'refused' | 'signed'> =>

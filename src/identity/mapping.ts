@@ -196,6 +196,9 @@ export function mapToken(mapping: IdentityMapping, issuer: IssuerMapping, claims
   const kind = kindOf(issuer, claims)
   const subject = subjectOf(issuer, mapping.people, claims, kind)
   const workspaces = workspacesOf(issuer, claims)
+  for (const name of workspaces.keys()) {
+    if (!name.isWellFormed() || name.includes('\0')) throw unmapped('the name of one of its workspaces is no text')
+  }
   const has = new Set(listAt(claims, issuer.claims.groups, 'whole'))
   const groups = [...issuer.groups].filter(([, values]) => values.some((value) => has.has(value))).map(([name]) => name)
   const everywhere = listAt(claims, issuer.claims.scopes, 'words')

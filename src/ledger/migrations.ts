@@ -235,6 +235,7 @@ const migrations: Readonly<Record<string, Migration>> = {
           subject text NOT NULL,
           groups jsonb NOT NULL,
           workspaces jsonb NOT NULL,
+          token_at timestamptz NOT NULL,
           seen_at timestamptz NOT NULL DEFAULT now(),
           PRIMARY KEY (person, issuer)
         )`.execute(db)
@@ -275,6 +276,7 @@ const migrations: Readonly<Record<string, Migration>> = {
           run_key text NOT NULL,
           step text NOT NULL,
           action_digest text NOT NULL,
+          asked_at timestamptz NOT NULL,
           channel text NOT NULL,
           kind text NOT NULL,
           notice jsonb NOT NULL,
@@ -284,7 +286,7 @@ const migrations: Readonly<Record<string, Migration>> = {
           next_at timestamptz NOT NULL,
           settled_at timestamptz,
           last_error text,
-          UNIQUE (run_key, step, action_digest, channel, kind)
+          UNIQUE (run_key, step, action_digest, asked_at, channel, kind)
         )`.execute(db)
       await sql`CREATE INDEX notifications_due ON countersign.notifications (next_at) WHERE state = 'waiting'`.execute(
         db,

@@ -30,6 +30,7 @@ export async function addNotifications(
         run_key: notice.runKey,
         step: notice.step,
         action_digest: notice.actionDigest,
+        asked_at: new Date(notice.askedAt),
         channel,
         kind,
         notice: JSON.stringify(notice),

@@ -12,22 +12,36 @@ type Db = Kysely<LedgerTables>
 /** The longest that somebody lets somebody else speak for him. */
 const MOST_DELEGATED_MS = 366 * 24 * 3_600_000
 
-/** Writes down what a token says of somebody now. */
+/** What a token says of somebody, and when it was issued. */
+export interface Sight extends Pick<Identity, 'subject' | 'issuer' | 'groups'> {
+  readonly workspaces: readonly string[]
+  readonly tokenAt: Date
+}
+
+/** Writes down what a token says of somebody now; answers with what the newest of his tokens says, where this one is older. */
 export async function seePerson(
   db: Db,
-  {
+  { subject, issuer, groups, workspaces, tokenAt }: Sight,
+): Promise<Seen | undefined> {
+  const seen = {
     subject,
-    issuer,
-    groups,
-    workspaces,
-  }: Pick<Identity, 'subject' | 'issuer' | 'groups'> & { workspaces: readonly string[] },
-): Promise<void> {
-  const seen = { groups: JSON.stringify(groups), workspaces: JSON.stringify(workspaces), seen_at: sql<Date>`now()` }
-  await db
+    groups: JSON.stringify(groups),
+    workspaces: JSON.stringify(workspaces),
+    token_at: tokenAt,
+    seen_at: sql<Date>`now()`,
+  }
+  const written = await db
     .insertInto('countersign.people')
-    .values({ person: personOf(subject), subject, issuer, ...seen })
-    .onConflict((conflict) => conflict.columns(['person', 'issuer']).doUpdateSet({ subject, ...seen }))
-    .execute()
+    .values({ person: personOf(subject), issuer, ...seen })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['person', 'issuer'])
+        .doUpdateSet(seen)
+        .where('countersign.people.token_at', '<=', tokenAt),
+    )
+    .returning('issuer')
+    .executeTakeFirst()
+  return written === undefined ? await seenOf(db, { subject, issuer }).executeTakeFirst() : undefined
 }
 
 type Somebody = Pick<Identity, 'subject' | 'issuer'>
@@ -38,13 +52,13 @@ export interface Seen {
   readonly workspaces: readonly string[]
 }
 
-const seenOf = (db: Db, { subject, issuer }: Somebody, since: Date) =>
+const seenOf = (db: Db, { subject, issuer }: Somebody, since?: Date) =>
   db
     .selectFrom('countersign.people')
     .select(['groups', 'workspaces'])
     .where('person', '=', personOf(subject))
     .where('issuer', '=', issuer)
-    .where('seen_at', '>', since)
+    .$if(since !== undefined, (query) => query.where('seen_at', '>', since ?? new Date()))
 
 /** What is known of somebody, beside what his statement says. */
 export interface Known {
@@ -242,10 +256,9 @@ const delegationsTo = (db: Db, to: Pick<Identity, 'subject' | 'workspace'>) =>
 /** The newest between two people in a group and workspace; to one of them where he is named. */
 const newestDelegations = (db: Db, to?: Pick<Identity, 'subject' | 'workspace'>) =>
   (to === undefined ? db.selectFrom('countersign.delegations') : delegationsTo(db, to))
-    .distinctOn(['from_person', 'from_issuer', 'to_person', 'group_name', 'workspace'])
+    .distinctOn(['from_person', 'to_person', 'group_name', 'workspace'])
     .selectAll()
     .orderBy('from_person')
-    .orderBy('from_issuer')
     .orderBy('to_person')
     .orderBy('group_name')
     .orderBy('workspace')

@@ -62,7 +62,7 @@ export async function insertRun(db: LedgerDatabase, run: NewRun): Promise<RunRow
   if (rows.length > 0) return run
   const known = await findRun(db, run.runKey)
   if (known !== undefined) return known
-  if ((await usedAt(db, statement, run.runKey)) === undefined) throw statementUsed(nonce)
+  if ((await usedAt(db, statement, run.runKey).executeTakeFirst()) === undefined) throw statementUsed(nonce)
   throw (
     (await repeated(db, businessKey)) ??
     fail('effect_in_flight', `the case of \`${run.workflowId}\` is just being settled`)

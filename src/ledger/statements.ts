@@ -43,7 +43,7 @@ export async function useStatement(
 export const statementUsed = (nonce: string): Error =>
   fail('statement_used', `a statement with the nonce \`${nonce}\` was used already`)
 
-/** When a host heard this very statement for a run; nothing: none has. */
+/** Asks when a host heard this very statement for a run; no row: none has. */
 export const usedAt = (db: Kysely<LedgerTables>, statement: Statement, runKey: RunKey) =>
   db
     .selectFrom('countersign.statements')

@@ -161,6 +161,8 @@ interface PersonTable {
   issuer: string
   groups: JSONColumnType<readonly string[]>
   workspaces: JSONColumnType<readonly string[]>
+  /** When the token was issued that says so. */
+  token_at: Date
   seen_at: Generated<Date>
 }
 
@@ -219,6 +221,7 @@ export interface NotificationTable {
   run_key: string
   step: string
   action_digest: string
+  asked_at: Date
   channel: string
   kind: string
   notice: ColumnType<Notice, string, never>

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { createTransport } from 'nodemailer'
 import type { Notice } from '../contract/notice.ts'
+import { retryAfterMs } from '../contract/retry-after.ts'
 import type { Channel } from './config.ts'
 import { linkOf, mailOf, type NoticeKind, slackOf, webhookOf } from './render.ts'
 
@@ -18,6 +19,8 @@ export type Sent =
   | { readonly came: 'failed'; readonly why: string }
 
 const ANSWER_MS = 10_000
+/** The longest wait that a channel may ask for. */
+const LONGEST_WAIT_MS = 86_400_000
 const AGAIN = new Set([408, 409, 425, 429])
 
 /** Sends one message. Never throws, and what it tells of a failure holds no secret. */
@@ -59,8 +62,8 @@ async function post(url: string, body: string, headersOf: (body: string) => Reco
   if (status >= 200 && status < 300) return { came: 'sent' }
   const why = `it answered ${status}`
   if (status < 500 && !AGAIN.has(status)) return { came: 'failed', why }
-  const seconds = Number(response.headers.get('Retry-After') ?? Number.NaN)
-  return { came: 'again', why, ...(seconds >= 0 && seconds <= 86_400 ? { afterMs: seconds * 1000 } : {}) }
+  const afterMs = retryAfterMs(response.headers, Date.now(), LONGEST_WAIT_MS)
+  return { came: 'again', why, ...(afterMs === undefined ? {} : { afterMs }) }
 }
 
 async function mail(

@@ -8,7 +8,7 @@ import {
   undoPathOf,
   type Warrant,
 } from '../contract/action.ts'
-import { type Requirement, requirementText, type Standing, unmet } from '../contract/approving.ts'
+import { missingText, type Requirement, type Standing, unmet } from '../contract/approving.ts'
 import { contradictions, factsOfAction, missingEvidence, trustOfFacts } from '../contract/derive.ts'
 import { canonicalJson, type Digest, digestOfText } from '../contract/digest.ts'
 import type { RunKey } from '../contract/evidence.ts'
@@ -256,7 +256,7 @@ export async function checkApprovals(
     }),
   )
   const open = unmet(requires, voices, askers)
-  if (open.length > 0) throw invalid(`it still needs ${open.map(requirementText).join(' and ')}`)
+  if (open.length > 0) throw invalid(`it still needs ${missingText(requires, open)}`)
 }
 
 /** The standing of somebody who said something; fails with `approval_invalid` where his statement does not prove it. */

@@ -362,7 +362,8 @@ class Host {
     const host = await this.#hostOf(runKey, how.contract)
     // Only the ledger of a run that was reset can know a step that its history does not.
     const known = resumed === true ? await findEffect(this.#options.db, { runKey, step }) : undefined
-    if (known !== undefined) return { known }
+    // What has failed has not happened, and may be tried again.
+    if (known !== undefined && known.state !== 'failed') return { known }
     const input = parseInput(how.contract, raw)
     const call = toolCall(host, how.contract, { runKey, step }, how.contract.startToCloseMs)
     const shown = await how.preview(input, call)

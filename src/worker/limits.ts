@@ -1,5 +1,6 @@
 import type { Warrant } from '../contract/action.ts'
 import { subjectOfAction } from '../contract/derive.ts'
+import { shortened } from '../contract/plain-text.ts'
 import { type Digest, digestOf } from '../contract/digest.ts'
 import { fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
@@ -134,7 +135,7 @@ export async function countWithin(
       per: limit.per,
       of: limit.of ?? null,
       windowMinutes: limit.windowMinutes,
-      subject: subject?.slice(0, LONGEST_SUBJECT) ?? null,
+      subject: subject === null ? null : shortened(subject, LONGEST_SUBJECT),
       measured,
       at: new Date().toISOString(),
     })

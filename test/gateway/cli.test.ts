@@ -5,10 +5,9 @@ import type { Statement } from '../../src/contract/statement.ts'
 import { verifyUse } from '../../src/identity/statements.ts'
 import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
 import { findIssuerKey } from '../../src/ledger/issuer-keys.ts'
-import { migrateLedger } from '../../src/ledger/migrations.ts'
 import { type Background, countersign, inBackground, useFolder } from '../cli/cli.ts'
 import { ABOUTS, useOf } from '../identity/saying.ts'
-import { freshDatabase } from '../support/world.ts'
+import { sampleDatabase } from '../support/world.ts'
 import { Browser } from './browser.ts'
 import { mappingText } from './gateway-world.ts'
 import { startProvider, type TestProvider } from './provider.ts'
@@ -21,11 +20,10 @@ let drop: () => Promise<void>
 
 beforeAll(async () => {
   provider = await startProvider()
-  const fresh = await freshDatabase()
+  const fresh = await sampleDatabase()
   databaseUrl = fresh.url
   drop = fresh.drop
   db = openDatabase(databaseUrl, () => {})
-  await migrateLedger(db)
   await writeFile(join(folder(), 'identity.yaml'), mappingText(provider.issuer))
 })
 afterAll(async () => {

@@ -1,10 +1,12 @@
 import { decodeJwt } from 'jose'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Statement } from '../../src/contract/statement.ts'
 import { verifyUse } from '../../src/identity/statements.ts'
 import { attemptsSince } from '../../src/ledger/attempts.ts'
 import { findIssuerKey } from '../../src/ledger/issuer-keys.ts'
 import { ABOUTS, KINDS, useOf } from '../identity/saying.ts'
+import { Witness } from '../../src/worker/witness.ts'
+import { AUDIENCE } from './provider.ts'
 import { tokenOfService, tokensOfPerson, useGateway } from './gateway-world.ts'
 
 const world = useGateway()
@@ -45,6 +47,53 @@ test('another account of the same human is the same subject', async () => {
   const { access_token: token } = await tokensOfPerson(world().provider, 'ben-admin')
   const { who } = await signed(await world().post(token, { about: ABOUTS.decide }))
   expect(who.subject).toBe('ben@acme.example')
+})
+
+describe('a token that is older than one that was seen', () => {
+  const now = Math.floor(Date.now() / 1000)
+  const forge = (sub: string, over: object) => {
+    const { provider } = world()
+    return provider.forge({
+      ...{ iss: provider.issuer, aud: AUDIENCE, sub, client_id: 'web', iat: now, exp: now + 600, employee_id: sub },
+      ...{ groups: ['/acme/refunds'], spaces: { acme: ['refunds:write'], other: [] } },
+      ...over,
+    })
+  }
+  const ask = (token: string, workspace: string) => world().post(token, { about: ABOUTS.undo, workspace })
+  const standingOf = (statement: Statement) => new Witness(world().db, undefined).standingOf(statement)
+
+  test('gives no group back', async () => {
+    const sub = 'lost-a-group'
+    const old = await forge(sub, { iat: now - 300 })
+    const before = await signed(await ask(old, 'acme'))
+    expect(await standingOf(before)).toMatchObject({ groups: ['refund-approvers'] })
+    await signed(await ask(await forge(sub, { groups: [] }), 'acme'))
+    const again = await signed(await ask(old, 'acme'))
+    expect([again.who.groups, await standingOf(before), await standingOf(again)]).toMatchObject([
+      [],
+      { groups: [] },
+      { groups: [] },
+    ])
+  })
+
+  test('gives no workspace back', async () => {
+    const sub = 'lost-a-workspace'
+    const old = await forge(sub, { iat: now - 300 })
+    await signed(await ask(await forge(sub, { spaces: { acme: [] } }), 'acme'))
+    const refused = await ask(old, 'other')
+    expect([refused.status, await refused.json()]).toMatchObject([403, { code: 'workspace_refused' }])
+    await signed(await ask(old, 'acme'))
+  })
+})
+
+test.each(['a\0', 'a\ud800'])('a workspace that no text can name (%j) is refused, and the attempt is logged', async (name) => {
+  const { provider, post, db } = world()
+  const iat = Math.floor(Date.now() / 1000)
+  const claims = { iss: provider.issuer, aud: AUDIENCE, sub: 'ben', client_id: 'web', iat, exp: iat + 600 }
+  const token = await provider.forge({ ...claims, employee_id: '1002', groups: [], spaces: { [name]: [] } })
+  const refused = await post(token, { about: ABOUTS.undo })
+  expect([refused.status, await refused.json()]).toMatchObject([403, { code: 'identity_unmapped' }])
+  expect((await attemptsSince(db, '0')).at(-1)).toMatchObject({ refused: { code: 'identity_unmapped' } })
 })
 
 test('a service has a token by client credentials, and is one', async () => {

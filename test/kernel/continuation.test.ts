@@ -3,6 +3,9 @@ import { expect, test } from 'vitest'
 import type { PendingApproval, RunHandle } from '../../src/client/index.ts'
 import { sql } from 'kysely'
 import { withdraw } from '../../src/ledger/people.ts'
+import { liftNow, stopNow } from '../../src/worker/stopping.ts'
+import { inForce } from '../stop/stop-world.ts'
+import { wordOf } from '../support/people.ts'
 import { activitiesIn, eventsOf, reset, workflowTasksIn } from '../support/history.ts'
 import { useOwnServer } from '../support/own-server.ts'
 import { until } from '../support/world.ts'
@@ -330,9 +333,19 @@ test('what a run takes along is in the history by its digest, and is read only a
   expect([boxes.held(item), boxes.asked(item).length]).toEqual([1, 1])
 })
 
-test.concurrent('what came first in one execution comes first in the next', async () => {
+test.concurrent.for([
+  ['what came first in one execution comes first in the next', false],
+  ['so it does where the run was stopped before it was opened', true],
+] as const)('%s', async ([, isStopped]) => {
   const item = newItem()
-  const run = await start('contends', { item })
+  const of = { scope: 'run', name: `contends-${item}` } as const
+  if (isStopped) await inForce((await stopNow(world().db, of, wordOf('stop', of, 'otto', 'wait'))).stop)
+  const run = await start('contends', { item }, of.name)
+  if (isStopped) {
+    const { step } = await until('an incident', async () => (await run.status()).incidents[0])
+    await liftNow(world().db, of, wordOf('resume', of, 'otto', 'go on'))
+    expect(await run.resolve({ step, resolution: 'retry', by: 'otto' })).toMatchObject({ accepted: true })
+  }
   const questionOf = (name: string): Promise<PendingApproval> =>
     until(`the question ${name}`, async () => (await run.status()).pending.find(({ step }) => step === name))
   const approve = async (name: string): Promise<void> => {
@@ -351,6 +364,56 @@ test.concurrent('what came first in one execution comes first in the next', asyn
   const asked = ['first', 'second', 'second/last', 'first/last'].map((one) => boxes.asked(`${item}/${one}/ask`).length)
   expect(asked).toEqual([1, 1, 1, 0])
 })
+
+const HALF = '\\ud800'
+
+test.concurrent.for([
+  ['a number that JSON cannot say', 'decide', '{"step": 1e999}'],
+  ['half a character in a decision', 'decide', `{"step": "${HALF}"}`],
+  ['half a character in an undo', 'undo', `{"${HALF}": "${HALF}"}`],
+  ['half a character in a resolution', 'resolve', `["${HALF}"]`],
+  ['a long text that is cut within a character', 'decide', JSON.stringify({ step: `x${'😀'.repeat(2_000)}` })],
+] as const)('%s keeps no run from going on in another execution', async ([, signalName, json]) => {
+  const item = `${newItem()}/ask`
+  const run = await start('chain', { acts: [{ tool: 'put', item }] })
+  await pendingOf(run)
+  const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from(json) }
+  await world().temporal.workflowService.signalWorkflowExecution({
+    namespace: 'default',
+    workflowExecution: { workflowId: run.workflowId },
+    signalName,
+    input: { payloads: [payload] },
+  })
+  await untilItGoesOn(run, 2)
+  const { step, actionDigest } = await pendingOf(run)
+  expect(await run.decide({ step, decision: 'approve', by: APPROVER, actionDigest })).toMatchObject({ accepted: true })
+  expect(await run.outcome()).toMatchObject({ state: 'completed' })
+  expect(boxes.held(item)).toBe(1)
+})
+
+test.concurrent.for(['continued', 'reset'] as const)(
+  'what the world moved under is shown to people again, in a run that was %s, too',
+  async (how) => {
+    const item = `${newItem()}/ask`
+    const run = await start('chain', { acts: [{ tool: 'put', item }] })
+    await pendingOf(run)
+    if (how === 'continued') await untilItGoesOn(run, 2)
+    else await reset(world().temporal, run, workflowTasksIn(await eventsOf(world().temporal, run))[0] ?? 0)
+    const again = world().client.run(run.workflowId)
+    boxes.script(item, 'move')
+    const first = await pendingOf(again)
+    const approve = ({ step, actionDigest }: PendingApproval) =>
+      again.decide({ step, decision: 'approve', by: APPROVER, actionDigest })
+    expect(await approve(first)).toMatchObject({ accepted: true })
+    const second = await until('the question once more', async () =>
+      (await again.status()).pending.find(({ askedAt }) => askedAt !== first.askedAt),
+    )
+    expect(boxes.held(item)).toBe(0)
+    expect(await approve(second)).toMatchObject({ accepted: true })
+    expect(await again.outcome()).toMatchObject({ state: 'completed' })
+    expect(boxes.held(item)).toBe(1)
+  },
+)
 
 test.concurrent.for([4, 5, 6, 7, 8, 9, 10, 11, 12])(
   'a cancel after %i messages, about when the run goes on in another execution, ends it',

@@ -1,8 +1,8 @@
 import { Worker } from '@temporalio/worker'
 import { expect, test } from 'vitest'
 import type { Warrant } from '../../src/contract/action.ts'
-import { bundlePlaybooks } from '../../src/worker/bundle.ts'
 import { approvalOf, pendingOf } from '../support/refunds.ts'
+import { bundleOf } from '../support/bundles.ts'
 import { newItem } from './box-world.ts'
 import { DELEGATING_WORKFLOWS, DONE, useDelegations } from './delegating-world.ts'
 
@@ -45,7 +45,7 @@ test.concurrent('a proposed call is a step like any other, and cites evidence, p
     ['record', 'box.put-1'],
   ])
 
-  const { bundle } = await bundlePlaybooks(DELEGATING_WORKFLOWS)
+  const { bundle } = await bundleOf(DELEGATING_WORKFLOWS)
   const history = await world().temporal.workflow.getHandle(run.workflowId).fetchHistory()
   await expect(Worker.runReplayHistory({ workflowBundle: bundle }, history)).resolves.toBeUndefined()
 })

@@ -6,7 +6,8 @@ import { failureOf } from '../../src/contract/failures.ts'
 import type { Tool } from '../../src/contract/tool.ts'
 import type { ToolImplementation } from '../../src/tools/implementation.ts'
 import { createWorker } from '../../src/worker/worker.ts'
-import { bundlePlaybooks, type PlaybookBundle } from '../../src/worker/bundle.ts'
+import type { PlaybookBundle } from '../../src/worker/bundle.ts'
+import { bundleOf } from '../support/bundles.ts'
 import { boxThinker, BOX_POLICIES, BOX_WORKFLOWS } from './box-world.ts'
 import { newBoxes } from './boxes.ts'
 
@@ -14,7 +15,7 @@ let folder = ''
 let bundle: PlaybookBundle
 beforeAll(async () => {
   folder = await mkdtemp(join(await realpath(tmpdir()), 'countersign-holes-'))
-  bundle = await bundlePlaybooks(BOX_WORKFLOWS)
+  bundle = await bundleOf(BOX_WORKFLOWS)
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 

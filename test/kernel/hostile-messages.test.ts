@@ -120,6 +120,15 @@ test.concurrent('six hundred refused decisions do not crowd out the decision and
   expect(await run.result()).toMatchObject({ state: 'reverted' })
 })
 
+test.concurrent('a change into half a character is refused, and wedges nothing', async () => {
+  const { run, signed, expectGoesOn } = await waiting()
+  const { statement: _, ...unsigned } = signed
+  const change = { ...unsigned, decision: 'change', comment: '', input: { item: '\ud800' } }
+  expect(await sendRaw(world(), run, 'decide', change)).toMatchObject({ accepted: false, code: 'decision_malformed' })
+  await world().temporal.workflow.getHandle(run.workflowId).signal('decide', change)
+  await expectGoesOn()
+})
+
 test.concurrent.for([
   ['a zero-width space', '\u200b'],
   ['a soft hyphen', '\u00ad'],

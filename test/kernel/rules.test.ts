@@ -5,8 +5,8 @@ import { failureOf } from '../../src/contract/failures.ts'
 import { activitiesIn, eventsOf, typesOf } from '../support/history.ts'
 import { startMessageOf } from '../support/refunds.ts'
 import type { Json } from '../../src/contract/json.ts'
-import { bundlePlaybooks } from '../../src/worker/bundle.ts'
 import { until } from '../support/world.ts'
+import { bundleOf } from '../support/bundles.ts'
 import { BOX_WORKFLOWS, newItem, useBoxes } from './box-world.ts'
 
 const { world, boxes, start } = useBoxes()
@@ -172,7 +172,7 @@ test.concurrent('a workflow task takes no more local reads than it can carry, an
   expect(await run.result()).toMatchObject({ state: 'completed', outcome: { lengths: expect.any(Array) } })
   expect((await activities(run)).length).toBeGreaterThanOrEqual(5)
   const history = await world().temporal.workflow.getHandle(run.workflowId).fetchHistory()
-  const { bundle } = await bundlePlaybooks(BOX_WORKFLOWS)
+  const { bundle } = await bundleOf(BOX_WORKFLOWS)
   await expect(Worker.runReplayHistory({ workflowBundle: bundle }, history)).resolves.toBeUndefined()
 })
 
@@ -184,7 +184,7 @@ test('hundreds of local reads replay, although Temporal split their workflow tas
   expect(await outcome).toMatchObject({ state: 'completed', outcome: { times: 400 } })
   expect(looks).toBeGreaterThan(3)
   const history = await world().temporal.workflow.getHandle(run.workflowId).fetchHistory()
-  const { bundle } = await bundlePlaybooks(BOX_WORKFLOWS)
+  const { bundle } = await bundleOf(BOX_WORKFLOWS)
   await expect(Worker.runReplayHistory({ workflowBundle: bundle }, history)).resolves.toBeUndefined()
 })
 

@@ -11,7 +11,6 @@ import { usd } from '../../src/contract/money.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
 import { spentWithin } from '../../src/ledger/limits.ts'
-import { migrateLedger } from '../../src/ledger/migrations.ts'
 import { storePolicy } from '../../src/ledger/policies.ts'
 import { insertRun } from '../../src/ledger/runs.ts'
 import type { LedgerTables } from '../../src/ledger/tables.ts'
@@ -21,7 +20,7 @@ import { countsOf } from '../../src/worker/limits.ts'
 import { executeOnce } from '../../src/worker/writes.ts'
 import { put } from '../kernel/contracts.ts'
 import { putting, runOf } from '../worker/ledger-case.ts'
-import { freshDatabase } from '../support/world.ts'
+import { sampleDatabase } from '../support/world.ts'
 
 const RACES = 504
 const SIDE_BY_SIDE = 12
@@ -31,11 +30,10 @@ let db: LedgerDatabase
 let drop: () => Promise<void>
 let url: string
 beforeAll(async () => {
-  const fresh = await freshDatabase()
+  const fresh = await sampleDatabase()
   drop = fresh.drop
   url = fresh.url
   db = openDatabase(url, () => {}, { max: 2 * SIDE_BY_SIDE })
-  await migrateLedger(db)
   const { policyDigest: digest } = runOf(runKeyOf('any', 'run'))
   await storePolicy(db, { digest, workflow: 'boxes', text: 'none' })
 })

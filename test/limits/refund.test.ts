@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { Warrant } from '../../src/contract/action.ts'
+import type { JsonObject } from '../../src/contract/json.ts'
 import { activitiesIn, eventsOf } from '../support/history.ts'
 import { bothOf, foundIn } from '../support/reconciled.ts'
 import { newOrder } from '../support/orders.ts'
@@ -44,6 +45,25 @@ const effectsOf = async (workflowId: string) =>
       [workflowId],
     )
   ).rows
+
+test.concurrent('a refund that reached a limit and was changed stands on the record, and is undone, as it was done', async () => {
+  const first = await refundOf()
+  await first.run.outcome()
+  const { run, order } = await refundOf(first.order.customerId)
+  const { step, actionDigest, ...asked } = await pendingOf(run)
+  const given = asked.about === 'action' ? (asked.action.input as JsonObject) : {}
+  const input = { ...given, amount: { currency: 'USD', cents: 700 } }
+  const changed = await run.decide({ step, actionDigest, decision: 'change', by: APPROVER, input })
+  expect(changed, JSON.stringify(changed)).toMatchObject({ accepted: true })
+  const { effects } = await run.outcome()
+  expect(effects.map(({ describe, state }) => `${describe}: ${state}`)).toContain(
+    `refund $7.00 of payment ${order.paymentId}: done`,
+  )
+  expect(await world().refunded(order.paymentId)).toBe(700)
+  expect(await run.undo({ by: APPROVER })).toMatchObject({ accepted: true })
+  expect(await run.result()).toMatchObject({ state: 'reverted' })
+  expect(await world().refunded(order.paymentId)).toBe(0)
+})
 
 test.concurrent('a refund beyond the limit of a customer waits for a person, and once approved happens once and counts', async () => {
   const first = await refundOf()

@@ -58,6 +58,18 @@ test('a question is told once, however often it is asked, and again with the sam
   expect(new Set(sink.came.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
 })
 
+test('a question that is asked anew is told anew', async () => {
+  await using sink = await httpSink()
+  const notice = question(5)
+  const teller = notifier([hook(sink.url)])
+  await teller.ask(notice, [])
+  await untilNone(teller)
+  await teller.ask({ ...notice, askedAt: new Date().toISOString() }, [])
+  await untilNone(teller)
+  expect(sink.came).toHaveLength(2)
+  expect(new Set(sink.came.map(({ headers }) => headers['webhook-id'])).size).toBe(2)
+})
+
 test('of ten that send at once each message is sent by one', async () => {
   await using sink = await httpSink()
   const channel = hook(sink.url)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   countOf,
+  missingText,
   type Requirement,
   requirementText,
   speaksFor,
@@ -84,15 +85,27 @@ test('each requirement is met by itself, and what is open is told', () => {
   const legal: Requirement = { groups: ['legal', 'board'], quorum: 1 }
   const voices = [voice('ben', ['finance'])]
   expect(unmet([FINANCE(1), FINANCE(2), legal, ANYBODY(1), ANYBODY(2)], voices, [])).toEqual([
-    FINANCE(2),
+    FINANCE(1),
     legal,
-    ANYBODY(2),
+    ANYBODY(1),
   ])
   expect([FINANCE(2), legal, ANYBODY(1)].map(requirementText)).toEqual([
     '2 of finance',
     '1 of legal, board',
     '1 other than the requester',
   ])
+})
+
+test('what people still wait for says how many more it takes', () => {
+  const legal: Requirement = { groups: ['legal', 'board'], quorum: 1 }
+  const missingAfter = (requires: readonly Requirement[], ...voices: readonly Voice[]): string =>
+    missingText(requires, unmet(requires, voices, ['ana']))
+  const ben = voice('ben', ['finance'])
+  expect(missingAfter([FINANCE(3), legal])).toBe('3 of finance and 1 of legal, board')
+  expect(missingAfter([FINANCE(3), legal], ben)).toBe('2 more of finance and 1 of legal, board')
+  expect(missingAfter([FINANCE(1), legal], ben)).toBe('1 of legal, board')
+  expect(missingAfter([FINANCE(2)], ben, voice('ben', ['finance'], 'ana'))).toBe('1 more of finance')
+  expect(missingAfter([ANYBODY(2)], ben)).toBe('1 more other than the requester')
 })
 
 /** The definition: the most speakers, each of whom can be given a name of his own among those that he speaks for. */

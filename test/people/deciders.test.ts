@@ -29,7 +29,7 @@ const withdrawn = (group: string | null, as = (subject: string): string => subje
 const seen = (over: { groups?: readonly string[]; workspaces?: readonly string[] }) => ({
   who: somebody(['approvers']),
   before: (db: LedgerDatabase, { subject, issuer }: Identity) =>
-    seePerson(db, { subject, issuer, groups: ['approvers'], workspaces: ['boxes'], ...over }),
+    seePerson(db, { subject, issuer, groups: ['approvers'], workspaces: ['boxes'], ...over, tokenAt: new Date() }),
 })
 
 /** Lets somebody speak for somebody else; `who` is not in the group himself. */
@@ -153,7 +153,7 @@ const attackers = (): readonly Attacker[] => [
     kind: 'a delegate of somebody since seen without the group',
     code: 'decision_not_approver',
     ...delegated({
-      afterwards: (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'] }),
+      afterwards: (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
     }),
   },
   {

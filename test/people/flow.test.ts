@@ -178,7 +178,7 @@ test(
     said(
       await as('ben', 'approve', workflowId, '--digest', digest, '--comment', 'looks right'),
       0,
-      'still needs 2 of refund-approvers',
+      'still needs 1 more of refund-approvers',
     )
     said(await as('ben', 'approve', workflowId, '--digest', digest), 3, 'decision_repeated')
     expect(await refunded(order.paymentId)).toBe(0)
@@ -223,7 +223,7 @@ test(
     const changed = await digestAt(workflowId, digest)
     said(await as('ben', 'approve', workflowId, '--digest', changed), 3, 'decision_by_requester')
     said(await as('cleo', 'approve', workflowId, '--digest', digest), 3, 'decision')
-    said(await as('cleo', 'approve', workflowId, '--digest', changed), 0, 'still needs 2')
+    said(await as('cleo', 'approve', workflowId, '--digest', changed), 0, 'still needs 1')
     const dora = (await as('dora', 'whoami', '--json')).stdout
     const { subject } = JSON.parse(dora) as { subject: string }
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString()

@@ -236,7 +236,7 @@ describe('approvals', () => {
     const capital = { ...BEN, subject: BEN.subject.toUpperCase() }
     const approvals = await Promise.all([BEN, BEN, capital].map((who) => hear(db, approvalOf(it, who), it.runKey)))
     for (const some of [approvals.slice(0, 1), approvals.slice(0, 2), approvals, [approvals[0], approvals[0]]]) {
-      expect(await guard(it, some as readonly Approval[], [TWO])).toContain('still needs 2 of approvers')
+      expect(await guard(it, some as readonly Approval[], [TWO])).toContain('still needs 1 more of approvers')
     }
     const other = await hear(db, approvalOf(it, CLEO), it.runKey)
     expect(await guard(it, [...approvals, other], [TWO])).toBe('passes')
@@ -263,13 +263,13 @@ const AFTERWARDS: readonly (readonly [what: string, isDelegate: boolean, why: st
     'he is seen without the group',
     false,
     'still needs',
-    (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'] }),
+    (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
   ],
   [
     'he is seen in another workspace',
     false,
     'standing_lost',
-    (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: ['approvers'], workspaces: ['other'] }),
+    (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: ['approvers'], workspaces: ['other'], tokenAt: new Date() }),
   ],
   [
     'his word is withdrawn',
@@ -287,7 +287,7 @@ const AFTERWARDS: readonly (readonly [what: string, isDelegate: boolean, why: st
     'whom he speaks for is seen without the group',
     true,
     'still needs',
-    (db, _who, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'] }),
+    (db, _who, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
   ],
   [
     'the delegation is ended by a newer one',

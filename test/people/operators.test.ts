@@ -54,7 +54,7 @@ const OPERATORS: readonly Operator[] = [
       const from = somebody(['operators'])
       const { db } = office.world()
       await storeDelegation(db, signed({ kind: 'delegate', to, group: 'operators', until: UNTIL }, from))
-      await seePerson(db, { subject: from.subject, issuer: from.issuer, groups: [], workspaces: ['boxes'] })
+      await seePerson(db, { subject: from.subject, issuer: from.issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() })
     },
   },
 ]

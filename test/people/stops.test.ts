@@ -99,7 +99,7 @@ const CASES: readonly Case[] = [
     what: 'a run, since seen in another workspace',
     scope: 'run',
     who: own,
-    before: (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['other'] }),
+    before: (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['other'], tokenAt: new Date() }),
     code: always('standing_lost'),
   },
 ]
@@ -194,7 +194,7 @@ describe.concurrent('a start', () => {
     [
       'was seen without the workspace',
       (db: LedgerDatabase, { subject, issuer }: Identity) =>
-        seePerson(db, { subject, issuer, groups: [], workspaces: ['other'] }),
+        seePerson(db, { subject, issuer, groups: [], workspaces: ['other'], tokenAt: new Date() }),
     ],
   ])('by somebody who %s since it was signed opens nothing: standing_lost', async (_what, before) => {
     const { world, boxes, as } = office

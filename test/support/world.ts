@@ -2,24 +2,20 @@ import { Client, Connection } from '@temporalio/client'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker'
 import { randomUUID } from 'node:crypto'
-import type { Kysely } from 'kysely'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, inject } from 'vitest'
-import { migrateRecords } from '../../activities/records/migrate.ts'
-import { seedRecords } from '../../activities/records/seed.ts'
 import { sampleThoughts, sampleTools } from '../../activities/index.ts'
 import { CountersignClient, type StatementSource } from '../../src/client/index.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
-import { migrateLedger } from '../../src/ledger/migrations.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import type { Thinker, ToolImplementation } from '../../src/tools/implementation.ts'
-import { bundlePlaybooks, type PlaybookBundle } from '../../src/worker/bundle.ts'
 import { makeCurrent } from '../../src/worker/deployment.ts'
 import type { NotifyConfig } from '../../src/notify/config.ts'
 import type { Observer } from '../../src/worker/observer.ts'
 import { createWorker } from '../../src/worker/worker.ts'
+import { bundleOf } from './bundles.ts'
 import { issuer, statements } from './people.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -73,20 +69,22 @@ export interface World {
 // What a worker tells of its life is noise between test results.
 Runtime.install({ logger: new DefaultLogger('ERROR') })
 
-const bundles = new Map<string, Promise<PlaybookBundle>>()
-
-function bundleOf(workflows: string): Promise<PlaybookBundle> {
-  const bundle = bundles.get(workflows) ?? bundlePlaybooks(workflows)
-  bundles.set(workflows, bundle)
-  return bundle
+export interface TestDatabase {
+  readonly url: string
+  readonly drop: () => Promise<void>
 }
 
+/** A database of its own, with nothing in it. */
+export const freshDatabase = (): Promise<TestDatabase> => databaseLike('template1')
+
 /** A database of its own, migrated and seeded. */
-export async function freshDatabase(): Promise<{ readonly url: string; readonly drop: () => Promise<void> }> {
+export const sampleDatabase = (): Promise<TestDatabase> => databaseLike(inject('sampleDatabase'))
+
+async function databaseLike(template: string): Promise<TestDatabase> {
   const name = `t_${randomUUID().replaceAll('-', '')}`
   const admin = new pg.Client({ connectionString: inject('databaseUrl') })
   await admin.connect()
-  await admin.query(`CREATE DATABASE ${name}`)
+  await admin.query(`CREATE DATABASE ${name} TEMPLATE ${template}`)
   const url = new URL(inject('databaseUrl'))
   url.pathname = `/${name}`
   return {
@@ -107,12 +105,8 @@ async function runToTheEnd(worker: Worker, connection: NativeConnection): Promis
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const database = await freshDatabase()
+  const database = await sampleDatabase()
   const db = openDatabase(database.url, () => {})
-  await migrateLedger(db)
-  const records = db as unknown as Kysely<unknown>
-  await migrateRecords(records)
-  await seedRecords(records)
   const { environment } = options
   const address = environment?.address ?? options.address?.() ?? inject('temporalAddress')
   const taskQueue = `queue-${randomUUID()}`

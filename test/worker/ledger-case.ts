@@ -6,11 +6,10 @@ import { type RunKey, runKeyOf, type StepResult } from '../../src/contract/evide
 import { codeOf } from '../../src/contract/failures.ts'
 import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
 import { findEffect } from '../../src/ledger/effects.ts'
-import { migrateLedger } from '../../src/ledger/migrations.ts'
 import { storePolicy } from '../../src/ledger/policies.ts'
 import { insertRun, type NewRun } from '../../src/ledger/runs.ts'
 import { principalNamed, startOf } from '../support/people.ts'
-import { freshDatabase } from '../support/world.ts'
+import { sampleDatabase } from '../support/world.ts'
 
 const RUN: RunKey = runKeyOf('boxes-1', 'run-1')
 /** Longer than any test takes. */
@@ -48,10 +47,9 @@ export function useLedger(): () => LedgerDatabase {
   let db: LedgerDatabase | undefined
   let drop: (() => Promise<void>) | undefined
   beforeAll(async () => {
-    const fresh = await freshDatabase()
+    const fresh = await sampleDatabase()
     drop = fresh.drop
     db = openDatabase(fresh.url, () => {})
-    await migrateLedger(db)
     await storePolicy(db, { digest: POLICY, workflow: 'boxes', text: 'none' })
     await insertRun(db, runOf(RUN))
   })

@@ -7,7 +7,7 @@ import {
   type Edit,
   inputDigestOf,
 } from '../../src/contract/action.ts'
-import { type Requirement, requirementText, speaksFor, unmet } from '../../src/contract/approving.ts'
+import { missingText, type Requirement, speaksFor, unmet } from '../../src/contract/approving.ts'
 import type { Heard } from '../../src/contract/calls.ts'
 import type { Carried, Decided, Waiting } from '../../src/contract/carried.ts'
 import { digestOfText } from '../../src/contract/digest.ts'
@@ -132,14 +132,17 @@ export class Approvals {
     const deadline = before?.deadline ?? new Date(Date.now() + expiresMinutes * 60_000).toISOString()
     const approvals = before?.approvals ?? []
     const approvedBy = approvals.map(({ by }) => by)
-    const pending = { ...question, step, requires, approvedBy, describe, actionDigest, askedAt, deadline }
+    const { principal } = this.#board
+    const edits = question.about === 'action' ? (question.action.edits ?? []) : []
+    const askers = [...(principal === null ? [] : askersOf(principal)), ...edits.map(({ by }) => by)]
+    const missing = unmet(requires, approvals, askers)
+    const pending = { ...question, step, requires, approvedBy, missing, describe, actionDigest, askedAt, deadline }
     const id = answerTo(step)
     const answered = this.#journal.has(id) ? ((await this.#journal.take(id)) as Answered) : undefined
-    const edits = question.about === 'action' ? (question.action.edits ?? []) : []
-    const { principal } = this.#board
-    const askers = [...(principal === null ? [] : askersOf(principal)), ...edits.map(({ by }) => by)]
     const ask: Ask = { pending, asking, askers, approvals, answered, open: answered === undefined }
     this.#asks.set(step, ask)
+    // Shown once more in this execution, it is a new question: what was said of it before counts for nothing.
+    this.#waiting = this.#waiting.filter((one) => one.step !== step)
     if (answered !== undefined) return answered
     this.#board.pending.push(pending)
     this.#board.reflectWaiting()
@@ -178,7 +181,7 @@ export class Approvals {
 
   /** The handler of `decide`, as update and as signal. */
   async decide(raw: unknown): Promise<Answer> {
-    return this.#board.attempt('decide', raw, await this.#judge(raw))
+    return await this.#board.attempt('decide', raw, () => this.#judge(raw))
   }
 
   async #judge(raw: unknown): Promise<Judged> {
@@ -276,15 +279,15 @@ export class Approvals {
     }
     const { requires } = ask.asking
     ask.approvals = [...ask.approvals, said]
-    const index = this.#board.pending.findIndex((one) => one.step === step)
-    this.#board.pending[index] = { ...ask.pending, approvedBy: ask.approvals.map((each) => each.by) }
     const open = unmet(requires, ask.approvals, ask.askers)
+    const index = this.#board.pending.findIndex((one) => one.step === step)
+    this.#board.pending[index] = { ...ask.pending, approvedBy: ask.approvals.map((each) => each.by), missing: open }
     const answer = done('approves')
     if (open.length === 0) {
       settle({ approvals: ask.approvals })
       return answer
     }
-    const message = `${by} approves \`${step}\`; it still needs ${open.map(requirementText).join(' and ')}`
+    const message = `${by} approves \`${step}\`; it still needs ${missingText(requires, open)}`
     return { accepted: true, message }
   }
 

@@ -1,7 +1,7 @@
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
+import { isCancellation, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import type { Heard } from '../../src/contract/calls.ts'
 import type { Digest } from '../../src/contract/digest.ts'
-import type { FailureCode } from '../../src/contract/failures.ts'
+import { type FailureCode, failureOf } from '../../src/contract/failures.ts'
 import type { RunKey } from '../../src/contract/evidence.ts'
 import type { Json } from '../../src/contract/json.ts'
 import type { Principal } from '../../src/contract/principal.ts'
@@ -66,10 +66,12 @@ export const refuse = (code: FailureCode, message: string): Answer => ({ accepte
 
 const NOUN = { decide: 'a decision', undo: 'an undo', resolve: 'a resolution' } as const
 
-/** Who says to have said it, where the message says that. */
-function claimedBy(raw: unknown): string {
-  const by = typeof raw === 'object' && raw !== null ? (raw as { by?: unknown }).by : undefined
-  return typeof by === 'string' ? ` by somebody who says to be ${by.slice(0, 200)}` : ''
+/** Who a message says that it is by, or its statement, which nobody verified. */
+function claimedBy(raw: unknown): string | undefined {
+  if (typeof raw !== 'object' || raw === null) return undefined
+  const { by, statement } = raw as { readonly by?: unknown; readonly statement?: { who?: { subject?: unknown } } | null }
+  const name = by ?? statement?.who?.subject
+  return typeof name === 'string' ? shortened(name, 200) : undefined
 }
 
 const charactersIn = (texts: readonly string[] = []): number => texts.reduce((sum, text) => sum + text.length, 0)
@@ -151,11 +153,17 @@ export class Board {
    * Keeps what somebody said and what came of it, shortened if it must be; the whole message stands in the history. Of what counted the
    * first thousand are kept, of what did not two hundred, which are noted, too.
    */
-  attempt(kind: Attempt['kind'], message: unknown, heard: Judged): Answer {
+  async attempt(kind: Attempt['kind'], message: unknown, judge: () => Promise<Judged>): Promise<Answer> {
+    const heard = await judge().catch((error: unknown) => {
+      // Whoever sends what nobody foresaw must not keep the run from going on.
+      if (isCancellation(error)) throw error
+      return unheard(refuse(failureOf(error)?.code ?? `${kind === 'decide' ? 'decision' : kind}_malformed`, textOf(error)))
+    })
     this.#keepAttempt(kind, message, heard)
     const { by, answer } = heard
     if (!answer.accepted) {
-      const who = by === null ? claimedBy(message) : ` by ${by}`
+      const claimed = claimedBy(message)
+      const who = by !== null ? ` by ${by}` : claimed === undefined ? '' : ` by somebody who says to be ${claimed}`
       this.note('note', `${NOUN[kind]}${who} was refused: ${answer.message}`)
     }
     return answer
@@ -166,12 +174,20 @@ export class Board {
     if (this.attempts.length >= MAX_ATTEMPTS + MAX_TIMELINE) return
     const said = withoutStatement(message)
     const text = JSON.stringify(said) ?? 'nothing'
-    const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? text.slice(0, 2 * MAX_TEXT_CHARACTERS) : (said as Json)
+    const kept = text.length > 2 * MAX_TEXT_CHARACTERS ? shortened(text, 2 * MAX_TEXT_CHARACTERS) : (said as Json)
     const { saw: all, ...judged } = heard
     const saw = all?.slice(0, MAX_SAW_LINES)
     this.#sawCharacters += charactersIn(saw)
     const isKept = saw !== undefined && this.#sawCharacters <= MAX_SAW_CHARACTERS
-    this.attempts.push({ kind, at: now(), message: kept, ...judged, ...(isKept ? { saw } : {}) })
+    const says = judged.by === null ? claimedBy(message) : undefined
+    this.attempts.push({
+      kind,
+      at: now(),
+      message: kept,
+      ...judged,
+      ...(says === undefined ? {} : { says }),
+      ...(isKept ? { saw } : {}),
+    })
   }
 
   /** Keeps what the run would have done: the first draft always, and more as long as Temporal carries them. */

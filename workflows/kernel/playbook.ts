@@ -20,7 +20,7 @@ import { runKeyOf } from '../../src/contract/evidence.ts'
 import { fail, type FailureCode } from '../../src/contract/failures.ts'
 import { MAX_OUTCOME_CHARACTERS } from '../../src/contract/limits.ts'
 import { firstIssue } from '../../src/contract/issue.ts'
-import type { Json } from '../../src/contract/json.ts'
+import { type Json, plain } from '../../src/contract/json.ts'
 import type { PlaybookContract } from '../../src/contract/playbook.ts'
 import { type Answer, type RunResult, type RunStatus, type StartMessage, undoMessage } from '../../src/contract/run.ts'
 import { assuranceText } from '../../src/contract/principal.ts'
@@ -363,10 +363,11 @@ class Execution {
     }
   }
 
+  /** Plain: what strangers sent and tools threw may be what nothing can digest. */
   #toCarry(): Carried {
     const { timeline, attempts, effects, spend, incidents } = this.#board
     const ended = this.#ended
-    return {
+    return plain({
       v: 1,
       // A playbook that is over is not gone through again.
       journal: ended === undefined ? this.#journal.entries : [],
@@ -387,7 +388,7 @@ class Execution {
               undoDeadline: this.#undoDeadline,
               undo: this.#undo ?? null,
             },
-    }
+    })
   }
 
   /** Waits for what is under way, takes over what the ledger knows beside, and bars what the playbook got over. */
@@ -460,7 +461,7 @@ class Execution {
   }
 
   async #requestUndo(raw: unknown): Promise<Answer> {
-    return this.#board.attempt('undo', raw, await this.#judgeUndo(raw))
+    return await this.#board.attempt('undo', raw, () => this.#judgeUndo(raw))
   }
 
   async #judgeUndo(raw: unknown): Promise<Judged> {

@@ -23,7 +23,8 @@ import type { ProposalThought } from '../../src/contract/proposal.ts'
 import { reachedIn } from '../../src/contract/reached.ts'
 import { type Stopped, stoppedIn } from '../../src/contract/stop.ts'
 import type { ReadTool, Thought, Tool, WriteTool } from '../../src/contract/tool.ts'
-import { candidateText } from '../../src/contract/text.ts'
+import { candidateText, textOf } from '../../src/contract/text.ts'
+import { canonicalJson } from '../../src/contract/digest.ts'
 import { WIRE } from '../../src/contract/wire.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import type { Approvals } from './approvals.ts'
@@ -429,7 +430,9 @@ export class KernelRun implements Run {
         ),
       )
     } catch (error) {
-      this.#board.note('act', `${describe}: ${failureOf(error)?.message ?? 'not done'}`, step)
+      const failure = failureOf(error)
+      const isHeld = failure !== undefined && [...SHOWN_AGAIN, 'limit_reached'].includes(failure.code)
+      this.#board.note('act', `${isHeld ? 'held' : 'failed'}: ${describe}: ${failure?.message ?? textOf(error)}`, step)
       throw error
     }
     this.#board.setEffect(step, 'done')
@@ -531,8 +534,14 @@ export class KernelRun implements Run {
 
   #parse(contract: Tool | Thought, input: unknown): Json {
     const parsed = contract.input.safeParse(input)
-    if (parsed.success) return deepFreeze(parsed.data as Json)
-    throw fail('input_invalid', `${contract.name}: ${firstIssue(parsed.error)}`)
+    if (!parsed.success) throw fail('input_invalid', `${contract.name}: ${firstIssue(parsed.error)}`)
+    try {
+      // What cannot be digested, such as half a character, can be neither shown nor warranted.
+      canonicalJson(parsed.data)
+    } catch (error) {
+      throw fail('input_invalid', `${contract.name}: ${textOf(error)}`)
+    }
+    return deepFreeze(parsed.data as Json)
   }
 
   /** The first end stands, whatever other branches of the playbook still run into. */

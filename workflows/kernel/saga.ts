@@ -94,15 +94,24 @@ export class Saga {
   }
 
   register(step: string, tool: WriteTool, input: Json): void {
-    if (this.#registered.some((effect) => effect.step === step)) return
-    this.#registered.push({ step, tool, input })
-    this.#board.effects.push({
+    const effect = {
       step,
       tool: tool.name,
       describe: shortened(tool.describe(input), 500),
       state: 'running',
       reversible: tool.undo !== null,
-    })
+    } as const
+    const before = this.#registered.findIndex((one) => one.step === step)
+    if (before === -1) {
+      this.#registered.push({ step, tool, input })
+      this.#board.effects.push(effect)
+      return
+    }
+    // It did not happen as it was, and was changed: what is done now is what stands here.
+    const shown = this.#board.effects.findIndex((one) => one.step === step)
+    if (this.#board.effects[shown]?.state !== 'running') return
+    this.#registered[before] = { step, tool, input }
+    this.#board.effects[shown] = effect
   }
 
   isRegistered = (step: string): boolean => this.#registered.some((effect) => effect.step === step)
@@ -194,7 +203,7 @@ export class Saga {
 
   /** The handler of `resolve`. */
   async resolve(raw: unknown): Promise<Answer> {
-    return this.#board.attempt('resolve', raw, await this.#judge(raw))
+    return await this.#board.attempt('resolve', raw, () => this.#judge(raw))
   }
 
   async #judge(raw: unknown): Promise<Judged> {
@@ -222,7 +231,8 @@ export class Saga {
 
   #settle(step: string, resolution: Resolution): void {
     this.#resolutions.set(step, resolution)
-    this.#continuation.journal.note(resolutionOf(step), resolution)
+    // Each execution is opened anew, and asks for nothing that came of it before.
+    if (step !== WIRE.activities.openRun) this.#continuation.journal.note(resolutionOf(step), resolution)
   }
 
   async #undo({ step, tool, input }: Registered, policyDigest: Digest): Promise<Incident | undefined> {

@@ -1,4 +1,7 @@
-import { retryAfterMs } from './retry-after.ts'
+import { retryAfterMs } from '../../contract/retry-after.ts'
+
+/** The longest wait that an endpoint may ask for. */
+const LONGEST_WAIT_MS = 300_000
 
 /** The largest answer that is read, after decompression. The longest that models write have about a megabyte. */
 export const MAX_ANSWER_BYTES = 8_000_000
@@ -92,7 +95,7 @@ export function newWire(): Wire {
       }
       const { status, ok, headers } = response
       if (!ok) {
-        const refused = { kind: 'refused', status, reason: null, waitMs: retryAfterMs(headers, Date.now()) } as const
+        const refused = { kind: 'refused', status, reason: null, waitMs: retryAfterMs(headers, Date.now(), LONGEST_WAIT_MS) } as const
         exchange = refused
         const text = await readAtMost(response, MAX_REFUSAL_BYTES).catch(() => undefined)
         exchange = { ...refused, reason: reasonIn(text) }
