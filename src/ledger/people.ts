@@ -34,10 +34,7 @@ export async function seePerson(
     .insertInto('countersign.people')
     .values({ person: personOf(subject), issuer, ...seen })
     .onConflict((conflict) =>
-      conflict
-        .columns(['person', 'issuer'])
-        .doUpdateSet(seen)
-        .where('countersign.people.token_at', '<=', tokenAt),
+      conflict.columns(['person', 'issuer']).doUpdateSet(seen).where('countersign.people.token_at', '<=', tokenAt),
     )
     .returning('issuer')
     .executeTakeFirst()

@@ -15,7 +15,8 @@ const office = useOffice({ address, tools: tools.map((tool) => ('preview' in too
 
 async function executionsOf({ workflowId }: RunHandle): Promise<number> {
   let executions = 0
-  for await (const _ of office.world().temporal.workflow.list({ query: `WorkflowId = '${workflowId}'` })) executions += 1
+  for await (const _ of office.world().temporal.workflow.list({ query: `WorkflowId = '${workflowId}'` }))
+    executions += 1
   return executions
 }
 
@@ -34,7 +35,7 @@ test.concurrent.for([
   const junk = { step: 'nothing', decision: 'approve', by: 'mallory', actionDigest }
   while (goesOn && (await executionsOf(run)) < 2) await office.tell(workflowId, 'decide', junk)
   await until('the approval to stand', async () => (await run.status()).pending[0]?.approvedBy[0])
-  await withdraw(office.world().db, { subject: gone.subject, group: null, reason: 'left' })
+  await withdraw(office.world().db, { subject: gone.subject, group: null, reason: 'left', by: 'otto' })
   expect(await approve(BEN)).toMatchObject({ accepted: true })
   const again = await until('the question once more', async () =>
     (await run.status()).pending.find(({ askedAt }) => askedAt !== first.askedAt),

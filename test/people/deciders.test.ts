@@ -153,7 +153,8 @@ const attackers = (): readonly Attacker[] => [
     kind: 'a delegate of somebody since seen without the group',
     code: 'decision_not_approver',
     ...delegated({
-      afterwards: (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
+      afterwards: (db, { subject, issuer }) =>
+        seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
     }),
   },
   {

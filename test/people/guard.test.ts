@@ -263,13 +263,15 @@ const AFTERWARDS: readonly (readonly [what: string, isDelegate: boolean, why: st
     'he is seen without the group',
     false,
     'still needs',
-    (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
+    (db, { subject, issuer }) =>
+      seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
   ],
   [
     'he is seen in another workspace',
     false,
     'standing_lost',
-    (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: ['approvers'], workspaces: ['other'], tokenAt: new Date() }),
+    (db, { subject, issuer }) =>
+      seePerson(db, { subject, issuer, groups: ['approvers'], workspaces: ['other'], tokenAt: new Date() }),
   ],
   [
     'his word is withdrawn',
@@ -287,7 +289,8 @@ const AFTERWARDS: readonly (readonly [what: string, isDelegate: boolean, why: st
     'whom he speaks for is seen without the group',
     true,
     'still needs',
-    (db, _who, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
+    (db, _who, { subject, issuer }) =>
+      seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
   ],
   [
     'the delegation is ended by a newer one',

@@ -54,7 +54,13 @@ const OPERATORS: readonly Operator[] = [
       const from = somebody(['operators'])
       const { db } = office.world()
       await storeDelegation(db, signed({ kind: 'delegate', to, group: 'operators', until: UNTIL }, from))
-      await seePerson(db, { subject: from.subject, issuer: from.issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() })
+      await seePerson(db, {
+        subject: from.subject,
+        issuer: from.issuer,
+        groups: [],
+        workspaces: ['boxes'],
+        tokenAt: new Date(),
+      })
     },
   },
 ]

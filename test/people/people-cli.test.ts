@@ -37,7 +37,7 @@ const run = (...args: readonly string[]) => countersign(args, { cwd: folder(), e
 const BY = ['--by', 'olga@acme.example'] as const
 const seen = async (name: string) => {
   const { subject, issuer, groups } = person(name, ['approvers'])
-  await seePerson(db, { subject, issuer, groups, workspaces: ['boxes'] })
+  await seePerson(db, { subject, issuer, groups, workspaces: ['boxes'], tokenAt: new Date() })
   return subject
 }
 
@@ -119,7 +119,13 @@ test('delegations that do not count are not listed, and are again once somebody 
   await withdraw('nora', '--group', 'approvers')
   await withdraw('oscar')
   const paul = person('paul')
-  await seePerson(db, { subject: paul.subject, issuer: paul.issuer, groups: [], workspaces: [paul.workspace] })
+  await seePerson(db, {
+    subject: paul.subject,
+    issuer: paul.issuer,
+    groups: [],
+    workspaces: [paul.workspace],
+    tokenAt: new Date(),
+  })
   const { stdout } = await run('people', 'list')
   for (const shown of [kept, other]) expect(stdout).toContain(shown)
   for (const hidden of [left, moved, taken, gone]) expect(stdout).not.toContain(hidden)

@@ -99,7 +99,8 @@ const CASES: readonly Case[] = [
     what: 'a run, since seen in another workspace',
     scope: 'run',
     who: own,
-    before: (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['other'], tokenAt: new Date() }),
+    before: (db, { subject, issuer }) =>
+      seePerson(db, { subject, issuer, groups: [], workspaces: ['other'], tokenAt: new Date() }),
     code: always('standing_lost'),
   },
 ]
