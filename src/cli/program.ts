@@ -31,7 +31,11 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
   ['delegate', 'let somebody else speak for you in a group', () => import('./commands/delegate.ts')],
   ['people', 'list delegations; withdraw and restore whose word counts', () => import('./commands/people.ts')],
   ['start', 'start a run of a playbook', () => import('./commands/start.ts')],
-  ['list', 'list runs', () => import('./commands/list.ts')],
+  [
+    'list',
+    'list runs: those that are open first, the newest before the others; then closed ones, the last closed first',
+    () => import('./commands/list.ts'),
+  ],
   ['show', 'show a run: its state, what it waits for, what it did', () => import('./commands/show.ts')],
   ['approve', 'approve an action or a higher limit that waits', () => import('./commands/approve.ts')],
   ['reject', 'reject an action or a higher limit that waits', () => import('./commands/reject.ts')],

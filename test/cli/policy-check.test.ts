@@ -257,7 +257,7 @@ test('a mapping that was named and is not there, or is wrong, keeps the check fr
   expect(wrong.stderr).toContain('identity.yaml:1:10 `issuers` must list 1 to 20 entries, got 0.')
   const missing = await run(['--identity', 'nowhere.yaml'])
   expect(missing).toMatchObject({ code: 1, stdout: '' })
-  expect(missing.stderr).toContain('`nowhere.yaml` cannot be read: ENOENT')
+  expect(missing.stderr).toContain('there is no `nowhere.yaml` here')
 })
 
 test('a mapping without any group has none of those that a policy names', async () => {

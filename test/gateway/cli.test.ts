@@ -219,6 +219,37 @@ test('keys are listed, rotated with an overlap, revoked and compromised', async 
   expect((await countersign(['gateway'], options())).stderr).toContain('COUNTERSIGN_ISSUER_KEY_FILE is not set')
 })
 
+test('without an `identity.yaml` here nobody is logged in, and that there is none is what `login` says', async () => {
+  const cwd = join(folder(), 'elsewhere')
+  await mkdir(cwd)
+  expect(await countersign(['whoami'], { cwd })).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'error: Nobody is logged in here.\n  help  Run `countersign login`.\n  code  not_logged_in\n',
+  })
+  expect(await countersign(['login'], { cwd })).toEqual({
+    code: 1,
+    stdout: '',
+    stderr:
+      'error: there is no `identity.yaml` here\n  help  Name the file by --identity; its form is in docs/identity.md.\n' +
+      '  code  identity_invalid\n',
+  })
+})
+
+test('a provider that does not answer is told as that, and one without a discovery document as that', async () => {
+  const logInAt = async (issuer: string) => {
+    await writeFile(join(folder(), 'other.yaml'), mappingText(issuer))
+    return await run('login', '--identity', 'other.yaml')
+  }
+  const away = await logInAt('http://127.0.0.1:9')
+  expect(away).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('error: the identity provider `http://127.0.0.1:9` did not answer\n'),
+  })
+  const bare = await logInAt(`${provider.issuer}/none`)
+  expect(bare.stderr).toContain(`error: the identity provider \`${provider.issuer}/none\` has no discovery document\n`)
+})
+
 test('a mapping that is wrong keeps the gateway from starting, and says where', async () => {
   await writeFile(join(folder(), 'wrong.yaml'), mappingText(provider.issuer).replace('RS256', 'HS256'))
   const { code, stderr } = await run('gateway', '--identity', 'wrong.yaml')

@@ -85,8 +85,13 @@ test('a broken file is told by line, metric and readiness, and the last good tex
   expect(await decided(6_000)).toBe('asked')
   expect(await decided(5_900)).toBe('completed')
 
+  const before = live.lines().length
   await live.replace(FILE, refundsFrom(70))
   await live.inForce(refundsFrom(70))
+  // Those that changed, and no others.
+  expect(await live.says('the changed policies are in force for new runs', before)).toMatchObject({
+    policies: [{ workflow: 'refund_request', policyDigest: digestOfText(refundsFrom(70)), candidateDigest: null }],
+  })
   expect((await live.files((check) => check.warning === undefined)).what).toBe('in force, and looked at every 1 s')
   expect(await decided(6_000)).toBe('completed')
   expect(live.lines().map(({ msg }) => msg)).not.toContain('the policies in force are those of the files again')

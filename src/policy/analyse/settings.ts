@@ -36,8 +36,7 @@ function valueText(setting: string, value: unknown): string {
     return [...settingsIn('', value)].map(([key, inner]) => `${key} ${valueText(key, inner)}`).join(', ')
   }
   if (typeof value === 'string') return value === NONE ? quoted(value) : value
-  if (typeof value === 'number' && setting.endsWith('model_budget_usd')) return `$${value}`
-  return JSON.stringify(value)
+  return `${setting.endsWith('model_budget_usd') ? '$' : ''}${JSON.stringify(value)}`
 }
 
 /** Each value of a policy that is set, with the name that it has in the file. Of names in a list the order says nothing. */

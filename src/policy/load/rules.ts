@@ -33,7 +33,7 @@ export const readRules =
 const readRule =
   (facts: KnownFacts | undefined, ids: Set<string>): Reader<Rule> =>
   (found, report) => {
-    const read = readSection(RULE_KEYS, (section): Rule | undefined => {
+    const readRuleKeys = readSection(RULE_KEYS, (section): Rule | undefined => {
       const id = section.require('id', readId(ids), undefined)
       const where = id === undefined ? found.name : `rules.${id}`
       const effect = section.require('effect', readOneOf(EFFECTS), undefined)
@@ -51,7 +51,7 @@ const readRule =
         ...(approvers === undefined ? {} : { approvers }),
       }
     })
-    return read(found, report)
+    return readRuleKeys(found, report)
   }
 
 /** The id of an entry of `rules` or `limits`, which no other of them has. */
