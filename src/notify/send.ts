@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { createTransport } from 'nodemailer'
 import type { Notice } from '../contract/notice.ts'
-import { retryAfterMs } from '../tools/retry-after.ts'
+import { retryAfterMs } from '../contract/retry-after.ts'
 import type { Channel } from './config.ts'
 import { linkOf, mailOf, type NoticeKind, slackOf, webhookOf } from './render.ts'
 

@@ -1,4 +1,4 @@
-import { retryAfterMs } from '../retry-after.ts'
+import { retryAfterMs } from '../../contract/retry-after.ts'
 
 /** The longest wait that an endpoint may ask for. */
 const LONGEST_WAIT_MS = 300_000
