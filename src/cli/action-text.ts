@@ -1,14 +1,14 @@
 import type { Action, Match } from '../contract/action.ts'
 import type { DecisionWord } from '../contract/statement.ts'
 import { amountText, needText, type Raise } from '../contract/raise.ts'
-import { requirementText } from '../contract/approving.ts'
+import { missingText } from '../contract/approving.ts'
 import type { PendingApproval } from '../contract/run.ts'
 import { changeText, citationText, factTexts, matchText, shellWord } from '../contract/text.ts'
 import { plain } from './terminal.ts'
 import { moment } from './time.ts'
 
 /** A label before the first of several lines. */
-const labelled = (label: string, lines: readonly string[]): readonly string[] =>
+export const labelled = (label: string, lines: readonly string[]): readonly string[] =>
   lines.map((line, at) => `${(at === 0 ? label : '').padEnd(10)}${plain(line)}`)
 
 /** What an action rests on and would change. */
@@ -30,9 +30,9 @@ export const answerCommand = (
 ): string =>
   `countersign ${verb} ${shellWord(workflowId)} ${step} --digest ${actionDigest}${verb === 'change' ? " --input '{…}'" : ''}${flags}`
 
-/** Which limit would be raised, and why. */
+/** Which budget would be raised, and why. */
 const raiseLines = (raise: Raise): readonly string[] => [
-  ...labelled('limit', [
+  ...labelled('budget', [
     `${raise.limit}: ${amountText(raise.limit, raise.from)} → ${amountText(raise.limit, raise.to)}`,
   ]),
   ...labelled('because', [needText(raise)]),
@@ -50,7 +50,7 @@ export const pendingLines = (pending: PendingApproval): readonly string[] => [
   plain(pending.describe),
   ...[
     `step      ${pending.step}`,
-    `waits     for ${plain(pending.requires.map(requirementText).join(' and '))}, until ${moment(pending.deadline)}`,
+    `waits     for ${plain(missingText(pending.requires, pending.missing))}, until ${moment(pending.deadline)}`,
     ...(pending.approvedBy.length === 0 ? [] : [`approved  by ${plain(pending.approvedBy.join(', '))}`]),
     ...(pending.about === 'action' ? editLines(pending.action) : []),
     ...(pending.about === 'action' ? actionLines(pending.action, pending.decision.matches) : raiseLines(pending.raise)),

@@ -4,31 +4,25 @@ import { formatMicroUsd } from '../contract/money.ts'
 import type { Case, Attempt, Draft, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
 import { assuranceText, speakerFlag } from '../contract/principal.ts'
 import { resumeCommand, type StopMark, stopText } from '../contract/stop.ts'
-import { shellWord } from '../contract/text.ts'
-import { actionLines, answerCommand, pendingLines } from './action-text.ts'
+import { effectWord, kindText, notYet, saidOf, shellWord, waitingText } from '../contract/text.ts'
+import { actionLines, answerCommand, labelled, pendingLines } from './action-text.ts'
 import { failurePage } from './failure-page.ts'
 import { plain } from './terminal.ts'
-import { clock, moment } from './time.ts'
+import { clock, moment, newDay } from './time.ts'
 
 const indented = (lines: readonly string[]): readonly string[] => lines.map((line) => `  ${line}`)
 
 const section = (title: string, lines: readonly string[]): readonly string[] =>
   lines.length === 0 ? [] : ['', title, ...indented(lines)]
 
-export const timelineLine = ({ at, kind, text }: TimelineEntry): string =>
-  `${clock(at)}  ${kind.padEnd(8)}  ${plain(text)}`
-
-const EFFECT_WORDS: Record<EffectStatus['state'], string> = {
-  running: 'under way',
-  done: 'done',
-  undone: 'undone',
-  stuck: 'stuck',
-  settled: 'settled',
-  not_done: 'not done',
+/** A step as it happened, with the date above it where that is another than that of the one before. */
+export function timelineLines({ at, kind, text }: TimelineEntry, before?: TimelineEntry): readonly string[] {
+  const day = newDay(at, before?.at)
+  return [...(day === undefined ? [] : [day]), `${clock(at)}  ${kindText(kind).padEnd(9)}  ${plain(text)}`]
 }
 
-const effectLine = ({ state, describe, step }: EffectStatus): string =>
-  `${EFFECT_WORDS[state].padEnd(9)}  ${plain(describe)}  (${step})`
+const effectLine = (effect: EffectStatus, waits?: Parameters<typeof effectWord>[1]): string =>
+  `${effectWord(effect, waits).padEnd(9)}  ${plain(effect.describe)}  (${effect.step})`
 
 /** Why a run ended as it did. */
 const caseLines = ({ code, message, rules, action }: Case): readonly string[] => [
@@ -41,11 +35,15 @@ const caseLines = ({ code, message, rules, action }: Case): readonly string[] =>
 /** Where a candidate policy would have said otherwise. */
 const trialLines = ({ timeline }: RunStatus): readonly string[] =>
   section(
-    'without effect',
+    'candidate policy (decides nothing)',
     timeline.filter(({ kind }) => kind === 'trial').map(({ text }) => plain(text)),
   )
 
-const effectLines = (effects: readonly EffectStatus[]): readonly string[] => section('effects', effects.map(effectLine))
+const effectLines = (effects: readonly EffectStatus[], waits?: Parameters<typeof effectWord>[1]): readonly string[] =>
+  section(
+    'effects',
+    effects.map((effect) => effectLine(effect, waits)),
+  )
 
 /** What a run would have done. */
 const draftLines = (drafts: readonly Draft[] = []): readonly string[] =>
@@ -113,18 +111,15 @@ function versionLines(
   return [`version   ${plain(version.buildId)} of ${plain(version.deployment)}${kernel}${by}`]
 }
 
-/** Who decided what, how it is known who he is, and what he saw: the digest is of all that was shown. */
-function decisionLines({ kind, at, by, assurance, describe, saw = [], message }: Attempt): readonly string[] {
-  const said = (message ?? {}) as Readonly<Record<string, string | undefined>>
-  const { decision = kind, resolution, step, actionDigest, comment } = said
-  const what = [decision, describe ?? step, resolution === undefined ? undefined : `as ${resolution}`]
-  const words = comment === undefined || comment === '' ? '' : `: ${comment}`
-  const seen = actionDigest === undefined ? '' : `, who saw ${actionDigest}`
-  return [
-    `${clock(at)}  ${what.filter((one) => one !== undefined).join('  ')}${words}`,
-    `          by ${by ?? 'nobody known'} (${assurance ?? 'nobody proved it'})${seen}`,
-    ...saw.map((line) => `            ${line}`),
-  ].map(plain)
+/** Who decided what, and how it is known who he is; what people saw stands once above those who saw the same, by its digest. */
+function decisionLines(attempts: readonly Attempt[]): readonly string[] {
+  const lines = new Map<string, readonly string[]>()
+  for (const attempt of attempts) {
+    const { about, digest, text } = saidOf(attempt)
+    const title = `${about}${digest === undefined ? '' : `  (${digest})`}`
+    lines.set(title, [...(lines.get(title) ?? attempt.saw ?? []), `${moment(attempt.at)}  ${text}`])
+  }
+  return [...lines].flatMap(([title, told]) => [plain(title), ...indented(told.map(plain))])
 }
 
 /** What is known of a run beside what it and Temporal tell: its page in the Temporal UI, and the stops over it. */
@@ -143,18 +138,18 @@ export function runPage(
   { link, stops, flags }: Beside & { readonly flags: string },
 ): readonly string[] {
   const { workflowId } = summary
-  const { principal, spend, waitingFor, auditExport, attempts } = status
+  const { principal, spend, waitingFor, attempts } = status
   const behalf = principal?.onBehalfOf === undefined ? '' : ` on behalf of ${principal.onBehalfOf}`
   const tokens = `${spend.inputTokens + spend.outputTokens} tokens, ${spend.toolCalls} tool calls`
   const refusals = attempts.flatMap(({ at, kind, by, says, answer }) => {
     if (answer.accepted) return []
     const who = by !== null ? ` by ${by}` : says === undefined ? '' : ` by somebody who says to be ${says}`
-    return [`${clock(at)}  ${plain(`${kind}${who}: ${answer.message}`)}  (${answer.code})`]
+    return [`${moment(at)}  ${plain(`${kind}${who}: ${answer.message}`)}  (${answer.code})`]
   })
-  const decided = attempts.filter(({ answer }) => answer.accepted).flatMap(decisionLines)
+  const decided = decisionLines(attempts.filter(({ answer }) => answer.accepted))
   return [
     `${status.playbook}  ${workflowId}`,
-    `state     ${status.state}${waitingFor === null ? '' : `, waiting for ${waitingFor}`}`,
+    `state     ${status.state}${waitingFor === null ? '' : `, waiting for ${waitingText(waitingFor)}`}`,
     ...stopLines(stops),
     ...(principal === null
       ? []
@@ -163,28 +158,29 @@ export function runPage(
         ]),
     `request   ${plain(JSON.stringify(status.request))}`,
     `started   ${moment(summary.startedAt)}${summary.closedAt === null ? '' : `, closed ${moment(summary.closedAt)}`}`,
-    `policy    ${status.policyDigest ?? 'none yet'}`,
+    ...labelled('policy', [status.policyDigest ?? 'none yet', ...notYet(status)]),
     ...(status.candidateDigest === null ? [] : [`candidate ${status.candidateDigest}, decides nothing`]),
     ...versionLines(summary, status),
     `spend     ${formatMicroUsd(spend.modelMicroUsd)} of model, ${tokens}`,
-    ...(auditExport === null ? [] : [`audit export: ${plain(auditExport)}, not exported yet`]),
-    ...status.notActedOn.map((wish) => `not acted on yet: ${plain(wish)}`),
     ...(link === null ? [] : [`link      ${link}`]),
     ...asked(workflowId, status, flags),
     ...(status.result?.because ? section('why', caseLines(status.result.because)) : []),
     ...draftLines(status.result?.drafts),
-    ...effectLines(status.effects),
+    ...effectLines(status.effects, status),
     ...trialLines(status),
     ...section('decided by people', decided),
     ...section('refused', refusals),
-    ...section('timeline (UTC)', status.timeline.map(timelineLine)),
+    ...section(
+      'timeline (UTC)',
+      status.timeline.flatMap((entry, index, all) => timelineLines(entry, all[index - 1])),
+    ),
   ]
 }
 
 /** What Temporal itself knows of a run. */
 export const summaryPage = (summary: RunSummary, { link, stops }: Beside): readonly string[] => [
   `${summary.playbook}  ${summary.workflowId}`,
-  `state     ${summary.state}${summary.waitingFor === null ? '' : `, waiting for ${summary.waitingFor}`}`,
+  `state     ${summary.state}${summary.waitingFor === null ? '' : `, waiting for ${waitingText(summary.waitingFor)}`}`,
   ...stopLines(stops),
   `workspace ${plain(summary.workspace ?? 'unknown')}`,
   ...versionLines(summary),

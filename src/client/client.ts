@@ -220,8 +220,8 @@ export class CountersignClient {
       args: [start] as [StartMessage],
       staticSummary: `${playbook}, governed by Countersign`,
       staticDetails:
-        'The state, what is asked of whom and the timeline stand under *current details*. ' +
-        `\`countersign show ${PLAIN_ID.test(workflowId) ? workflowId : '<workflow id>'}\` prints the same.`,
+        'The state, what is asked of whom, what was done and the timeline stand under *current details*. ' +
+        `\`countersign show ${PLAIN_ID.test(workflowId) ? workflowId : '<workflow id>'}\` prints this and more.`,
     }
   }
 }

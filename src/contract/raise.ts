@@ -40,7 +40,7 @@ export const raiseDigestOf = (raise: Raise): Digest => digestOf(raise)
 export const amountText = (limit: Limit, amount: number): string =>
   limit === 'model_budget' ? formatMicroUsd(amount) : `${amount} tool calls`
 
-const LIMIT_WORDS: Readonly<Record<Limit, string>> = { model_budget: 'model budget', tool_calls: 'limit' }
+const LIMIT_WORDS: Readonly<Record<Limit, string>> = { model_budget: 'model budget', tool_calls: 'budget' }
 
 /** `raise the model budget from $0.2000 to $0.4000` */
 export const raiseText = ({ limit, from, to }: Raise): string =>

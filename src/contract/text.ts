@@ -2,6 +2,7 @@ import type { Action, CandidateVerdict, Change, Citation, Effect, Match } from '
 import { type FactValue, WHOSE_WORD } from './fact.ts'
 import { formatMoney, isMoney } from './money.ts'
 import { shortened } from './plain-text.ts'
+import type { Attempt, EffectStatus, RunStatus, TimelineEntry } from './run.ts'
 
 /** `payment/pay_1042 refundable: $120.00 → $0.00` */
 export const changeText = (change: Change): string => `${change.record} ${change.field}: ${change.from} → ${change.to}`
@@ -49,3 +50,51 @@ export const shellWord = (text: string): string =>
 
 /** JSON in which no `<` is left, so that no text in it can close the delimiter around it in a prompt. */
 export const quotedJson = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c')
+
+const EFFECT_WORDS: Readonly<Record<EffectStatus['state'], string>> = {
+  running: 'under way',
+  done: 'done',
+  undone: 'undone',
+  stuck: 'stuck',
+  settled: 'settled',
+  not_done: 'not done',
+}
+
+/** What became of a write of a run; one that waits for people, or at a stop, is `held`: nothing of it is under way. */
+export const effectWord = (
+  { step, state }: EffectStatus,
+  { pending, incidents }: Pick<RunStatus, 'pending' | 'incidents'> = { pending: [], incidents: [] },
+): string => {
+  const isHeld =
+    pending.some((one) => one.step === step) || incidents.some((one) => one.step === step && one.code === 'stopped')
+  return state === 'running' && isHeld ? 'held' : EFFECT_WORDS[state]
+}
+
+/** What a run waits for, as its search attribute says it; `limit` is that of a budget, and no limit over time. */
+export const waitingText = (waitingFor: string): string =>
+  waitingFor === 'limit' ? 'a budget raise (limit)' : waitingFor
+
+/** What the policy of a run asks for and nothing does yet. */
+export const notYet = ({ auditExport, notActedOn }: Pick<RunStatus, 'auditExport' | 'notActedOn'>): readonly string[] =>
+  [...(auditExport === null ? [] : [`audit.export ${auditExport}`]), ...notActedOn].map(
+    (wish) => `not acted on yet: ${wish}`,
+  )
+
+/** What a line of a timeline is about. */
+export const kindText = (kind: TimelineEntry['kind']): string => (kind === 'trial' ? 'candidate' : kind)
+
+type Said = Readonly<Partial<Record<'decision' | 'resolution' | 'step' | 'actionDigest' | 'comment', string>>>
+
+/** What somebody said to a run that counted, in words, and what it is about; its digest is of all that he was shown. */
+export function saidOf({ kind, by, assurance, describe, message }: Attempt): {
+  readonly about: string
+  readonly digest: string | undefined
+  /** `approve by ben@acme.example (acr mfa at https://login.acme.example): looks right` */
+  readonly text: string
+} {
+  const { decision = kind, resolution, step, actionDigest: digest, comment = '' } = (message ?? {}) as Said
+  const as = resolution === undefined ? '' : ` as ${resolution}`
+  const words = comment === '' ? '' : `: ${comment}`
+  const text = `${decision}${as} by ${by ?? 'nobody known'} (${assurance ?? 'nobody proved it'})${words}`
+  return { about: describe ?? step ?? 'the run', digest, text }
+}

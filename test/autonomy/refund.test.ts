@@ -144,9 +144,9 @@ test.concurrent('show, list and the page of the Temporal UI tell that it is a dr
   const page = await handle.query<{ readonly currentDetails: string }>('__temporal_workflow_metadata')
   const details = page.currentDetails.replaceAll('\\', '')
   expect(details).toMatch(/^## suggested\n/)
-  expect(details).toContain('Asked for by the policy, and **not acted on yet**: audit.retention_days 365.\n')
+  expect(details).toContain('- not acted on yet: audit.retention_days 365\n')
   expect(details).toContain(
-    `### Draft: this was not done\n\n**refund $120.00 of payment ${order.paymentId}** (step billing.refund-1)\n`,
+    `### Draft: this was not done\n\n**refund $120.00 of payment ${order.paymentId}** (step billing.refund-1)\n\n- billing.refund with {"`,
   )
   expect(details).toContain(`- because ${SUGGESTS} (autonomy.suggest)\n`)
   expect(details).toContain(`- would change payment/${order.paymentId} refundable: $120.00 → $0.00\n`)

@@ -59,10 +59,10 @@ test.concurrent('a run that asks for more shows what was spent, the cap and what
   expect(Date.parse(pending.deadline) - Date.parse(pending.askedAt)).toBe(4320 * 60_000)
   const handle = world().temporal.workflow.getHandle(run.workflowId)
   const page = await handle.query<{ readonly currentDetails: string }>('__temporal_workflow_metadata')
-  expect(page.currentDetails).toContain('## blocked, waiting for limit')
+  expect(page.currentDetails).toContain('## blocked, waiting for a budget raise (limit)')
   expect(page.currentDetails).toContain('**raise the model budget from \\$0.0300 to \\$0.0600**')
   expect(page.currentDetails).toContain('- because \\$0.0300 used, and box.ponder-1 may need \\$0.0100')
-  const command = `countersign approve ${run.workflowId} model_budget-1 --digest ${pending.actionDigest} --by <you>`
+  const command = `countersign approve ${run.workflowId} model_budget-1 \\\n      --digest ${pending.actionDigest} \\\n      --by <you>\n`
   expect(page.currentDetails).toContain(command)
   const summary = await until('the search attributes', async () => {
     const found = await run.summary()

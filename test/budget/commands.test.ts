@@ -31,9 +31,9 @@ test('show and list tell which limit a run wants raised; reject refuses it', asy
   const { run, pending } = await asking()
   const { workflowId } = run
   const { stdout } = await child().run(['show', workflowId])
-  expect(stdout).toContain('state     blocked, waiting for limit\n')
+  expect(stdout).toContain('state     blocked, waiting for a budget raise (limit)\n')
   expect(stdout).toContain('  raise the model budget from $0.0300 to $0.0600\n    step      model_budget-1\n')
-  expect(stdout).toContain('    limit     model_budget: $0.0300 → $0.0600\n')
+  expect(stdout).toContain('    budget    model_budget: $0.0300 → $0.0600\n')
   expect(stdout).toContain('    because   $0.0300 used, and box.ponder-1 may need $0.0100\n')
   expect(stdout).toContain(`countersign approve ${workflowId} model_budget-1 --digest ${pending.actionDigest}`)
   const row = await until('the run in the list', async () => {

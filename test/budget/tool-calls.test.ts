@@ -34,7 +34,7 @@ test.concurrent('a write past the cap is asked for, and done under the raised on
   const item = newItem()
   const run = await start('asks', { item, looks: 3 })
   const { step, actionDigest, describe, raise } = await pendingLimitOf(run)
-  expect(describe).toBe('raise the limit from 4 tool calls to 8 tool calls')
+  expect(describe).toBe('raise the budget from 4 tool calls to 8 tool calls')
   expect(raise).toMatchObject({ limit: 'tool_calls', from: 4, to: 8, used: 4, neededBy: 'box.put-1', needs: 1 })
   expect(boxes.asked(item)).toEqual([])
   expect(await run.decide({ step, actionDigest, ...approving() })).toMatchObject({ accepted: true })
@@ -65,7 +65,7 @@ test.concurrent('a rejected raise refuses the run, and reads that wait beside it
     state: 'refused',
     because: {
       code: 'approval_rejected',
-      message: 'ben said no to `raise the limit from 4 tool calls to 8 tool calls`: enough',
+      message: 'ben said no to `raise the budget from 4 tool calls to 8 tool calls`: enough',
     },
     effects: [],
     spend: { toolCalls: 4 },

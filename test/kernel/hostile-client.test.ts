@@ -105,9 +105,9 @@ const detailsOf = async (workflowId: string): Promise<string> => {
   return (await handle.query<{ readonly currentDetails: string }>('__temporal_workflow_metadata')).currentDetails
 }
 
-/** The words of the command in the details, as a shell reads them. */
-const wordsOf = (line: string): readonly string[] =>
-  execFileSync('sh', ['-c', `countersign() { printf '%s\\n' "$@"; }; you=you; ${line.replace('<you>', 'you')}`], {
+/** The words of a command in the details, as a shell reads them. */
+const wordsOf = (command: string): readonly string[] =>
+  execFileSync('sh', ['-c', `countersign() { printf '%s\\n' "$@"; }; you=you; ${command.replace('<you>', 'you')}`], {
     encoding: 'utf8',
   })
     .trimEnd()
@@ -120,8 +120,10 @@ test.concurrent.for(['$(exit 3)', "a'; exit 3; '", '`exit 3`', 'a b/c|d', '*'])(
     const run = await start('ends', { item: newItem(), does: 'ask' }, { workflowId })
     const { actionDigest } = await pendingOf(run)
     const details = await detailsOf(workflowId)
-    const lines = details.split('\n').filter((line) => line.startsWith('    countersign approve'))
-    expect(lines.map(wordsOf)).toEqual([['approve', workflowId, 'box.put-2', '--digest', actionDigest, '--by', 'you']])
+    const commands = details.match(/^ {4}countersign approve(?:.*\\\n)*.*/gm) ?? []
+    expect(commands.map(wordsOf)).toEqual([
+      ['approve', workflowId, 'box.put-2', '--digest', actionDigest, '--by', 'you'],
+    ])
   },
 )
 

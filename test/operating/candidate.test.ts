@@ -40,7 +40,7 @@ test('one that is mended decides beside the policy: the page tells what it would
   const page = await refund()
   expect(page).toContain(`candidate ${digestOfText(text)}, decides nothing\n`)
   expect(page).toMatch(
-    /\nwithout effect\n {2}`billing\.refund-1`: the candidate policy would have denied it: refund_amount_usd is \$20\.00 .*\n/,
+    /\ncandidate policy \(decides nothing\)\n {2}`billing\.refund-1`: the candidate policy would have denied it: refund_amount_usd is \$20\.00 .*\n/,
   )
   const counted = await until('it to be counted', async () =>
     (await live.metrics()).split('\n').find((line) => line.startsWith('countersign_candidate_verdicts')),

@@ -60,7 +60,7 @@ test('a stricter candidate keeps nothing from happening, and stands on the warra
     .temporal.workflow.getHandle(run.workflowId)
     .query<{ readonly currentDetails: string }>('__temporal_workflow_metadata')
   expect(page.currentDetails).toContain(
-    '### Without effect\n\n- \\`billing.refund-1\\`: the candidate policy would have',
+    '### Candidate policy (decides nothing)\n\n- \\`billing.refund-1\\`: the candidate policy would have',
   )
   // Of the reply both say the same.
   expect(await warrantOf(run, 'helpdesk.reply')).not.toHaveProperty('candidate')

@@ -108,7 +108,7 @@ describe('a policy', () => {
       redaction: ['email', 'name'],
     })
     expect(notActedOn(policy)).toEqual([
-      'approvals.reminders 60, 1440',
+      'approvals.reminders 60, 1440 (nobody is notified: start workers with --notify)',
       'audit.retention_days 365',
       'audit.redaction email, name',
     ])

@@ -1,8 +1,11 @@
+import { missingText, requirementText } from '../../src/contract/approving.ts'
+import { failureRule } from '../../src/contract/failures.ts'
+import { clock, moment, newDay } from '../../src/contract/moment.ts'
 import { speakerFlag } from '../../src/contract/principal.ts'
 import { shownTexts } from '../../src/contract/question.ts'
-import { shellWord } from '../../src/contract/text.ts'
+import { effectWord, kindText, matchText, notYet, saidOf, shellWord, waitingText } from '../../src/contract/text.ts'
 import { formatMicroUsd } from '../../src/contract/money.ts'
-import type { Draft, PendingApproval, Question, RunStatus } from '../../src/contract/run.ts'
+import type { Attempt, Case, Draft, Incident, PendingApproval, Question, RunStatus } from '../../src/contract/run.ts'
 import { resumeCommand } from '../../src/contract/stop.ts'
 
 /** What a model or a person wrote must not become Markdown that lies to an operator. */
@@ -18,81 +21,143 @@ const line = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
 /** One word on one line of a page, whatever somebody called his workflow. */
 const word = (text: string): string => shellWord(line(text))
 
-const clock = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`
+/** What fits on a line of the page: the rest of a longer one is clipped. */
+const WIDTH = 76
+
+/** A command to paste, in as many lines as it takes: none of its words is broken. */
+function command(...words: readonly string[]): string {
+  const lines: string[] = []
+  for (const each of words.map((one) => one.trim()).filter((one) => one !== '')) {
+    const last = lines.at(-1)
+    if (last === undefined || last.length + each.length >= WIDTH) lines.push(each)
+    else lines[lines.length - 1] = `${last} ${each}`
+  }
+  return lines.map((each, at) => `${at === 0 ? '    ' : '      '}${each}`).join(' \\\n')
+}
+
+const MAX_POINTS = 20
+
+const points = (texts: readonly string[]): string[] => [
+  ...texts.slice(0, MAX_POINTS).map((text) => `- ${plain(text)}`),
+  ...(texts.length > MAX_POINTS ? [`- and ${texts.length - MAX_POINTS} more`] : []),
+]
+
+const section = (title: string, lines: readonly string[]): string[] =>
+  lines.length === 0 ? [] : [`### ${title}`, '', ...lines, '']
 
 function question(workflowId: string, ask: PendingApproval, speaker: string): string[] {
-  const command = (verb: string): string =>
-    `    countersign ${verb} ${workflowId} ${ask.step} --digest ${ask.actionDigest}${speaker}`
-  return [
-    `### Asked of a person other than the requester, until ${clock(ask.deadline)}`,
+  const { step, approvedBy, requires, missing } = ask
+  const answer = (verb: string): string =>
+    command('countersign', verb, workflowId, step, `--digest ${ask.actionDigest}`, speaker)
+  return section(`Asked of ${plain(requires.map(requirementText).join(' and '))}, until ${moment(ask.deadline)}`, [
+    `**${plain(ask.describe)}** (step ${plain(step)})`,
     '',
-    `**${plain(ask.describe)}** (step ${plain(ask.step)})`,
-    '',
+    ...(approvedBy.length === 0
+      ? []
+      : [
+          `Approved by ${plain(approvedBy.join(', '))}; it still needs **${plain(missingText(requires, missing))}**.`,
+          '',
+        ]),
     ...shown(ask),
     '',
     'Answer with one of',
     '',
-    command('approve'),
-    command('reject'),
+    answer('approve'),
     '',
-  ]
+    answer('reject'),
+  ])
 }
 
 const shown = (what: Question): string[] => shownTexts(what).map((text) => `- ${plain(text)}`)
 
-const drafted = ({ step, describe, ...draft }: Draft): string[] => [
-  '### Draft: this was not done',
-  '',
-  `**${plain(describe)}** (step ${plain(step)})`,
-  '',
-  ...shown({ about: 'action', ...draft }),
-  '',
-]
+const incident = (workflowId: string, { step, code, message, since, stop }: Incident, speaker: string): string[] =>
+  section(`Incident at ${plain(step)} since ${moment(since)}`, [
+    `${plain(message)} (${code})`,
+    '',
+    ...(stop === undefined ? [] : [command(...line(resumeCommand(stop, speaker)).split(/ (?=--)/)), '']),
+    command('countersign resolve', workflowId, step, '--as retry|settled', speaker),
+  ])
+
+/** Why a run ended as it did. */
+const why = ({ code, message, rules }: Case): string[] =>
+  section('Why', [
+    `${plain(message)} (${code})`,
+    '',
+    plain(failureRule(code).help),
+    '',
+    ...points(rules.map((match) => `because ${matchText(match)}`)),
+  ])
+
+const drafted = ({ step, describe, ...draft }: Draft): string[] =>
+  section('Draft: this was not done', [
+    `**${plain(describe)}** (step ${plain(step)})`,
+    '',
+    ...points([`${draft.action.tool} with ${JSON.stringify(draft.action.input)}`]),
+    ...shown({ about: 'action', ...draft }),
+  ])
+
+/** What somebody said that counted. */
+function said(attempt: Attempt): string {
+  const { about: what, digest, text } = saidOf(attempt)
+  return `${moment(attempt.at)} ${what}: ${text}${digest === undefined ? '' : `, who saw ${digest}`}`
+}
+
+/** Who asked for what, under which policy, and what it took. */
+function about(status: RunStatus): string[] {
+  const { principal, request, policyDigest, candidateDigest, spend } = status
+  return section(
+    'Run',
+    points([
+      ...(principal === null ? [] : [`asked by ${principal.subject}, ${principal.workspace}`]),
+      `request ${JSON.stringify(request)}`,
+      ...(policyDigest === null ? [] : [`policy ${policyDigest}`]),
+      ...(candidateDigest === null ? [] : [`candidate policy ${candidateDigest}, decides nothing`]),
+      ...notYet(status),
+      `model spend ${formatMicroUsd(spend.modelMicroUsd)}, ${spend.toolCalls} tool calls`,
+    ]),
+  )
+}
+
+function timeline({ timeline: all }: RunStatus): string[] {
+  const entries = all.slice(-60)
+  const lines = entries.flatMap(({ at, kind, text }, index) => {
+    const day = newDay(at, entries[index - 1]?.at)
+    return [
+      ...(day === undefined ? [] : [...(index === 0 ? [] : ['']), `**${day}**`, '']),
+      `- ${clock(at)} ${kindText(kind)}: ${plain(text)}`,
+    ]
+  })
+  return section('Timeline (UTC)', lines)
+}
 
 /** The living page of a run, in the Markdown that the Temporal UI shows as its current details (20 KB at most). */
 export function renderDetails(status: RunStatus): string {
+  const { state, waitingFor, result, undoUntil, effects, attempts } = status
   const workflowId = word(status.runKey.slice(0, status.runKey.lastIndexOf('/')))
-  const waiting = status.waitingFor === null ? '' : `, waiting for ${status.waitingFor}`
-  const lines = [`## ${status.state}${waiting}`, '']
   const speaker = speakerFlag(status.principal)
-  for (const ask of status.pending) lines.push(...question(workflowId, ask, speaker))
-  for (const incident of status.incidents) {
-    lines.push(
-      `### Incident at ${plain(incident.step)} since ${clock(incident.since)}`,
-      '',
-      `${plain(incident.message)} (${incident.code})`,
-      '',
-      ...(incident.stop === undefined ? [] : [`    ${line(resumeCommand(incident.stop, speaker))}`]),
-      `    countersign resolve ${workflowId} ${incident.step} --as retry|settled${speaker}`,
-      '',
-    )
-  }
-  for (const draft of status.result?.drafts ?? []) lines.push(...drafted(draft))
-  if (status.state === 'completed' && status.undoUntil !== null) {
-    lines.push(`### Can be undone until ${clock(status.undoUntil)}`, '')
-    lines.push(`    countersign undo ${workflowId}${speaker}`, '')
-  }
-  if (status.auditExport !== null) {
-    lines.push(`Audit export to ${plain(status.auditExport)} is asked for by the policy: **not exported yet**.`, '')
-  }
-  if (status.notActedOn.length > 0) {
-    lines.push(`Asked for by the policy, and **not acted on yet**: ${plain(status.notActedOn.join('; '))}.`, '')
-  }
   const trials = status.timeline.filter(({ kind }) => kind === 'trial')
-  if (trials.length > 0) {
-    lines.push('### Without effect', '', ...trials.slice(0, MAX_TRIALS).map(({ text }) => `- ${plain(text)}`), '')
-  }
-  lines.push(
-    `Model spend ${formatMicroUsd(status.spend.modelMicroUsd)}, ${status.spend.toolCalls} tool calls`,
+  const lines = [
+    `## ${state}${waitingFor === null ? '' : `, waiting for ${waitingText(waitingFor)}`}`,
     '',
-    '### Timeline',
-    '',
-    ...status.timeline.slice(-60).map((entry) => `- ${entry.at.slice(11, 19)} ${entry.kind}: ${plain(entry.text)}`),
-  )
+    ...status.pending.flatMap((ask) => question(workflowId, ask, speaker)),
+    ...status.incidents.flatMap((each) => incident(workflowId, each, speaker)),
+    ...(result?.because ? why(result.because) : []),
+    ...(result?.drafts ?? []).flatMap(drafted),
+    ...section(
+      'Effects',
+      points(effects.map((each) => `${effectWord(each, status)}: ${each.describe} (step ${each.step})`)),
+    ),
+    ...(state !== 'completed' || undoUntil === null
+      ? []
+      : section(`Can be undone until ${moment(undoUntil)}`, [command('countersign undo', workflowId, speaker)])),
+    ...section('Candidate policy (decides nothing)', points(trials.map(({ text }) => text))),
+    ...section('Decided by people', points(attempts.filter(({ answer }) => answer.accepted).map(said))),
+    ...about(status),
+    ...timeline(status),
+  ]
   return cut(lines.join('\n'))
 }
 
 const MAX_CHARACTERS = 18_000
-const MAX_TRIALS = 10
 
 const cut = (text: string): string => (text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}\n…` : text)

@@ -5,7 +5,7 @@ import type { Answer, PendingApproval, RunStatus } from '../../contract/run.ts'
 import { answerCommand, pendingLines } from '../action-text.ts'
 import { CliError } from '../errors.ts'
 import { sendUpdate } from '../patience.ts'
-import { timelineLine } from '../run-text.ts'
+import { timelineLines } from '../run-text.ts'
 import type { Session } from '../session.ts'
 import { plain, say, style } from '../terminal.ts'
 
@@ -67,7 +67,10 @@ export class Stage {
     const deadline = Date.now() + SCENE_TIMEOUT_MS
     while (Date.now() < deadline) {
       const status = await this.#run.status()
-      for (const entry of status.timeline.slice(this.#printed)) say(`     ${timelineLine(entry)}`)
+      for (const [at, entry] of status.timeline.entries()) {
+        if (at < this.#printed) continue
+        for (const line of timelineLines(entry, status.timeline[at - 1])) say(`     ${line}`)
+      }
       this.#printed = status.timeline.length
       const found = look(status)
       if (found !== undefined) return found

@@ -7,7 +7,9 @@ import type { Policy } from '../types.ts'
 export const notActedOn = ({ approvals, audit }: Policy, notifies = false): readonly string[] => [
   ...(approvals.remindersMinutes === undefined || notifies
     ? []
-    : [`approvals.reminders ${approvals.remindersMinutes.join(', ')}`]),
+    : [
+        `approvals.reminders ${approvals.remindersMinutes.join(', ')} (nobody is notified: start workers with --notify)`,
+      ]),
   ...(audit.retentionDays === undefined ? [] : [`audit.retention_days ${audit.retentionDays}`]),
   ...(audit.redaction === undefined ? [] : [`audit.redaction ${audit.redaction.join(', ')}`]),
 ]
