@@ -55,9 +55,20 @@ test('a playbook that looks misspelt is not started', async () => {
   expect((await run('show', 'misspelt')).code).toBe(1)
 })
 
+test('a request that its playbook would refuse is not sent, and all that is wrong is told; with --force it is', async () => {
+  const args = ['start', 'refund_request', '--by', 'b', '--request', '{"orderId":"ord_1"}', '--id', 'half-a-request']
+  const { code, stderr } = await run(...args, '--task-queue', child().taskQueue)
+  expect(stderr).toContain('error: `refund_request` would refuse the request: ')
+  for (const missing of ['`ticketId`: ', '`message`: ']) expect(stderr).toContain(missing)
+  expect(code).toBe(2)
+  expect((await run('show', 'half-a-request')).code).toBe(1)
+  const sent = await run(...args, '--task-queue', child().taskQueue, '--wait', '--force')
+  expect([sent.code, sent.stdout]).toMatchObject([3, expect.stringContaining('(request_invalid)')])
+})
+
 test('a second start under the same id is refused', async () => {
   const { workflowId } = await waitingRun(child())
-  const args = ['--by', 'b', '--request', '{}', '--task-queue', child().taskQueue]
+  const args = ['--by', 'b', '--request', '{}', '--force', '--task-queue', child().taskQueue]
   const { code, stderr } = await run('start', 'refund_request', '--id', workflowId, ...args)
   expect(stderr).toBe(
     `error: there is a run \`${workflowId}\` already\n` +
@@ -236,8 +247,11 @@ test('list finds runs by state, and says so on stderr when there is none', async
 
 test('without a worker, start warns and show says so and falls back to what Temporal knows', async () => {
   const { env } = child()
-  const args = ['start', 'refund_request', '--by', 'ana', '--request', '{}', '--task-queue', 'nobody-listens', '--json']
-  const { stdout, stderr } = await countersign(args, { env, cwd: folder() })
+  const request = ['--request', '{}', '--force', '--task-queue', 'nobody-listens', '--json']
+  const { stdout, stderr } = await countersign(['start', 'refund_request', '--by', 'ana', ...request], {
+    env,
+    cwd: folder(),
+  })
   expect(stderr).toBe('No worker listens on the task queue `nobody-listens` now; the run waits until one does.\n')
   const { workflowId } = JSON.parse(stdout) as { workflowId: string }
   const page = await countersign(['show', workflowId, '--json'], { env, cwd: folder() })
