@@ -4,7 +4,7 @@ import type { RunKey } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import { personOf, sameName } from '../contract/principal.ts'
 import type { Identity, Statement } from '../contract/statement.ts'
-import { usedAt } from './statements.ts'
+import { firstUse, usedAt, useStatement } from './statements.ts'
 import type { DelegationTable, LedgerTables, WithdrawalTable } from './tables.ts'
 
 type Db = Kysely<LedgerTables>
@@ -74,32 +74,57 @@ export interface Known {
  * which a host has heard it.
  */
 export async function knownOf(db: Db, statement: Statement, heardFor?: RunKey): Promise<Known> {
-  const { who, issuedAt } = statement
-  const used = usedAt(db, statement, heardFor ?? ('' as RunKey))
+  const { usedAt: used, ...known } = await db.selectNoFrom(columnsOf(db, statement, heardFor)).executeTakeFirstOrThrow()
+  return { ...readKnown(known), usedAt: used ?? undefined }
+}
+
+/** Uses a statement for a run, as `useStatement` does, and answers what is known of whoever says it, in one query. */
+export async function useAndKnow(db: Db, statement: Statement, runKey: RunKey): Promise<Omit<Known, 'usedAt'>> {
   const {
-    usedAt: heard,
-    seen,
-    offered,
-    taken,
+    isFirst,
+    usedAt: used,
+    ...known
   } = await db
-    .selectNoFrom([
-      (heardFor === undefined ? sql<null>`NULL` : used).as('usedAt'),
-      jsonObjectFrom(seenOf(db, who, new Date(issuedAt))).as('seen'),
-      jsonArrayFrom(newestDelegations(db, who)).as('offered'),
-      jsonArrayFrom(
-        inForce(db)
-          .select(['subject', 'group_name as group'])
-          .where((where) =>
-            where.or([
-              where('person', '=', personOf(who.subject)),
-              where('person', 'in', delegationsTo(db, who).select('from_person')),
-            ]),
-          ),
-      ).as('taken'),
+    .with('used', (with_) => firstUse(with_, statement, runKey))
+    .selectNoFrom((select) => [
+      ...columnsOf(db, statement, runKey),
+      select.exists(select.selectFrom('used').select('used.nonce')).as('isFirst'),
     ])
     .executeTakeFirstOrThrow()
-  return { usedAt: heard ?? undefined, seen: seen ?? undefined, offered: delegatedNow(offered), taken }
+  // It was used before, elsewhere or while this query was under way.
+  if (isFirst !== true && used === null) await useStatement(db, statement, runKey)
+  return readKnown(known)
 }
+
+const columnsOf = (db: Db, statement: Statement, heardFor: RunKey | undefined) => {
+  const { who, issuedAt } = statement
+  const used = usedAt(db, statement, heardFor ?? ('' as RunKey))
+  return [
+    (heardFor === undefined ? sql<null>`NULL` : used).as('usedAt'),
+    jsonObjectFrom(seenOf(db, who, new Date(issuedAt))).as('seen'),
+    jsonArrayFrom(newestDelegations(db, who)).as('offered'),
+    jsonArrayFrom(
+      inForce(db)
+        .select(['subject', 'group_name as group'])
+        .where((where) =>
+          where.or([
+            where('person', '=', personOf(who.subject)),
+            where('person', 'in', delegationsTo(db, who).select('from_person')),
+          ]),
+        ),
+    ).as('taken'),
+  ] as const
+}
+
+const readKnown = ({
+  seen,
+  offered,
+  taken,
+}: {
+  readonly seen: Seen | null
+  readonly offered: readonly DelegationRow[]
+  readonly taken: Known['taken']
+}): Omit<Known, 'usedAt'> => ({ seen: seen ?? undefined, offered: delegatedNow(offered), taken })
 
 /** Whether somebody does not count any more, in a group or (`null`) at all. */
 export const isTaken = (taken: Known['taken'], person: string, group: string | null): boolean =>

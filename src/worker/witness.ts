@@ -8,8 +8,8 @@ import { type Identity, type Statement, statementSchema, type Use } from '../con
 import { type DevelopmentIssuer, type Verifying, verifyUse } from '../identity/statements.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey, type IssuerKey } from '../ledger/issuer-keys.ts'
-import { type Delegated, isStillIn, isTaken, type Known, knownOf } from '../ledger/people.ts'
-import { usedAt, useStatement } from '../ledger/statements.ts'
+import { type Delegated, isStillIn, isTaken, type Known, knownOf, useAndKnow } from '../ledger/people.ts'
+import { usedAt } from '../ledger/statements.ts'
 import type { RunRow } from '../ledger/runs.ts'
 import type { Policy } from '../policy/types.ts'
 import type { HeardOf } from './guard.ts'
@@ -42,7 +42,7 @@ export class Witness {
 
   /**
    * Who said something to a run and for whom he speaks now, by a statement that a host has heard for it: verified as of then with what is
-   * known of its key now. Fails with a code of `verifyUse`, with `approval_invalid` when no host has heard it, and as `standingOf` does.
+   * known of its key now. Fails with a code of `verifyUse`, with `approval_invalid` when no host has heard it, and with `standing_lost`.
    */
   async heard(given: unknown, use: Use, runKey: RunKey): Promise<HeardOf> {
     const unheard = fail('approval_invalid', 'no host has heard it for this run')
@@ -74,11 +74,7 @@ export class Witness {
    * For whom somebody speaks now: what his statement says, less what was seen or taken away since. Fails with
    * `standing_lost` where he does not count at all any more.
    */
-  async standingOf(statement: Statement): Promise<Standing> {
-    return await this.#standing(statement, await knownOf(this.#db, statement))
-  }
-
-  async #standing(statement: Statement, known: Known): Promise<Standing> {
+  async #standing(statement: Statement, known: Omit<Known, 'usedAt'>): Promise<Standing> {
     const { subject, development } = statement.who
     checkCounting(statement, known)
     const { seen, offered, taken } = known
@@ -121,9 +117,9 @@ export class Witness {
           ? this.#signFor(call, workspace, policy)
           : await this.#verifySaid(call.statement, { about: call.about, workspace }, call.runKey)
       by = statement.who.subject
-      const standing = await this.standingOf(statement)
+      // It is used up whatever comes of it.
+      const standing = await this.#standing(statement, await useAndKnow(this.#db, statement, call.runKey))
       if (call.about.kind !== 'decide') checkOperator(statement.who, standing, policy)
-      await useStatement(this.#db, statement, call.runKey)
       return { by, standing, statement }
     } catch (error) {
       const failure = failureOf(databaseFailure(error))
@@ -164,7 +160,10 @@ export class Witness {
 }
 
 /** Fails with `standing_lost` where what somebody says does not count at all any more. */
-function checkCounting({ who: { subject, workspace } }: Statement, { seen, taken }: Known): void {
+function checkCounting(
+  { who: { subject, workspace } }: Statement,
+  { seen, taken }: Pick<Known, 'seen' | 'taken'>,
+): void {
   if (isTaken(taken, subject, null)) throw fail('standing_lost', `what ${subject} says does not count any more`)
   if (seen !== undefined && !seen.workspaces.includes(workspace)) {
     throw fail('standing_lost', `${subject} is not in the workspace \`${workspace}\` any more`)
