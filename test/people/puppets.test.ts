@@ -126,7 +126,7 @@ describe.concurrent('a puppet has a host hear', () => {
     await delay(6_000)
     expect(await told(known)).toMatchObject({ ok: true, result: { by: 'ben@acme.example' } })
     expect(await told(unknown)).toMatchObject({ ok: true, result: { refused: { code: 'statement_expired' } } })
-    const altered = { ...known, nonce: `${known?.nonce.slice(0, -1)}-` }
+    const altered = { ...known, nonce: known?.nonce.split('').toReversed().join('') }
     expect(await told(altered)).toMatchObject({ ok: true, result: { refused: { code: 'statement_signature_wrong' } } })
   })
 
