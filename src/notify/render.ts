@@ -38,8 +38,11 @@ function partsOf(notice: Notice, link: string | null): readonly Part[] {
 }
 
 /** The page of a run; `null`: none is known. */
-export const linkOf = (link: string | null, { workflowId }: Pick<Notice, 'workflowId'>): string | null =>
-  link === null ? null : link.replaceAll('{workflow_id}', encodeURIComponent(workflowId))
+export const linkOf = (
+  link: string | null,
+  { workflowId, runId }: Pick<Notice, 'workflowId' | 'runId'>,
+): string | null =>
+  link?.replaceAll('{workflow_id}', encodeURIComponent(workflowId)).replaceAll('{run_id}', runId) ?? null
 
 const html = (text: string): string => text.replace(/[&<>"']/g, (letter) => `&#${letter.codePointAt(0)};`)
 
