@@ -1,3 +1,4 @@
+import { moment } from '../contract/moment.ts'
 import type { Notice } from '../contract/notice.ts'
 
 /** What is sent: a question, or a reminder of one. */
@@ -26,7 +27,7 @@ function partsOf(notice: Notice, link: string | null): readonly Part[] {
       `step ${notice.step} of ${notice.playbook} ${notice.workflowId}, in ${notice.workspace}`,
     ]),
     ...part('Asked by', [notice.requester]),
-    ...part('Needs', [`${notice.requires.join(' and ')}, until ${notice.deadline}`]),
+    ...part('Needs', [`${notice.requires.join(' and ')}, until ${moment(notice.deadline)}`]),
     ...part('Because', notice.because),
     ...part('Facts', notice.facts),
     ...part('Would change', notice.changes),
