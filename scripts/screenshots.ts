@@ -58,14 +58,15 @@ async function writeProject(folder: string): Promise<string> {
 
 const START_AS = { subject: 'ana@acme.example', workspace: 'acme' }
 
+const asked = (run: RunHandle): Promise<PendingApproval> =>
+  until('a question', async () => (await run.status()).pending[0])
+
 /** Runs of the sample, each in the state that its picture shows. */
 async function playAll(client: CountersignClient): Promise<void> {
   const start = async (id: string, order: SampleOrder, message: string, playbook = 'refund_request') => {
     const { orderId, ticketId } = order
     return await client.start(playbook, { orderId, ticketId, message }, { principal: START_AS, workflowId: id })
   }
-  const asked = (run: RunHandle): Promise<PendingApproval> =>
-    until('a question', async () => (await run.status()).pending[0])
   await asked(await start('refund-tkt_1002', SAMPLE.large, 'It arrived damaged. I want my $120.00 back.'))
   await asked(await start('refund-tkt_1007', SAMPLE.manyParcels, 'My order never arrived. I want $40.00 back.'))
   const small = await start('refund-tkt_1001', SAMPLE.small, 'The mug arrived broken, please refund $20.00.')
