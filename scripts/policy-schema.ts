@@ -260,7 +260,7 @@ export const policySchema = (): Schema => ({
       }),
       reminders: list(whole(1, MINUTES_A_YEAR, 'Minutes from the question.'), MOST_REMINDERS, {
         uniqueItems: true,
-        description: 'When people are reminded. Kept and shown; not acted on yet.',
+        description: 'When people are reminded, by workers that are started with --notify.',
       }),
     }),
     audit: map(AUDIT_KEYS, {

@@ -33,7 +33,7 @@ const caseLines = ({ code, message, rules, action }: Case): readonly string[] =>
 ]
 
 /** Where a candidate policy would have said otherwise. */
-const trialLines = ({ timeline }: RunStatus): readonly string[] =>
+const candidateLines = ({ timeline }: RunStatus): readonly string[] =>
   section(
     'candidate policy (decides nothing)',
     timeline.filter(({ kind }) => kind === 'trial').map(({ text }) => plain(text)),
@@ -167,7 +167,7 @@ export function runPage(
     ...(status.result?.because ? section('why', caseLines(status.result.because)) : []),
     ...draftLines(status.result?.drafts),
     ...effectLines(status.effects, status),
-    ...trialLines(status),
+    ...candidateLines(status),
     ...section('decided by people', decided),
     ...section('refused', refusals),
     ...section(

@@ -32,9 +32,10 @@ export async function withSession(
   }
 }
 
-/** The page of a run in the Temporal UI; `null` where no UI is known. */
-export function linkOf({ place }: Pick<Session, 'place'>, workflowId: string, runId?: string): string | null {
+/**
+ * The details of a run in the Temporal UI, which opens another tab where no execution is named; `null` where no UI is known.
+ */
+export function linkOf({ place }: Pick<Session, 'place'>, workflowId: string, runId: string): string | null {
   if (place.uiUrl === null) return null
-  const page = `${place.uiUrl}/namespaces/${place.namespace}/workflows/${encodeURIComponent(workflowId)}`
-  return runId === undefined ? page : `${page}/${runId}/history`
+  return `${place.uiUrl}/namespaces/${place.namespace}/workflows/${encodeURIComponent(workflowId)}/${runId}/user-metadata`
 }

@@ -15,6 +15,8 @@ export interface NotifyCall {
 export interface Notice {
   readonly runKey: RunKey
   readonly workflowId: string
+  /** Of the execution that asks: a run may go on in another one. */
+  readonly runId: string
   readonly playbook: string
   readonly workspace: string
   /** In one line: `refund $120.00 of payment pay_1042`. */
@@ -40,7 +42,7 @@ export interface Notice {
 export function noticeOf(
   runKey: RunKey,
   question: PendingApproval,
-  { playbook, principal }: { readonly playbook: string; readonly principal: Principal },
+  { runId, playbook, principal }: { readonly runId: string; readonly playbook: string; readonly principal: Principal },
 ): Notice {
   const workflowId = runKey.slice(0, runKey.lastIndexOf('/'))
   const { describe, step, actionDigest, askedAt, deadline, requires } = question
@@ -63,6 +65,7 @@ export function noticeOf(
   return {
     runKey,
     workflowId,
+    runId,
     playbook,
     workspace: principal.workspace,
     requester: principal.subject,

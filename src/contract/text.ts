@@ -1,5 +1,6 @@
 import type { Action, CandidateVerdict, Change, Citation, Effect, Match } from './action.ts'
 import { type FactValue, WHOSE_WORD } from './fact.ts'
+import { moment } from './moment.ts'
 import { formatMoney, isMoney } from './money.ts'
 import { shortened } from './plain-text.ts'
 import type { Attempt, EffectStatus, RunStatus, TimelineEntry } from './run.ts'
@@ -7,9 +8,9 @@ import type { Attempt, EffectStatus, RunStatus, TimelineEntry } from './run.ts'
 /** `payment/pay_1042 refundable: $120.00 → $0.00` */
 export const changeText = (change: Change): string => `${change.record} ${change.field}: ${change.from} → ${change.to}`
 
-/** `record order/ord_1042 (step billing.getOrder-1, read 2026-11-23T16:05:51.000Z)` */
+/** `record order/ord_1042 (step billing.getOrder-1, read 2026-11-23 16:05:51 UTC)` */
 export const citationText = (citation: Citation): string =>
-  `${citation.kind} ${citation.reference} (step ${citation.step}, read ${citation.at})`
+  `${citation.kind} ${citation.reference} (step ${citation.step}, read ${moment(citation.at)})`
 
 /** `refund_amount_usd is $120.00 (a model's word), at least $50.00 (requires_approval_if.refund_amount_usd_gte)` */
 export const matchText = ({ because, rule }: Match): string => `${because} (${rule})`

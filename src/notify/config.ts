@@ -30,7 +30,7 @@ const channel = z.discriminatedUnion('kind', [
 ])
 
 const config = z.strictObject({
-  /** Where a run is looked at; `{workflow_id}` stands for its id. */
+  /** Where a run is looked at; `{workflow_id}` stands for its id, `{run_id}` for that of the execution that asks. */
   link: url.refine((text) => text.includes('{workflow_id}'), 'must hold {workflow_id}').optional(),
   channels: z.array(channel).min(1).max(20),
 })

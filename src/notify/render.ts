@@ -1,3 +1,4 @@
+import { moment } from '../contract/moment.ts'
 import type { Notice } from '../contract/notice.ts'
 
 /** What is sent: a question, or a reminder of one. */
@@ -26,7 +27,7 @@ function partsOf(notice: Notice, link: string | null): readonly Part[] {
       `step ${notice.step} of ${notice.playbook} ${notice.workflowId}, in ${notice.workspace}`,
     ]),
     ...part('Asked by', [notice.requester]),
-    ...part('Needs', [`${notice.requires.join(' and ')}, until ${notice.deadline}`]),
+    ...part('Needs', [`${notice.requires.join(' and ')}, until ${moment(notice.deadline)}`]),
     ...part('Because', notice.because),
     ...part('Facts', notice.facts),
     ...part('Would change', notice.changes),
@@ -38,8 +39,11 @@ function partsOf(notice: Notice, link: string | null): readonly Part[] {
 }
 
 /** The page of a run; `null`: none is known. */
-export const linkOf = (link: string | null, { workflowId }: Pick<Notice, 'workflowId'>): string | null =>
-  link === null ? null : link.replaceAll('{workflow_id}', encodeURIComponent(workflowId))
+export const linkOf = (
+  link: string | null,
+  { workflowId, runId }: Pick<Notice, 'workflowId' | 'runId'>,
+): string | null =>
+  link?.replaceAll('{workflow_id}', encodeURIComponent(workflowId)).replaceAll('{run_id}', runId) ?? null
 
 const html = (text: string): string => text.replace(/[&<>"']/g, (letter) => `&#${letter.codePointAt(0)};`)
 

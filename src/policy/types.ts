@@ -197,7 +197,7 @@ export interface Policy extends Caps {
     readonly who?: readonly string[]
     /** `accept`: a name without a statement counts, on hosts that were started for development; absent: it does not. */
     readonly unsigned?: 'accept' | 'refuse'
-    /** Minutes from the question, ascending, before the deadline. Not acted on yet. */
+    /** Minutes from the question, ascending, before the deadline. */
     readonly remindersMinutes?: readonly number[]
   }
   readonly audit: {

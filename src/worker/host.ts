@@ -241,7 +241,9 @@ class Host {
     const { principal, workflowType, policyDigest } = run
     const policy = await this.#stores.policyOf(policyDigest)
     const reminders = policy?.approvals.remindersMinutes ?? []
-    await this.#options.notifier?.ask(noticeOf(runKey, question, { playbook: workflowType, principal }), reminders)
+    const { runId } = playbookAt(Context.current().info, this.#options.registry.playbooks)
+    const notice = noticeOf(runKey, question, { runId, playbook: workflowType, principal })
+    await this.#options.notifier?.ask(notice, reminders)
     return null
   }
 

@@ -62,7 +62,8 @@ test.concurrent('a run that asks for more shows what was spent, the cap and what
   expect(page.currentDetails).toContain('## blocked, waiting for a budget raise (limit)')
   expect(page.currentDetails).toContain('**raise the model budget from \\$0.0300 to \\$0.0600**')
   expect(page.currentDetails).toContain('- because \\$0.0300 used, and box.ponder-1 may need \\$0.0100')
-  const command = `countersign approve ${run.workflowId} model_budget-1 \\\n      --digest ${pending.actionDigest} \\\n      --by <you>\n`
+  const [, half = '', rest = ''] = /^(sha256:.{32})(.{32})$/.exec(pending.actionDigest) ?? []
+  const command = ['model_budget-1 \\', `  --digest ${half}\\`, `${rest} \\`, '  --by <you>', ''].join('\n')
   expect(page.currentDetails).toContain(command)
   const summary = await until('the search attributes', async () => {
     const found = await run.summary()

@@ -43,7 +43,9 @@ test('the demo ends with the seven ends, tells what moved, and leaves nothing be
   ])
   for (const { link, workflowId } of runs) {
     expect(link).toMatch(
-      new RegExp(`^http://127\\.0\\.0\\.1:\\d+/namespaces/default/workflows/${workflowId}/[0-9a-f-]{36}/history$`),
+      new RegExp(
+        `^http://127\\.0\\.0\\.1:\\d+/namespaces/default/workflows/${workflowId}/[0-9a-f-]{36}/user-metadata$`,
+      ),
     )
   }
   expect(answers.evidence).toContain('record order/ord_1002')

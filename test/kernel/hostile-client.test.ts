@@ -120,7 +120,7 @@ test.concurrent.for(['$(exit 3)', "a'; exit 3; '", '`exit 3`', 'a b/c|d', '*'])(
     const run = await start('ends', { item: newItem(), does: 'ask' }, { workflowId })
     const { actionDigest } = await pendingOf(run)
     const details = await detailsOf(workflowId)
-    const commands = details.match(/^ {4}countersign approve(?:.*\\\n)*.*/gm) ?? []
+    const commands = details.match(/^countersign approve(?:.*\\\n)*.*/gm) ?? []
     expect(commands.map(wordsOf)).toEqual([
       ['approve', workflowId, 'box.put-2', '--digest', actionDigest, '--by', 'you'],
     ])
@@ -132,7 +132,7 @@ test.concurrent('a workflow id with Markdown in it writes no line of the page', 
   const run = await start('ends', { item: newItem(), does: 'ask' }, { workflowId })
   await pendingOf(run)
   const lines = (await detailsOf(workflowId)).split('\n')
-  expect(lines.filter((line) => /^#+ Approved|^ +countersign approve other/.test(line))).toEqual([])
+  expect(lines.filter((line) => /^#+ Approved|^ *countersign approve other/.test(line))).toEqual([])
   expect(lines.filter((line) => line.includes('### Approved'))).toHaveLength(2)
 })
 

@@ -6,6 +6,7 @@ const EVIL =
 export const NOTICE: Notice = {
   runKey: 'refund-1/run-1',
   workflowId: 'refund-1',
+  runId: 'run-1',
   playbook: 'refund_request',
   workspace: 'acme',
   describe: `refund $120.00 of payment pay_1 ${EVIL}`,

@@ -5,7 +5,7 @@ import { send } from '../../src/notify/send.ts'
 import { NOTICE } from './notice.ts'
 import { httpSink, mailSink } from './sinks.ts'
 
-const LINK = 'https://temporal.example/workflows/{workflow_id}'
+const LINK = 'https://temporal.example/workflows/{workflow_id}/{run_id}/user-metadata'
 const all = { groups: null, playbooks: null }
 const delivery = { id: 'msg_7', kind: 'asked', notice: NOTICE } as const
 
@@ -18,7 +18,7 @@ test('a webhook is signed as Standard Webhooks say, and carries all that is aske
   const text = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body}`
   expect(headers['webhook-signature']).toBe(`v1,${createHmac('sha256', 'a secret').update(text).digest('base64')}`)
   expect(headers['webhook-id']).toBe('msg_7')
-  const page = 'https://temporal.example/workflows/refund-1'
+  const page = 'https://temporal.example/workflows/refund-1/run-1/user-metadata'
   expect(JSON.parse(body)).toEqual({ type: 'approval.asked', kind: 'asked', link: page, notice: NOTICE })
   expect(JSON.parse(reminder.body)).toMatchObject({ type: 'approval.reminder', kind: 'reminder-1' })
   expect(body + JSON.stringify(headers)).not.toContain('a secret')

@@ -153,7 +153,7 @@ const MALFORMED: readonly (readonly [string, string, readonly string[]])[] = [
     row({ decision: 'approve' }),
     [
       'p.cases.yaml:4:13 `cases[0].decision` must be one of `deny`, `escalate`, `suggest`, `require_approval`, `allow`, got `approve`.\n' +
-        '  write one of them.',
+        '  did you mean `require_approval`?',
     ],
   ],
   [

@@ -22,9 +22,9 @@ const line = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
 const word = (text: string): string => shellWord(line(text))
 
 /** What fits on a line of the page: the rest of a longer one is clipped. */
-const WIDTH = 76
+const WIDTH = 54
 
-/** A command to paste, in as many lines as it takes: none of its words is broken. */
+/** A command to paste, in as many lines as it takes; no word is broken that does not break itself. */
 function command(...words: readonly string[]): string {
   const lines: string[] = []
   for (const each of words.map((one) => one.trim()).filter((one) => one !== '')) {
@@ -32,8 +32,15 @@ function command(...words: readonly string[]): string {
     if (last === undefined || last.length + each.length >= WIDTH) lines.push(each)
     else lines[lines.length - 1] = `${last} ${each}`
   }
-  return lines.map((each, at) => `${at === 0 ? '    ' : '      '}${each}`).join(' \\\n')
+  return lines.join(' \\\n  ')
 }
+
+/** A digest is longer than a line: a shell puts its halves together. */
+const half = 'sha256:'.length + 32
+const digestWord = (digest: string): string => `--digest ${digest.slice(0, half)}\\\n${digest.slice(half)}`
+
+/** Each in a block of its own, to paste one of them; no line of a command begins with what could end the block. */
+const blocks = (...commands: readonly string[]): string[] => commands.flatMap((each) => ['```', each, '```', ''])
 
 const MAX_POINTS = 20
 
@@ -48,7 +55,7 @@ const section = (title: string, lines: readonly string[]): string[] =>
 function question(workflowId: string, ask: PendingApproval, speaker: string): string[] {
   const { step, approvedBy, requires, missing } = ask
   const answer = (verb: string): string =>
-    command('countersign', verb, workflowId, step, `--digest ${ask.actionDigest}`, speaker)
+    command('countersign', verb, workflowId, step, digestWord(ask.actionDigest), speaker)
   return section(`Asked of ${plain(requires.map(requirementText).join(' and '))}, until ${moment(ask.deadline)}`, [
     `**${plain(ask.describe)}** (step ${plain(step)})`,
     '',
@@ -62,9 +69,7 @@ function question(workflowId: string, ask: PendingApproval, speaker: string): st
     '',
     'Answer with one of',
     '',
-    answer('approve'),
-    '',
-    answer('reject'),
+    ...blocks(answer('approve'), answer('reject')),
   ])
 }
 
@@ -74,8 +79,10 @@ const incident = (workflowId: string, { step, code, message, since, stop }: Inci
   section(`Incident at ${plain(step)} since ${moment(since)}`, [
     `${plain(message)} (${code})`,
     '',
-    ...(stop === undefined ? [] : [command(...line(resumeCommand(stop, speaker)).split(/ (?=--)/)), '']),
-    command('countersign resolve', workflowId, step, '--as retry|settled', speaker),
+    ...blocks(
+      ...(stop === undefined ? [] : [line(resumeCommand(stop, speaker))]),
+      command('countersign resolve', workflowId, step, '--as retry|settled', speaker),
+    ),
   ])
 
 /** Why a run ended as it did. */
@@ -149,7 +156,7 @@ export function renderDetails(status: RunStatus): string {
     ),
     ...(state !== 'completed' || undoUntil === null
       ? []
-      : section(`Can be undone until ${moment(undoUntil)}`, [command('countersign undo', workflowId, speaker)])),
+      : section(`Can be undone until ${moment(undoUntil)}`, blocks(command('countersign undo', workflowId, speaker)))),
     ...section('Candidate policy (decides nothing)', points(trials.map(({ text }) => text))),
     ...section('Decided by people', points(attempts.filter(({ answer }) => answer.accepted).map(said))),
     ...about(status),

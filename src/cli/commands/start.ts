@@ -66,7 +66,7 @@ async function start(playbook: string, options: Options): Promise<void> {
     }
     const run = await session.client.start(playbook, request, { principal, ...(id && { workflowId: id }) })
     const { workflowId } = run
-    const link = linkOf(session, workflowId)
+    const link = session.place.uiUrl === null ? null : linkOf(session, workflowId, (await run.summary()).runId)
     if (link !== null) say(`Temporal UI  ${link}`)
     const { describeTaskQueue, whyNewRunsWait } = await import('../task-queue.ts')
     // A run that nobody picks up looks like one that hangs. Whoever may not ask is not told.

@@ -61,6 +61,6 @@ async function play({ session, db }: Development, scene: Scene, workflowId: stri
   for (const { rule, because } of result.because?.rules ?? [])
     say(`     ${style('bold', 'rule')}     ${plain(because)}  (${rule})`)
   say(`     ${style('bold', 'records')}  ${moneyText(money)}`)
-  if (link !== null) say(`     ${style('bold', 'history')}  ${link}`)
+  if (link !== null) say(`     ${style('bold', 'page')}     ${link}`)
   return { scene, workflowId, link, result, money, asExpected }
 }
