@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type Digest, isDigest } from '../contract/digest.ts'
+import { refusesClosed } from './closed-run.ts'
 import { decide, printAnswer, type Wish } from './decision.ts'
 import { EXIT } from './exit.ts'
 import { type CommonOptions, type JsonOption, withCommon, withJson } from './options.ts'
@@ -28,6 +29,8 @@ export function defineDecision(command: Command, decision: Wish['decision']): vo
       const { comment, json, yes = false } = options
       await withSession(options, async (session) => {
         const input = decision === 'change' ? await readJson('input', options) : undefined
+        const summary = await session.client.run(workflowId).summary()
+        if (refusesClosed(summary, 'There is nothing left to decide.', options)) return
         const wish = { workflowId, step, decision, ...spokenBy(options), comment, digest: options.digest, yes, input }
         const decided = await decide(session, wish)
         if (decided === undefined) {

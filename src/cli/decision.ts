@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import type { DecideMessage } from '../contract/action.ts'
-import { failureRule } from '../contract/failures.ts'
+import { type FailureCode, failureRule } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import type { Answer, PendingApproval } from '../contract/run.ts'
 import { answerCommand, pendingLines } from './action-text.ts'
@@ -106,6 +106,12 @@ async function confirmed(session: Session, pending: PendingApproval, wish: Wish)
   return /^y(es)?$/i.test(answer.trim())
 }
 
+/** What helps on a command line, where that is not what helps whoever sends a message. */
+const helpFor = (code: FailureCode, { decision }: Readonly<Record<string, unknown>>): string =>
+  code === 'decision_malformed' && decision === 'change'
+    ? 'Give the whole input by --input, with every key that the contract of the tool wants, and not only what is to be another.'
+    : failureRule(code).help
+
 /** Prints an answer of a run: exit code 3 when it is no. */
 export function printAnswer(
   answer: Answer,
@@ -115,6 +121,6 @@ export function printAnswer(
   if (json) outJson({ ...more, ...answer })
   else if (answer.accepted) out(answer.message)
   if (answer.accepted) return
-  printRefusal(answer.message, failureRule(answer.code).help, answer.code)
+  printRefusal(answer.message, helpFor(answer.code, more), answer.code)
   process.exitCode = EXIT.no
 }

@@ -74,8 +74,8 @@ export function explain(error: unknown): Explained {
   if (error instanceof Error && error.name === 'ModelsConfigError') {
     return { message, help: 'Mend the file that COUNTERSIGN_MODELS names.', code: 'models_invalid' }
   }
-  if (error instanceof Error && error.name === 'MappingError') {
-    return { message, help: 'Mend the file; its form is in docs/identity.md.', code: 'identity_invalid' }
+  if (error instanceof Error && error.name === 'MappingError' && 'help' in error) {
+    return { message, help: String(error.help), code: 'identity_invalid' }
   }
   if (error instanceof Error && error.name === 'BundleError') {
     const help = 'Run `countersign build` where the worker runs, on the same files; then start the worker again.'

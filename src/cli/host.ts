@@ -26,6 +26,7 @@ import { unreachable } from './connect.ts'
 import { CliError } from './errors.ts'
 import { policyLines } from './policy-lines.ts'
 import { plain, say } from './terminal.ts'
+import { clock } from './time.ts'
 import type { TemporalPlace } from './where.ts'
 
 /** A worker that polls. */
@@ -66,19 +67,20 @@ interface OwnFields {
   readonly policies?: PolicyStanding['inForce']
 }
 
-/** Says an entry of Temporal's own log on one line; of ours, what it lists below it. */
-function sayEntry({ level, message, meta }: LogEntry): void {
+/** Says an entry of Temporal's own log on one line, with its time in UTC; of ours, what it lists below it. */
+function sayEntry({ level, message, meta, timestampNanos }: LogEntry): void {
+  const at = clock(new Date(Number(timestampNanos / 1_000_000n)).toISOString())
   const own = ownFields(meta)
   if (own !== undefined) {
     const { problems = [], policies = [] } = own as OwnFields
-    say(`${level.toLowerCase()}: ${message}`)
+    say(`${at}  ${level.toLowerCase()}: ${message}`)
     for (const each of [...problems, ...policyLines(policies)]) say(`  ${plain(each)}`)
     return
   }
   const { workflowId, activityType, error } = (meta ?? {}) as Readonly<Record<string, unknown>>
   const about = [workflowId, activityType, error instanceof Error ? error.message : undefined]
   const words = about.filter((word): word is string => typeof word === 'string')
-  say(`temporal ${level.toLowerCase()}: ${plain([message, ...words].join('  '))}`)
+  say(`${at}  temporal ${level.toLowerCase()}: ${plain([message, ...words].join('  '))}`)
 }
 
 const LEVELS: readonly LogLevel[] = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR']

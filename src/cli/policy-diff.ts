@@ -4,6 +4,7 @@ import type { FactDeclarations, Facts } from '../contract/fact.ts'
 import { type ComparedTool, diffPolicies, isSame, type PolicyDiff, type Region } from '../policy/analyse/diff.ts'
 import { isAnybody, peopleText } from '../policy/analyse/people.ts'
 import { partText, valueText } from '../policy/analyse/regions.ts'
+import { NONE, type SettingChange } from '../policy/analyse/settings.ts'
 import type { Space } from '../policy/analyse/space.ts'
 import { UsageError } from './errors.ts'
 import type { GivenPolicy } from './policy-files.ts'
@@ -74,12 +75,15 @@ function notesOf({ tools, limits }: PolicyDiff): readonly string[] {
   return [...(tools.some(asksText) ? [texts] : []), ...inexact, ...(limits.length === 0 ? [] : [overTime])]
 }
 
+/** A setting in one line; of a limit that only one of the policies has, what became of it. */
+const settingText = ({ setting, from, to }: SettingChange, limits: readonly string[]): string => {
+  if (!limits.includes(setting)) return `${setting}: ${from} → ${to}`
+  return `${setting}: ${from === NONE ? 'added' : 'removed'}`
+}
+
 /** What differs, as people read it. */
 export function diffLines(diff: PolicyDiff): readonly string[] {
-  const lines = [
-    ...diff.tools.flatMap(regionLines),
-    ...diff.settings.map(({ setting, from, to }) => `${setting}: ${from} → ${to}`),
-  ]
+  const lines = [...diff.tools.flatMap(regionLines), ...diff.settings.map((change) => settingText(change, diff.limits))]
   const none = isSame(diff) ? 'no difference of meaning' : 'no difference was found'
   return [...(lines.length === 0 ? [none] : lines), ...notesOf(diff)].map(plainIndented)
 }

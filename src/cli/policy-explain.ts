@@ -119,7 +119,10 @@ const spokenLines = ({ tool, entries }: Spoken): readonly string[] => [
   tool,
   ...section(
     '',
-    entries.map(({ id, facts, ...entry }) => `${entryText(entry)}: ${id} (${facts.join(', ')})`),
+    entries.map(({ id, facts, asks, ...entry }) => {
+      const about = facts.length === 0 ? '' : ` (${facts.join(', ')})`
+      return `${entryText(entry)}: ${id}: ${asks}${about}`
+    }),
     'nothing speaks of it',
   ),
 ]

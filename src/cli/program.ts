@@ -31,7 +31,11 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
   ['delegate', 'let somebody else speak for you in a group', () => import('./commands/delegate.ts')],
   ['people', 'list delegations; withdraw and restore whose word counts', () => import('./commands/people.ts')],
   ['start', 'start a run of a playbook', () => import('./commands/start.ts')],
-  ['list', 'list runs', () => import('./commands/list.ts')],
+  [
+    'list',
+    'list runs: those that are open first, the newest before the others; then closed ones, the last closed first',
+    () => import('./commands/list.ts'),
+  ],
   ['show', 'show a run: its state, what it waits for, what it did', () => import('./commands/show.ts')],
   ['approve', 'approve an action or a higher limit that waits', () => import('./commands/approve.ts')],
   ['reject', 'reject an action or a higher limit that waits', () => import('./commands/reject.ts')],
@@ -82,14 +86,19 @@ async function run(program: Command, args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.yes
       // Its message is on stderr already.
-      const known = COMMANDS.find(([name]) => name === named[0])
-      if (error.code !== 'commander.help') say(`  help  countersign${known ? ` ${known[0]}` : ''} --help`)
+      if (error.code !== 'commander.help') say(`  help  ${pathOf(program, named)} --help`)
       return EXIT.usage
     }
     const { printError, UsageError } = await import('./errors.ts')
     printError(error, { verbose: args.includes('--verbose') })
     return error instanceof UsageError ? EXIT.usage : EXIT.couldNotRun
   }
+}
+
+/** The command that was named, as far as it is known: `countersign policy backtest`. */
+function pathOf(command: Command, [name, ...more]: readonly string[]): string {
+  const inner = command.commands.find((one) => one.name() === name)
+  return inner === undefined ? command.name() : `${command.name()} ${pathOf(inner, more)}`
 }
 
 /** `countersign list | head -1` closes our pipe early, which is nobody's error. */

@@ -3,8 +3,8 @@ import { failureRule } from '../contract/failures.ts'
 import { formatMicroUsd } from '../contract/money.ts'
 import type { Case, Attempt, Draft, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
 import { assuranceText, speakerFlag } from '../contract/principal.ts'
-import { resumeCommand } from '../contract/stop.ts'
-import { EFFECT_WORDS, kindText, notYet, saidOf, shellWord, waitingText } from '../contract/text.ts'
+import { resumeCommand, type StopMark, stopText } from '../contract/stop.ts'
+import { effectWord, kindText, notYet, saidOf, shellWord, waitingText } from '../contract/text.ts'
 import { actionLines, answerCommand, labelled, pendingLines } from './action-text.ts'
 import { failurePage } from './failure-page.ts'
 import { plain } from './terminal.ts'
@@ -21,8 +21,8 @@ export function timelineLines({ at, kind, text }: TimelineEntry, before?: Timeli
   return [...(day === undefined ? [] : [day]), `${clock(at)}  ${kindText(kind).padEnd(9)}  ${plain(text)}`]
 }
 
-const effectLine = ({ state, describe, step }: EffectStatus): string =>
-  `${EFFECT_WORDS[state].padEnd(9)}  ${plain(describe)}  (${step})`
+const effectLine = (effect: EffectStatus, waits?: Parameters<typeof effectWord>[1]): string =>
+  `${effectWord(effect, waits).padEnd(9)}  ${plain(effect.describe)}  (${effect.step})`
 
 /** Why a run ended as it did. */
 const caseLines = ({ code, message, rules, action }: Case): readonly string[] => [
@@ -39,7 +39,11 @@ const candidateLines = ({ timeline }: RunStatus): readonly string[] =>
     timeline.filter(({ kind }) => kind === 'trial').map(({ text }) => plain(text)),
   )
 
-const effectLines = (effects: readonly EffectStatus[]): readonly string[] => section('effects', effects.map(effectLine))
+const effectLines = (effects: readonly EffectStatus[], waits?: Parameters<typeof effectWord>[1]): readonly string[] =>
+  section(
+    'effects',
+    effects.map((effect) => effectLine(effect, waits)),
+  )
 
 /** What a run would have done. */
 const draftLines = (drafts: readonly Draft[] = []): readonly string[] =>
@@ -118,11 +122,20 @@ function decisionLines(attempts: readonly Attempt[]): readonly string[] {
   return [...lines].flatMap(([title, told]) => [plain(title), ...indented(told.map(plain))])
 }
 
+/** What is known of a run beside what it and Temporal tell: its page in the Temporal UI, and the stops over it. */
+interface Beside {
+  readonly link: string | null
+  readonly stops: readonly StopMark[]
+}
+
+const stopLines = (stops: readonly StopMark[]): readonly string[] =>
+  stops.map((stop) => `stopped   ${plain(stopText(stop))}`)
+
 /** The page of a run, as the run itself tells it. */
 export function runPage(
   summary: RunSummary,
   status: RunStatus,
-  { link, flags }: { readonly link: string | null; readonly flags: string },
+  { link, stops, flags }: Beside & { readonly flags: string },
 ): readonly string[] {
   const { workflowId } = summary
   const { principal, spend, waitingFor, attempts } = status
@@ -137,6 +150,7 @@ export function runPage(
   return [
     `${status.playbook}  ${workflowId}`,
     `state     ${status.state}${waitingFor === null ? '' : `, waiting for ${waitingText(waitingFor)}`}`,
+    ...stopLines(stops),
     ...(principal === null
       ? []
       : [
@@ -152,7 +166,7 @@ export function runPage(
     ...asked(workflowId, status, flags),
     ...(status.result?.because ? section('why', caseLines(status.result.because)) : []),
     ...draftLines(status.result?.drafts),
-    ...effectLines(status.effects),
+    ...effectLines(status.effects, status),
     ...candidateLines(status),
     ...section('decided by people', decided),
     ...section('refused', refusals),
@@ -164,9 +178,10 @@ export function runPage(
 }
 
 /** What Temporal itself knows of a run. */
-export const summaryPage = (summary: RunSummary, link: string | null): readonly string[] => [
+export const summaryPage = (summary: RunSummary, { link, stops }: Beside): readonly string[] => [
   `${summary.playbook}  ${summary.workflowId}`,
   `state     ${summary.state}${summary.waitingFor === null ? '' : `, waiting for ${waitingText(summary.waitingFor)}`}`,
+  ...stopLines(stops),
   `workspace ${plain(summary.workspace ?? 'unknown')}`,
   ...versionLines(summary),
   `started   ${moment(summary.startedAt)}${summary.closedAt === null ? '' : `, closed ${moment(summary.closedAt)}`}`,

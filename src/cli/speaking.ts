@@ -63,7 +63,13 @@ export function statementsOf(options: Options): StatementSource {
 async function sourceOf(options: Options): Promise<StatementSource> {
   const { gateway, stateDir } = options
   const { developmentStatements, gatewayStatements } = await import('../client/statements.ts')
-  if (gateway !== undefined) return gatewayStatements({ url: gateway, token: () => tokenOf(options) })
+  if (gateway !== undefined) {
+    const signs = gatewayStatements({ url: gateway, token: () => tokenOf(options) })
+    return async (about, as) => {
+      if (as.subject === undefined) return await signs(about, as)
+      throw new UsageError('with a gateway the login says who you are', 'Leave `--by` out.')
+    }
+  }
   if (!existsSync(join(stateDir, 'issuer-key.pem'))) {
     throw new CliError(
       'not_logged_in',

@@ -10,6 +10,7 @@ export function retryAfterMs(headers: Headers, nowMs: number, mostMs: number): n
   let wait = Number.NaN
   if (exact !== null && NUMBER.test(exact)) wait = Number(exact)
   else if (value !== null && NUMBER.test(value)) wait = Number(value) * 1000
+  // oxlint-disable-next-line no-restricted-globals -- a text is read, and not the clock
   else if (value !== null) wait = Date.parse(value) - nowMs
   return wait > 0 ? Math.ceil(Math.min(wait, mostMs)) : undefined
 }

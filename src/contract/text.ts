@@ -52,13 +52,23 @@ export const shellWord = (text: string): string =>
 /** JSON in which no `<` is left, so that no text in it can close the delimiter around it in a prompt. */
 export const quotedJson = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c')
 
-export const EFFECT_WORDS: Readonly<Record<EffectStatus['state'], string>> = {
+const EFFECT_WORDS: Readonly<Record<EffectStatus['state'], string>> = {
   running: 'under way',
   done: 'done',
   undone: 'undone',
   stuck: 'stuck',
   settled: 'settled',
   not_done: 'not done',
+}
+
+/** What became of a write of a run; one that waits for people, or at a stop, is `held`: nothing of it is under way. */
+export const effectWord = (
+  { step, state }: EffectStatus,
+  { pending, incidents }: Pick<RunStatus, 'pending' | 'incidents'> = { pending: [], incidents: [] },
+): string => {
+  const isHeld =
+    pending.some((one) => one.step === step) || incidents.some((one) => one.step === step && one.code === 'stopped')
+  return state === 'running' && isHeld ? 'held' : EFFECT_WORDS[state]
 }
 
 /** What a run waits for, as its search attribute says it; `limit` is that of a budget, and no limit over time. */

@@ -141,9 +141,10 @@ async function sign(
   const sight = { subject, issuer: issuer.issuer, groups, workspaces, tokenAt }
   const newer = known.who.subject === null ? undefined : await seePerson(db, sight)
   const { about, workspace } = valueOf(said)
-  const who = lessThan(newer, mapped.identityIn(about.kind === 'start' ? about.workspace : workspace))
-  known.who = { ...known.who, workspace: who.workspace }
+  const claimed = mapped.identityIn(about.kind === 'start' ? about.workspace : workspace)
+  known.who = { ...known.who, workspace: claimed.workspace }
   checkBehalf(about, mapping)
+  const who = lessThan(newer, claimed)
   const statement = signStatement(key, { about, who })
   // As a host will: what none would take, because the key was revoked or has ended, is not handed out.
   const verified = await verifyStatement(statement, { keyOf: (keyId) => findIssuerKey(db, keyId) })

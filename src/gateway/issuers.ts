@@ -31,6 +31,11 @@ const isSafe = (endpoint: string, issuer: string): boolean =>
   URL.canParse(endpoint) &&
   (new URL(endpoint).protocol === 'https:' || (issuer.startsWith('http:') && new URL(endpoint).protocol === 'http:'))
 
+async function answerOf(url: string) {
+  const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) })
+  return { status: response.status, ok: response.ok, text: await response.text() }
+}
+
 /**
  * The discovery document of an issuer. Not followed elsewhere, and only what names that very issuer counts. Fails with
  * `issuer_unavailable`.
@@ -38,10 +43,11 @@ const isSafe = (endpoint: string, issuer: string): boolean =>
 export async function discover(issuer: string): Promise<ProviderMetadata> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
   let found: unknown
+  const { status, ok, text } = await answerOf(url).catch((error: unknown) => {
+    throw unavailable(issuer, 'did not answer', error)
+  })
   try {
-    const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) })
-    const text = await response.text()
-    if (!response.ok || text.length > MAX_BYTES) throw new Error(`status ${response.status}`)
+    if (!ok || text.length > MAX_BYTES) throw new Error(`status ${status}`)
     found = JSON.parse(text)
   } catch (error) {
     throw unavailable(issuer, 'has no discovery document', error)

@@ -248,9 +248,15 @@ export function parseMapping(text: string, file: string): ParsedMapping {
   return { ok: true, mapping: deepFreeze({ issuers, people }) }
 }
 
-/** A mapping that cannot be used: the message names each problem with file, line and column. */
+/** A mapping that cannot be used: the message names each problem with file, line and column; `help` says what to do about it. */
 class MappingError extends Error {
   override readonly name = 'MappingError'
+  readonly help: string
+
+  constructor(message: string, help = 'Mend the file; its form is in docs/identity.md.', options?: ErrorOptions) {
+    super(message, options)
+    this.help = help
+  }
 }
 
 /** Reads a mapping from a file; throws `MappingError`. */
@@ -259,9 +265,16 @@ export function readMapping(file: string): IdentityMapping {
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    throw new MappingError(`\`${file}\` cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`, {
-      cause: error,
-    })
+    const { code = 'unknown' } = error as NodeJS.ErrnoException
+    throw code === 'ENOENT'
+      ? new MappingError(
+          `there is no \`${file}\` here`,
+          'Name the file by --identity; its form is in docs/identity.md.',
+          {
+            cause: error,
+          },
+        )
+      : new MappingError(`\`${file}\` cannot be read: ${code}`, 'Check its permissions.', { cause: error })
   }
   const parsed = parseMapping(text, file)
   if (parsed.ok) return parsed.mapping

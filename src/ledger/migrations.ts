@@ -293,6 +293,12 @@ const migrations: Readonly<Record<string, Migration>> = {
       )
     },
   },
+  '0013_withdrawn_by': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // Empty: of before it was asked.
+      await sql`ALTER TABLE countersign.withdrawals ADD COLUMN withdrawn_by text, ADD COLUMN lifted_by text`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

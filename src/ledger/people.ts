@@ -4,7 +4,7 @@ import type { RunKey } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import { personOf, sameName } from '../contract/principal.ts'
 import type { Identity, Statement } from '../contract/statement.ts'
-import { usedAt } from './statements.ts'
+import { firstUse, usedAt, useStatement } from './statements.ts'
 import type { DelegationTable, LedgerTables, WithdrawalTable } from './tables.ts'
 
 type Db = Kysely<LedgerTables>
@@ -34,10 +34,7 @@ export async function seePerson(
     .insertInto('countersign.people')
     .values({ person: personOf(subject), issuer, ...seen })
     .onConflict((conflict) =>
-      conflict
-        .columns(['person', 'issuer'])
-        .doUpdateSet(seen)
-        .where('countersign.people.token_at', '<=', tokenAt),
+      conflict.columns(['person', 'issuer']).doUpdateSet(seen).where('countersign.people.token_at', '<=', tokenAt),
     )
     .returning('issuer')
     .executeTakeFirst()
@@ -60,11 +57,6 @@ const seenOf = (db: Db, { subject, issuer }: Somebody, since?: Date) =>
     .where('issuer', '=', issuer)
     .$if(since !== undefined, (query) => query.where('seen_at', '>', since ?? new Date()))
 
-/** What was seen of somebody since a moment; `undefined`: nothing. */
-export async function seenSince(db: Db, who: Somebody, since: Date): Promise<Seen | undefined> {
-  return await seenOf(db, who, since).executeTakeFirst()
-}
-
 /** What is known of somebody, beside what his statement says. */
 export interface Known {
   /** When a host heard the statement for the run; `undefined`: none has, or it was not asked. */
@@ -82,27 +74,61 @@ export interface Known {
  * which a host has heard it.
  */
 export async function knownOf(db: Db, statement: Statement, heardFor?: RunKey): Promise<Known> {
-  const { who, issuedAt } = statement
-  const used = usedAt(db, statement, heardFor ?? ('' as RunKey))
-  const { usedAt: heard, seen, offered, taken } = await db
-    .selectNoFrom([
-      (heardFor === undefined ? sql<null>`NULL` : used).as('usedAt'),
-      jsonObjectFrom(seenOf(db, who, new Date(issuedAt))).as('seen'),
-      jsonArrayFrom(newestDelegations(db, who)).as('offered'),
-      jsonArrayFrom(
-        inForce(db)
-          .select(['subject', 'group_name as group'])
-          .where((where) =>
-            where.or([
-              where('person', '=', personOf(who.subject)),
-              where('person', 'in', delegationsTo(db, who).select('from_person')),
-            ]),
-          ),
-      ).as('taken'),
+  const { usedAt: used, ...known } = await db.selectNoFrom(columnsOf(db, statement, heardFor)).executeTakeFirstOrThrow()
+  return { ...readKnown(known), usedAt: used ?? undefined }
+}
+
+/** Uses a statement for a run, as `useStatement` does, and answers what is known of whoever says it, in one query. */
+export async function useAndKnow(db: Db, statement: Statement, runKey: RunKey): Promise<Omit<Known, 'usedAt'>> {
+  const {
+    isFirst,
+    usedAt: used,
+    ...known
+  } = await db
+    .with('used', (with_) => firstUse(with_, statement, runKey))
+    .selectNoFrom((select) => [
+      ...columnsOf(db, statement, runKey),
+      select.exists(select.selectFrom('used').select('used.nonce')).as('isFirst'),
     ])
     .executeTakeFirstOrThrow()
-  return { usedAt: heard ?? undefined, seen: seen ?? undefined, offered: delegatedNow(offered), taken }
+  // It was used before, elsewhere or while this query was under way.
+  if (isFirst !== true && used === null) await useStatement(db, statement, runKey)
+  return readKnown(known)
 }
+
+const columnsOf = (db: Db, statement: Statement, heardFor: RunKey | undefined) => {
+  const { who, issuedAt } = statement
+  const used = usedAt(db, statement, heardFor ?? ('' as RunKey))
+  return [
+    (heardFor === undefined ? sql<null>`NULL` : used).as('usedAt'),
+    jsonObjectFrom(seenOf(db, who, new Date(issuedAt))).as('seen'),
+    jsonArrayFrom(newestDelegations(db, who)).as('offered'),
+    jsonArrayFrom(
+      inForce(db)
+        .select(['subject', 'group_name as group'])
+        .where((where) =>
+          where.or([
+            where('person', '=', personOf(who.subject)),
+            where('person', 'in', delegationsTo(db, who).select('from_person')),
+          ]),
+        ),
+    ).as('taken'),
+  ] as const
+}
+
+const readKnown = ({
+  seen,
+  offered,
+  taken,
+}: {
+  readonly seen: Seen | null
+  readonly offered: readonly DelegationRow[]
+  readonly taken: Known['taken']
+}): Omit<Known, 'usedAt'> => ({ seen: seen ?? undefined, offered: delegatedNow(offered), taken })
+
+/** Whether somebody does not count any more, in a group or (`null`) at all. */
+export const isTaken = (taken: Known['taken'], person: string, group: string | null): boolean =>
+  taken.some((one) => sameName(one.subject, person) && (one.group === null || one.group === group))
 
 /** Somebody who does not count any more, in a group or (`null`) at all. */
 export interface Withdrawal {
@@ -111,28 +137,34 @@ export interface Withdrawal {
   readonly group: string | null
   readonly reason: string
   readonly at: string
+  /** Who withdrew it; `null`: of before it was asked. */
+  readonly by: string | null
   /** `null`: it is in force. */
   readonly liftedAt: string | null
+  readonly liftedBy: string | null
 }
 
 /** From now on what somebody says does not count, in a group or (`null`) at all, whatever his statements say. */
 export async function withdraw(
   db: Db,
-  { subject, group, reason }: Pick<Withdrawal, 'subject' | 'group' | 'reason'>,
+  { subject, group, reason, by }: Pick<Withdrawal, 'subject' | 'group' | 'reason'> & { readonly by: string },
 ): Promise<Withdrawal> {
   const row = await db
     .insertInto('countersign.withdrawals')
-    .values({ person: personOf(subject), subject, group_name: group, reason })
+    .values({ person: personOf(subject), subject, group_name: group, reason, withdrawn_by: by })
     .returningAll()
     .executeTakeFirstOrThrow()
   return withdrawalOf(row)
 }
 
 /** Lets somebody count again; answers what was lifted. */
-export async function liftWithdrawals(db: Db, subject: string, group: string | null): Promise<readonly Withdrawal[]> {
+export async function liftWithdrawals(
+  db: Db,
+  { subject, group, by }: Pick<Withdrawal, 'subject' | 'group'> & { readonly by: string },
+): Promise<readonly Withdrawal[]> {
   const rows = await db
     .updateTable('countersign.withdrawals')
-    .set({ lifted_at: sql<Date>`now()` })
+    .set({ lifted_at: sql<Date>`now()`, lifted_by: by })
     .where('person', '=', personOf(subject))
     .where('lifted_at', 'is', null)
     .where('group_name', group === null ? 'is' : '=', group)
@@ -154,7 +186,9 @@ const withdrawalOf = (row: Selectable<WithdrawalTable>): Withdrawal => ({
   group: row.group_name,
   reason: row.reason,
   at: row.withdrawn_at.toISOString(),
+  by: row.withdrawn_by,
   liftedAt: row.lifted_at?.toISOString() ?? null,
+  liftedBy: row.lifted_by,
 })
 
 /** Somebody lets somebody else speak for him in a group of a workspace. */
@@ -204,9 +238,35 @@ export async function storeDelegation(db: Db, statement: Statement, now = new Da
     .execute()
 }
 
-/** Every delegation in force. */
+/** Every delegation in force: neither of them was withdrawn, and whoever delegated is still where he was. */
 export async function delegations(db: Db): Promise<readonly Delegated[]> {
-  return delegatedNow(await newestDelegations(db).execute())
+  const taken = await withdrawals(db)
+  const counting: Delegated[] = []
+  for (const one of delegatedNow(await newestDelegations(db).execute())) {
+    if (!isTaken(taken, one.from, one.group) && !isTaken(taken, one.to, null) && (await isStillIn(db, one)))
+      counting.push(one)
+  }
+  return counting
+}
+
+/** Whether whoever delegated is in the group and the workspace, by what was seen of him since. */
+export async function isStillIn(
+  db: Db,
+  { from: subject, fromIssuer: issuer, group, workspace, madeAt }: Delegated,
+): Promise<boolean> {
+  const since = await seenOf(db, { subject, issuer }, new Date(madeAt)).executeTakeFirst()
+  return since === undefined || (since.groups.includes(group) && since.workspaces.includes(workspace))
+}
+
+/** Everybody of whom the ledger has heard: whom the gateway saw, and who said something. */
+export async function subjectsHeardOf(db: Db): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('countersign.people')
+    .select('subject')
+    .union(db.selectFrom('countersign.statements').select('subject'))
+    .union(db.selectFrom('countersign.delegations').select('from_subject as subject'))
+    .execute()
+  return rows.map(({ subject }) => subject)
 }
 
 const delegationsTo = (db: Db, to: Pick<Identity, 'subject' | 'workspace'>) =>

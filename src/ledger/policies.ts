@@ -13,6 +13,12 @@ export async function storePolicy(
     .execute()
 }
 
+/** Every text that was ever stored. */
+export async function policyTexts(db: LedgerDatabase): Promise<readonly string[]> {
+  const rows = await db.selectFrom('countersign.policies').select('text').execute()
+  return rows.map(({ text }) => text)
+}
+
 /** The text under a digest; `undefined` when nobody ever stored it. */
 export async function policyText(db: LedgerDatabase, digest: Digest): Promise<string | undefined> {
   const row = await db.selectFrom('countersign.policies').select('text').where('digest', '=', digest).executeTakeFirst()

@@ -1,8 +1,25 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, QueryCreator } from 'kysely'
 import type { RunKey } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import { type Statement, statementDigestOf } from '../contract/statement.ts'
 import type { LedgerTables } from './tables.ts'
+
+/** Writes down that a statement is used; no row where its nonce was used before. */
+export function firstUse(db: QueryCreator<LedgerTables>, statement: Statement, runKey: RunKey | null) {
+  const { nonce, about, who } = statement
+  return db
+    .insertInto('countersign.statements')
+    .values({
+      nonce,
+      digest: statementDigestOf(statement),
+      about: about.kind,
+      run_key: runKey,
+      subject: who.subject,
+      issuer: who.issuer,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('nonce')
+}
 
 /**
  * Uses a statement, once. `runKey` is the run that it is used for; `null`: a stop or a resume, which is of none. The very
@@ -15,22 +32,9 @@ export async function useStatement(
   statement: Statement,
   runKey: RunKey | null,
 ): Promise<'first' | 'again'> {
-  const { nonce, about, who } = statement
+  const { nonce } = statement
   const digest = statementDigestOf(statement)
-  const inserted = await db
-    .insertInto('countersign.statements')
-    .values({
-      nonce,
-      digest,
-      about: about.kind,
-      run_key: runKey,
-      subject: who.subject,
-      issuer: who.issuer,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('nonce')
-    .executeTakeFirst()
-  if (inserted !== undefined) return 'first'
+  if ((await firstUse(db, statement, runKey).executeTakeFirst()) !== undefined) return 'first'
   const used = await db
     .selectFrom('countersign.statements')
     .select(['digest', 'run_key'])

@@ -174,7 +174,10 @@ export interface WithdrawalTable {
   group_name: string | null
   reason: string
   withdrawn_at: GeneratedAlways<Date>
+  /** `null`: of before it was asked. */
+  withdrawn_by: string | null
   lifted_at: Date | null
+  lifted_by: string | null
 }
 
 /** Somebody lets somebody else speak for him in a group; the newest between two of them counts. */

@@ -96,8 +96,14 @@ export class PolicyFiles {
       const taken = await take(found, this.#parts)
       if (isOver()) return
       if ('problems' in taken) return this.#found({ why: 'invalid', problems: taken.problems.map(inOneLine) })
+      const before = this.#inForce.pinned
       this.#inForce = taken
-      logOwn('INFO', 'the changed policies are in force for new runs', { policies: this.#listed })
+      const changed = this.#listed.filter(
+        ({ workflow, policyDigest, candidateDigest }) =>
+          before.get(workflow)?.policyDigest !== policyDigest ||
+          before.get(workflow)?.candidateDigest !== candidateDigest,
+      )
+      if (changed.length > 0) logOwn('INFO', 'the changed policies are in force for new runs', { policies: changed })
       this.#stand(taken.trouble)
       this.#tell()
     } catch (error) {

@@ -3,13 +3,13 @@ import { type Standing } from '../contract/approving.ts'
 import type { HearCall, Heard } from '../contract/calls.ts'
 import type { RunKey } from '../contract/evidence.ts'
 import { codeOf, fail, failureOf, failureRule } from '../contract/failures.ts'
-import { EVERY, sameName } from '../contract/principal.ts'
+import { EVERY } from '../contract/principal.ts'
 import { type Identity, type Statement, statementSchema, type Use } from '../contract/statement.ts'
 import { type DevelopmentIssuer, type Verifying, verifyUse } from '../identity/statements.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey, type IssuerKey } from '../ledger/issuer-keys.ts'
-import { type Delegated, type Known, knownOf, seenSince } from '../ledger/people.ts'
-import { usedAt, useStatement } from '../ledger/statements.ts'
+import { type Delegated, isStillIn, isTaken, type Known, knownOf, useAndKnow } from '../ledger/people.ts'
+import { usedAt } from '../ledger/statements.ts'
 import type { RunRow } from '../ledger/runs.ts'
 import type { Policy } from '../policy/types.ts'
 import type { HeardOf } from './guard.ts'
@@ -42,7 +42,7 @@ export class Witness {
 
   /**
    * Who said something to a run and for whom he speaks now, by a statement that a host has heard for it: verified as of then with what is
-   * known of its key now. Fails with a code of `verifyUse`, with `approval_invalid` when no host has heard it, and as `standingOf` does.
+   * known of its key now. Fails with a code of `verifyUse`, with `approval_invalid` when no host has heard it, and with `standing_lost`.
    */
   async heard(given: unknown, use: Use, runKey: RunKey): Promise<HeardOf> {
     const unheard = fail('approval_invalid', 'no host has heard it for this run')
@@ -67,31 +67,25 @@ export class Witness {
 
   /** Fails with `standing_lost` where what somebody says does not count at all any more. */
   async checkCounts(statement: Statement): Promise<void> {
-    counting(statement, await knownOf(this.#db, statement))
+    checkCounting(statement, await knownOf(this.#db, statement))
   }
 
   /**
    * For whom somebody speaks now: what his statement says, less what was seen or taken away since. Fails with
    * `standing_lost` where he does not count at all any more.
    */
-  async standingOf(statement: Statement): Promise<Standing> {
-    return await this.#standing(statement, await knownOf(this.#db, statement))
-  }
-
-  async #standing(statement: Statement, known: Known): Promise<Standing> {
-    const { subject, workspace, development } = statement.who
-    const isOut = counting(statement, known)
-    const { seen, offered } = known
+  async #standing(statement: Statement, known: Omit<Known, 'usedAt'>): Promise<Standing> {
+    const { subject, development } = statement.who
+    checkCounting(statement, known)
+    const { seen, offered, taken } = known
     const groups = statement.who.groups
       .filter((group) => development || group !== EVERY)
-      .filter((group) => (seen === undefined || seen.groups.includes(group)) && !isOut(subject, group))
+      .filter((group) => (seen === undefined || seen.groups.includes(group)) && !isTaken(taken, subject, group))
     const delegated = []
     for (const one of offered) {
-      const { from, fromIssuer, group, madeAt } = one
-      if (isOut(from, group) || !(await this.#isProved(one))) continue
-      const since = await seenSince(this.#db, { subject: from, issuer: fromIssuer }, new Date(madeAt))
-      const isIn = since === undefined || (since.groups.includes(group) && since.workspaces.includes(workspace))
-      if (isIn) delegated.push({ group, from })
+      const { from, group } = one
+      if (isTaken(taken, from, group) || !(await this.#isProved(one))) continue
+      if (await isStillIn(this.#db, one)) delegated.push({ group, from })
     }
     return { groups, delegated }
   }
@@ -123,9 +117,9 @@ export class Witness {
           ? this.#signFor(call, workspace, policy)
           : await this.#verifySaid(call.statement, { about: call.about, workspace }, call.runKey)
       by = statement.who.subject
-      const standing = await this.standingOf(statement)
+      // It is used up whatever comes of it.
+      const standing = await this.#standing(statement, await useAndKnow(this.#db, statement, call.runKey))
       if (call.about.kind !== 'decide') checkOperator(statement.who, standing, policy)
-      await useStatement(this.#db, statement, call.runKey)
       return { by, standing, statement }
     } catch (error) {
       const failure = failureOf(databaseFailure(error))
@@ -165,21 +159,15 @@ export class Witness {
   }
 }
 
-/**
- * Fails with `standing_lost` where what somebody says does not count at all any more; else tells who does not count in a group, or
- * (`null`) at all.
- */
-function counting(
+/** Fails with `standing_lost` where what somebody says does not count at all any more. */
+function checkCounting(
   { who: { subject, workspace } }: Statement,
-  { seen, taken }: Known,
-): (person: string, group: string | null) => boolean {
-  const isOut = (person: string, group: string | null): boolean =>
-    taken.some((one) => sameName(one.subject, person) && (one.group === null || one.group === group))
-  if (isOut(subject, null)) throw fail('standing_lost', `what ${subject} says does not count any more`)
+  { seen, taken }: Pick<Known, 'seen' | 'taken'>,
+): void {
+  if (isTaken(taken, subject, null)) throw fail('standing_lost', `what ${subject} says does not count any more`)
   if (seen !== undefined && !seen.workspaces.includes(workspace)) {
     throw fail('standing_lost', `${subject} is not in the workspace \`${workspace}\` any more`)
   }
-  return isOut
 }
 
 /** When Temporal was told of it first, whatever attempt this is; by the clock of this host. */

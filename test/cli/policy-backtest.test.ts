@@ -238,7 +238,7 @@ test('a candidate that does not load is refused with all of its problems: exit c
     code: 3,
     stdout: '',
     stderr:
-      'broken.yaml:2:17 `max_tool_calls` must be a number, got `many`.\n  write it in digits, such as `50` or `49.99`.\n' +
+      'broken.yaml:2:17 `max_tool_calls` must be a whole number from 0 to 1000000, got `many`.\n  write it in digits.\n' +
       'broken.yaml:3:1 unknown key `rollbak`.\n  did you mean `rollback`?\n',
   })
   await policyIn('sound.yaml', limit(20))

@@ -68,13 +68,21 @@ test.concurrent.each(BROKEN)('%s is told with its place and what to do, exit cod
   expect(code).toBe(3)
 })
 
+test('of a file whose name is mistyped the one is named that is there', async () => {
+  await writeFile(join(folder(), 'refund-request.yaml'), await readFile(shipped))
+  expect(await check(['refund-reqest.yaml'])).toMatchObject({
+    code: 3,
+    stderr: 'refund-reqest.yaml does not exist.\n  did you mean `refund-request.yaml`?\n',
+  })
+})
+
 test('every problem of every file is told, and the good file is still listed', async () => {
   await writeFile(join(folder(), 'p.yaml'), 'workflow: refund_request\nmax_tool_calls: many\nrollbak: {}\n')
   await writeFile(join(folder(), 'good.yaml'), await readFile(shipped))
   const { code, stdout, stderr } = await check(['p.yaml', 'missing.yaml', 'good.yaml'])
   expect(stderr).toContain('p.yaml:2:')
   expect(stderr).toContain('p.yaml:3:')
-  expect(stderr).toContain('missing.yaml does not exist.')
+  expect(stderr).toContain('missing.yaml does not exist.\n  check its name.\n')
   expect(stdout).toMatch(/^ok {2}good\.yaml {2}refund_request {2}sha256:/)
   expect(code).toBe(3)
 })
@@ -249,7 +257,7 @@ test('a mapping that was named and is not there, or is wrong, keeps the check fr
   expect(wrong.stderr).toContain('identity.yaml:1:10 `issuers` must list 1 to 20 entries, got 0.')
   const missing = await run(['--identity', 'nowhere.yaml'])
   expect(missing).toMatchObject({ code: 1, stdout: '' })
-  expect(missing.stderr).toContain('`nowhere.yaml` cannot be read: ENOENT')
+  expect(missing.stderr).toContain('there is no `nowhere.yaml` here')
 })
 
 test('a mapping without any group has none of those that a policy names', async () => {

@@ -161,7 +161,7 @@ test('a policy that is not in order is not compared: its problems, exit code 1',
     text.replace('max_tool_calls: 5', 'max_tool_calls: x'),
   )
   expect(stderr).toBe(
-    'broken.yaml:3:17 `max_tool_calls` must be a number, got `x`.\n  write it in digits, such as `50` or `49.99`.\n',
+    'broken.yaml:3:17 `max_tool_calls` must be a whole number from 0 to 1000000, got `x`.\n  write it in digits.\n',
   )
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
 })
@@ -171,16 +171,89 @@ test('limits over time are compared as settings, and it says that they are in no
   - { id: daily, tool: billing.refund, per: customer, window_minutes: 1440, at_most_usd: ${most}, of: refund_amount_usd, on_reached: deny }
 `
   const { code, stdout } = await diffTo('limits', (text) => `${text}${limit(200)}`)
-  expect(stdout).toBe(
-    'limits.daily.tool: none → billing.refund\n' +
-      'limits.daily.per: none → customer\n' +
-      'limits.daily.window_minutes: none → 1440\n' +
-      'limits.daily.on_reached: none → deny\n' +
-      'limits.daily.of: none → refund_amount_usd\n' +
-      `limits.daily.at_most_usd: none → $200.00\n${TEXTS}` +
-      'limits.daily: decided by what the ledger has, so in no region above.\n',
-  )
+  const inNoRegion = `${TEXTS}limits.daily: decided by what the ledger has, so in no region above.\n`
+  expect({ code, stdout }).toEqual({ code: 3, stdout: `limits.daily: added\n${inNoRegion}` })
+  await writeFile(join(folder(), 'limits.yaml'), `${await readFile(shipped, 'utf8')}${limit(200)}`)
+  await writeFile(join(folder(), 'more.yaml'), `${await readFile(shipped, 'utf8')}${limit(300)}`)
+  const raised = await countersign(['policy', 'diff', 'limits.yaml', 'more.yaml'], { cwd: folder() })
+  expect(raised.stdout).toBe(`limits.daily.at_most_usd: $200.00 → $300.00\n${inNoRegion}`)
+  const added = await countersign(['policy', 'diff', shipped, 'limits.yaml', '--json'], { cwd: folder() })
+  expect(JSON.parse(added.stdout)).toMatchObject({
+    settings: [
+      {
+        setting: 'limits.daily',
+        from: 'none',
+        to: 'tool billing.refund, per customer, window_minutes 1440, on_reached deny, of refund_amount_usd, at_most_usd $200.00',
+      },
+    ],
+  })
+})
+
+test('a limit that is removed and a ceiling that is raised come before the other settings', async () => {
+  const daily =
+    'limits: [{ id: daily, tool: billing.refund, per: customer, window_minutes: 60, at_most: 3, on_reached: deny }]\n'
+  const before = `${await readFile(shipped, 'utf8')}${daily}`
+  await writeFile(join(folder(), 'limited.yaml'), before)
+  const after = before.replace(daily, '').replace('0.20', '0.10').replace('calls: 5', 'calls: 6')
+  await writeFile(join(folder(), 'unlimited.yaml'), after)
+  const { code, stdout } = await countersign(['policy', 'diff', 'limited.yaml', 'unlimited.yaml'], { cwd: folder() })
+  expect(stdout.split('\n').filter((line) => /^\S+: /.test(line) && !/^texts|no region/.test(line))).toEqual([
+    'max_tool_calls: 5 → 6',
+    'limits.daily: removed',
+    'model_budget_usd: $0.2 → $0.1',
+  ])
   expect(code).toBe(3)
+})
+
+/** What reads alike when it is written in one line, and the line that tells it. */
+const ALIKE: readonly (readonly [string, string, string, string])[] = [
+  [
+    'one approver group whose name has a comma, and two groups',
+    'approvals: { who: ["finance, legal"] }\n',
+    'approvals: { who: [finance, legal] }\n',
+    'approvals.who: `finance, legal` → finance, legal',
+  ],
+  [
+    'an approver group called `anybody`, and no group',
+    'approvals: { who: [anybody] }\n',
+    '',
+    'approvals.who: `anybody` → anybody',
+  ],
+  [
+    'one group of undoers whose name has a comma, and two groups',
+    'who: ["finance, legal"]',
+    'who: [finance, legal]',
+    'rollback.who: `finance, legal` → finance, legal',
+  ],
+  ['a group of undoers called `anybody`, and no group', 'who: [anybody]', '', 'rollback.who: `anybody` → anybody'],
+  ['an export to `none`, and no export', 'export: none', '', 'audit.export: `none` → none'],
+  [
+    'one field to be blacked out whose name has a comma, and two',
+    'redaction: ["a, b"]',
+    'redaction: [a, b]',
+    'audit.redaction: `a, b` → a, b',
+  ],
+  [
+    'a rule that says `none`, and one that says nothing',
+    'rules: [{ id: large, effect: deny, when: { refund_amount_usd_gte: 900 }, because: none }]\n',
+    'rules: [{ id: large, effect: deny, when: { refund_amount_usd_gte: 900 } }]\n',
+    'rules.large.because: `none` → none',
+  ],
+]
+
+test.each(ALIKE)('%s differ', async (what, one, other, line) => {
+  const text = (await readFile(shipped, 'utf8')).replace(/^ export: .*\n/m, '')
+  const set = (setting: string): string => {
+    if (setting.startsWith('who')) return text.replace('minutes: 30', `minutes: 30\n ${setting}`)
+    return setting.endsWith('\n') ? `${text}${setting}` : text.replace('audit:', `audit:\n ${setting}`)
+  }
+  const [before, after] = [`${what}.yaml`, `${what} then.yaml`]
+  await writeFile(join(folder(), before), set(one))
+  await writeFile(join(folder(), after), set(other))
+  const { code, stdout } = await countersign(['policy', 'diff', before, after], { cwd: folder() })
+  expect({ code, stdout: stdout.replace(TEXTS, '') }).toEqual({ code: 3, stdout: `${line}\n` })
+  const back = await countersign(['policy', 'diff', after, before], { cwd: folder() })
+  expect(back.code).toBe(3)
 })
 
 const LARGE = `rules:
@@ -217,9 +290,9 @@ test('other people who approve are told: of a rule as its setting and by region,
       'require_approval by 1 other than the requester',
   ])
   expect(await from((text) => `${text}approvals: { who: [support, finance], quorum: 3, unsigned: accept }\n`)).toEqual([
-    'approvals.who: anybody → finance, support',
     'approvals.quorum: 1 → 3',
     'approvals.unsigned: refuse → accept',
+    'approvals.who: anybody → finance, support',
   ])
   expect(await from((text) => text.replace('minutes: 30', 'minutes: 30\n who: [support]'))).toEqual([
     'rollback.who: anybody → support',

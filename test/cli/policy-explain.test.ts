@@ -14,12 +14,12 @@ test('without facts it tells what in the policy speaks of which tools', async ()
   const { code, stdout, stderr } = await explain('support-request')
   expect(stderr).toBe('')
   expect(stdout).toBe(`billing.refund
-  deny: deny_if.reason_contains (reason)
-  require_approval: requires_approval_if.refund_amount_usd_gte (refund_amount_usd)
-  require_approval: requires_approval_if.refunded_total_usd_gte (refunded_total_usd)
-  require_approval: requires_approval_if.customer_tier_in (customer_tier)
+  deny: deny_if.reason_contains: \`chargeback retaliation\`, \`fraud\` (reason)
+  require_approval: requires_approval_if.refund_amount_usd_gte: $50.00 (refund_amount_usd)
+  require_approval: requires_approval_if.refunded_total_usd_gte: $50.00 (refunded_total_usd)
+  require_approval: requires_approval_if.customer_tier_in: \`enterprise\` (customer_tier)
 helpdesk.reply
-  require_approval: requires_approval_if.reply_unbacked_claim_eq (reply_unbacked_claim)
+  require_approval: requires_approval_if.reply_unbacked_claim_eq: true (reply_unbacked_claim)
 `)
   expect(code).toBe(0)
 })
@@ -157,7 +157,7 @@ test('limits over time are named, and of an action that only the ledger tells wh
     'limits: [{ id: daily, tool: billing.refund, per: customer, window_minutes: 1440, at_most: 3, on_reached: escalate }]\n'
   await writeFile(file, `${await readFile(join(policies, 'refund-request.yaml'), 'utf8')}${limits}`)
   const spoken = await countersign(['policy', 'explain', file, '--action', 'billing.refund'], { cwd: folder() })
-  expect(spoken.stdout).toContain('\n  escalate: limits.daily (customer)\n')
+  expect(spoken.stdout).toContain('\n  escalate: limits.daily: at_most 3 within 24 hours (customer)\n')
   const given = facts({ refund_amount_usd: 20, customer_tier: 'standard', reason: 'late' })
   const { stdout } = await countersign(['policy', 'explain', file, ...given], { cwd: folder() })
   expect(stdout).toContain('  also       escalate: limits.daily, when the ledger says that it is reached\n')
@@ -186,11 +186,11 @@ test('it tells whom the policy asks, who would have to approve an action, and wh
   await writeFile(file, `${await readFile(join(policies, 'refund-request.yaml'), 'utf8')}${PEOPLE}`)
   const run = (...args: readonly string[]) => countersign(['policy', 'explain', file, ...args], { cwd: folder() })
   expect((await run('--action', 'billing.refund')).stdout).toBe(`billing.refund
-  deny: deny_if.reason_contains (reason)
-  require_approval by 1 of support: requires_approval_if.refund_amount_usd_gte (refund_amount_usd)
-  require_approval by 1 of support: requires_approval_if.customer_tier_in (customer_tier)
-  require_approval by 2 of refund-approvers, finance: rules.large (refund_amount_usd)
-  require_approval by 1 of legal: rules.words (reason)
+  deny: deny_if.reason_contains: \`chargeback retaliation\`, \`fraud\` (reason)
+  require_approval by 1 of support: requires_approval_if.refund_amount_usd_gte: $50.00 (refund_amount_usd)
+  require_approval by 1 of support: requires_approval_if.customer_tier_in: \`enterprise\` (customer_tier)
+  require_approval by 2 of refund-approvers, finance: rules.large: refund_amount_usd_gte $500.00 (refund_amount_usd)
+  require_approval by 1 of legal: rules.words: reason_contains \`lawyer\` (reason)
 `)
   const given = { refund_amount_usd: 600, customer_tier: 'standard', reason: 'my lawyer' }
   const { stdout } = await run(...facts(given))
@@ -213,4 +213,56 @@ test('it tells whom the policy asks, who would have to approve an action, and wh
       { groups: ['support'], quorum: 1 },
     ],
   })
+})
+
+const whole = async (name: string, text: string): Promise<string> => {
+  const file = join(folder(), name)
+  await writeFile(file, text)
+  return file
+}
+
+test('what is said of every write is told of each tool, and of an action', async () => {
+  const limited = await readFile(join(policies, 'refund-request.yaml'), 'utf8')
+  const said = {
+    suggest: 'suggest: autonomy.suggest: the policy only suggests, so every write is drafted and none is done',
+    execute_with_approvals: 'require_approval: autonomy.execute_with_approvals: the policy has every write approved',
+  }
+  for (const [level, line] of Object.entries(said)) {
+    const file = await whole(`${level}.yaml`, `${limited}autonomy: ${level}\n`)
+    const reply = await countersign(['policy', 'explain', file, '--action', 'helpdesk.reply'], { cwd: folder() })
+    expect(reply).toMatchObject({ code: 0, stdout: `helpdesk.reply\n  ${line}\n` })
+    const given = facts({ refund_amount_usd: 20, customer_tier: 'standard', reason: 'late' })
+    const { stdout } = await countersign(['policy', 'explain', file, ...given], { cwd: folder() })
+    expect(stdout).toContain(`(autonomy.${level})\n`)
+  }
+  const silent = await whole('silent.yaml', 'workflow: refund_request\n')
+  const { stdout } = await countersign(['policy', 'explain', silent, '--action', 'helpdesk.reply'], { cwd: folder() })
+  expect(stdout).toBe(
+    'helpdesk.reply\n  require_approval: no_triggers: the policy has no trigger, so every write needs approval\n',
+  )
+})
+
+test('of rules, demands and limits it tells what they ask', async () => {
+  const file = await whole(
+    'asking.yaml',
+    `workflow: refund_request
+rules:
+  - id: large
+    effect: deny
+    when: { refund_amount_usd_gte: 500, any: [{ customer_tier_in: [plus, enterprise] }, { not: { reason_exists: true } }] }
+  - { id: most, effect: escalate, when: { cel: "refund_amount_usd > refunded_total_usd" } }
+trust: { at_least: { refund_amount_usd: record } }
+limits:
+  - { id: sum, tool: billing.refund, per: customer, window_minutes: 90, at_most_usd: 200, of: refund_amount_usd, on_reached: deny }
+  - { id: odd, tool: billing.refund, per: customer, window_minutes: 2880, score_gte: 3.5, of: refund_amount_usd, warm_up: 5, on_reached: escalate }
+`,
+  )
+  const { stdout } = await countersign(['policy', 'explain', file, '--action', 'billing.refund'], { cwd: folder() })
+  expect(stdout).toBe(`billing.refund
+  deny: rules.large: refund_amount_usd_gte $500.00 and (customer_tier_in \`plus\`, \`enterprise\` or not (reason_exists true)) (refund_amount_usd, customer_tier, reason)
+  escalate: rules.most: \`refund_amount_usd > refunded_total_usd\` (refund_amount_usd, refunded_total_usd)
+  require_approval: trust.at_least.refund_amount_usd: record (refund_amount_usd)
+  deny: limits.sum: at_most_usd $200.00 within 90 minutes (customer, refund_amount_usd)
+  escalate: limits.odd: score_gte 3.5 within 2 days (customer, refund_amount_usd)
+`)
 })

@@ -107,7 +107,7 @@ test('--sarif has a result for each problem, at its line and column, or at the f
       ruleId: 'policy_not_found',
       ruleIndex: 1,
       level: 'error',
-      message: { text: 'does not exist. add it.' },
+      message: { text: 'does not exist. check its name.' },
       locations: [{ physicalLocation: { artifactLocation: { uri: pathToFileURL(missing).href } } }],
     },
   ])

@@ -45,6 +45,21 @@ test('a policy that was changed fails the cases that it answers otherwise, each 
   expect(ran).toMatchObject({ code: 3, stderr: '' })
 })
 
+test('a candidate is tried by a table of its own, and without one nothing is said of it', async () => {
+  const candidate = policy.replace('_gte: 50', '_gte: 20')
+  const files = { 'refund-request.yaml': policy, 'refund-request.cases.yaml': table }
+  const without = { ...files, 'refund-request.candidate.yaml': candidate }
+  expect(await tested('untried', without)).toEqual({ code: 0, stdout: '14 cases, each as expected\n', stderr: '' })
+  const row =
+    '- name: thirty dollars\n  tool: billing.refund\n  facts: { refund_amount_usd: 30, customer_tier: plus, reason: late }\n' +
+    '  decision: allow\n  rules: []\n'
+  const ran = await tested('tried', { ...without, 'refund-request.candidate.cases.yaml': row })
+  expect(ran.stdout).toContain(
+    'tried/refund-request.candidate.cases.yaml:1:3 thirty dollars: expected allow (no rule), got require_approval',
+  )
+  expect(ran.code).toBe(3)
+})
+
 test('what no case covers is told, and is no failure', async () => {
   const row = '- name: a reply goes out\n  tool: helpdesk.reply\n  facts: {}\n  decision: allow\n  rules: []\n'
   expect(await tested('uncovered', { 'p.yaml': policy, 'p.cases.yaml': row })).toEqual({

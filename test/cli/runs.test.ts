@@ -12,6 +12,10 @@ const run = (...args: readonly string[]) => child().run(args)
 /** Far from the checkout, so by its whole path. */
 const pageOf = (code: string) => resolve(import.meta.dirname, '..', '..', 'docs', 'failures', `${code}.md`)
 
+/** What is said of a run that has closed, and takes nothing any more. */
+const closedSays = (state: string, help: string): string =>
+  `refused: the run is closed: it ended ${state}\n  help  ${help}\n  code  run_closed\n`
+
 test('start --wait prints the id and the outcome; what completes is exit code 0', async () => {
   const { order, request } = await requestFor(child())
   const args = ['start', 'refund-request', '--by', 'ana@acme.example', '--request', '-', '--wait']
@@ -51,9 +55,20 @@ test('a playbook that looks misspelt is not started', async () => {
   expect((await run('show', 'misspelt')).code).toBe(1)
 })
 
+test('a request that its playbook would refuse is not sent, and all that is wrong is told; with --force it is', async () => {
+  const args = ['start', 'refund_request', '--by', 'b', '--request', '{"orderId":"ord_1"}', '--id', 'half-a-request']
+  const { code, stderr } = await run(...args, '--task-queue', child().taskQueue)
+  expect(stderr).toContain('error: `refund_request` would refuse the request: ')
+  for (const missing of ['`ticketId`: ', '`message`: ']) expect(stderr).toContain(missing)
+  expect(code).toBe(2)
+  expect((await run('show', 'half-a-request')).code).toBe(1)
+  const sent = await run(...args, '--task-queue', child().taskQueue, '--wait', '--force')
+  expect([sent.code, sent.stdout]).toMatchObject([3, expect.stringContaining('(request_invalid)')])
+})
+
 test('a second start under the same id is refused', async () => {
   const { workflowId } = await waitingRun(child())
-  const args = ['--by', 'b', '--request', '{}', '--task-queue', child().taskQueue]
+  const args = ['--by', 'b', '--request', '{}', '--force', '--task-queue', child().taskQueue]
   const { code, stderr } = await run('start', 'refund_request', '--id', workflowId, ...args)
   expect(stderr).toBe(
     `error: there is a run \`${workflowId}\` already\n` +
@@ -136,7 +151,7 @@ test('without a digest the action is shown; off a terminal nothing is decided wi
     because: { code: 'approval_rejected', by: 'ben@acme.example' },
   })
   const late = await run('approve', workflowId, '--by', 'ben@acme.example', '--yes')
-  expect(late).toMatchObject({ code: 3, stderr: expect.stringContaining('refused: nothing of the run waits\n') })
+  expect(late).toMatchObject({ code: 3, stderr: closedSays('refused', 'There is nothing left to decide.') })
 })
 
 test('a completed run is not cancelled but undone, and a closed run is still shown', async () => {
@@ -157,8 +172,26 @@ test('a completed run is not cancelled but undone, and a closed run is still sho
   const page = await run('show', workflowId)
   expect(page.stdout).toContain('state     reverted\n')
   expect(page.stdout).toMatch(/timeline \(UTC\)\n(?: {2}.*\n)+/)
-  const closed = await run(...undo)
-  expect(closed).toMatchObject({ code: 1, stderr: expect.stringContaining('code  run_not_found') })
+  const by = ['--by', 'ben@acme.example']
+  const digest = ['--digest', pending.actionDigest]
+  for (const [words, help] of [
+    [undo, 'There is nothing left to undo.'],
+    [['approve', workflowId, ...digest, ...by], 'There is nothing left to decide.'],
+    [['reject', workflowId, ...digest, ...by], 'There is nothing left to decide.'],
+    [['change', workflowId, ...digest, ...by, '--input', '{}'], 'There is nothing left to decide.'],
+    [['resolve', workflowId, 'billing.refund-1', '--as', 'retry', ...by], 'There is nothing left to resolve.'],
+    [['cancel', workflowId], 'There is nothing left to cancel.'],
+  ] as const) {
+    expect(await run(...words)).toEqual({ code: 3, stdout: '', stderr: closedSays('reverted', help) })
+  }
+  const json = await run(...undo, '--json')
+  expect(JSON.parse(json.stdout)).toEqual({
+    workflowId,
+    accepted: false,
+    code: 'run_closed',
+    message: 'the run is closed: it ended reverted',
+  })
+  expect(json.code).toBe(3)
 })
 
 test('cancel ends a run that waits, and nothing is left of it', async () => {
@@ -167,6 +200,19 @@ test('cancel ends a run that waits, and nothing is left of it', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ workflowId, accepted: true })
   expect(code).toBe(0)
   expect(await resultOf(handle)).toMatchObject({ state: 'reverted', because: { code: 'cancelled' } })
+  expect(await refunded(child(), order)).toBe(0)
+})
+
+test('a change with a part of the input says that it takes the whole, and changes nothing', async () => {
+  const { workflowId, pending, order } = await waitingRun(child())
+  const input = ['--input', '{"amount":{"currency":"USD","cents":100}}', '--digest', pending.actionDigest]
+  const { code, stderr } = await run('change', workflowId, ...input, '--by', 'ben@acme.example')
+  expect(stderr).toMatch(/^refused: .*`paymentId`/)
+  expect(stderr).toContain(
+    '  help  Give the whole input by --input, with every key that the contract of the tool wants, and not only what is to be another.\n' +
+      '  code  decision_malformed\n',
+  )
+  expect(code).toBe(3)
   expect(await refunded(child(), order)).toBe(0)
 })
 
@@ -201,8 +247,11 @@ test('list finds runs by state, and says so on stderr when there is none', async
 
 test('without a worker, start warns and show says so and falls back to what Temporal knows', async () => {
   const { env } = child()
-  const args = ['start', 'refund_request', '--by', 'ana', '--request', '{}', '--task-queue', 'nobody-listens', '--json']
-  const { stdout, stderr } = await countersign(args, { env, cwd: folder() })
+  const request = ['--request', '{}', '--force', '--task-queue', 'nobody-listens', '--json']
+  const { stdout, stderr } = await countersign(['start', 'refund_request', '--by', 'ana', ...request], {
+    env,
+    cwd: folder(),
+  })
   expect(stderr).toBe('No worker listens on the task queue `nobody-listens` now; the run waits until one does.\n')
   const { workflowId } = JSON.parse(stdout) as { workflowId: string }
   const page = await countersign(['show', workflowId, '--json'], { env, cwd: folder() })

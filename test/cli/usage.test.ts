@@ -16,6 +16,11 @@ const MISUSED: readonly (readonly [string, readonly string[], string])[] = [
     ['aprove'],
     "error: unknown command 'aprove'\n(Did you mean approve?)\n  help  countersign --help\n",
   ],
+  [
+    'half a duration',
+    ['policy', 'backtest', 'p.yaml', '--since', 'yesterday'],
+    '\n  help  countersign policy backtest --help\n',
+  ],
   ['an unknown option', ['list', '--stat', 'blocked'], "error: unknown option '--stat'"],
   ['an extra argument', ['list', 'everything'], 'error: too many arguments'],
   ['no request', ['start', 'refund_request'], 'error: give the request by --request or by --request-file'],

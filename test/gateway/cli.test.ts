@@ -78,6 +78,10 @@ const ask = (url: string, token: string) =>
     body: JSON.stringify({ about: ABOUTS.decide }),
   })
 
+const BREAK_GLASS =
+  'Nobody has heard of the workspace `acme` yet: check the name.\n' +
+  'Where nobody can log in, or no gateway answers, add `--break-glass --by <you>`: the record says that it is not proved.\n'
+
 test('who is not logged in is told how, with exit code 1 whatever he wants, and logging out is no error', async () => {
   const gateway = ['--gateway', 'http://127.0.0.1:9']
   const about = JSON.stringify(ABOUTS.stop)
@@ -92,7 +96,7 @@ test('who is not logged in is told how, with exit code 1 whatever he wants, and 
     expect(await run(...args), args.join(' ')).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'error: Nobody is logged in here.\n  help  Run `countersign login`.\n  code  not_logged_in\n',
+      stderr: `${args[0] === 'stop' ? BREAK_GLASS : ''}error: Nobody is logged in here.\n  help  Run \`countersign login\`.\n  code  not_logged_in\n`,
     })
   }
   expect(await run('logout')).toMatchObject({ code: 0, stderr: 'Nobody was logged in.\n' })
@@ -213,6 +217,37 @@ test('keys are listed, rotated with an overlap, revoked and compromised', async 
   expect((await start('k1.pem')).stderr).toContain(`The key ${idOf(first)} is revoked.`)
   expect((await start('none.pem')).stderr).toContain('cannot be used: ENOENT')
   expect((await countersign(['gateway'], options())).stderr).toContain('COUNTERSIGN_ISSUER_KEY_FILE is not set')
+})
+
+test('without an `identity.yaml` here nobody is logged in, and that there is none is what `login` says', async () => {
+  const cwd = join(folder(), 'elsewhere')
+  await mkdir(cwd)
+  expect(await countersign(['whoami'], { cwd })).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'error: Nobody is logged in here.\n  help  Run `countersign login`.\n  code  not_logged_in\n',
+  })
+  expect(await countersign(['login'], { cwd })).toEqual({
+    code: 1,
+    stdout: '',
+    stderr:
+      'error: there is no `identity.yaml` here\n  help  Name the file by --identity; its form is in docs/identity.md.\n' +
+      '  code  identity_invalid\n',
+  })
+})
+
+test('a provider that does not answer is told as that, and one without a discovery document as that', async () => {
+  const logInAt = async (issuer: string) => {
+    await writeFile(join(folder(), 'other.yaml'), mappingText(issuer))
+    return await run('login', '--identity', 'other.yaml')
+  }
+  const away = await logInAt('http://127.0.0.1:9')
+  expect(away).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('error: the identity provider `http://127.0.0.1:9` did not answer\n'),
+  })
+  const bare = await logInAt(`${provider.issuer}/none`)
+  expect(bare.stderr).toContain(`error: the identity provider \`${provider.issuer}/none\` has no discovery document\n`)
 })
 
 test('a mapping that is wrong keeps the gateway from starting, and says where', async () => {

@@ -281,5 +281,5 @@ test.each(WRONG)('%s is told with file, line and column', (_what, text, said) =>
 })
 
 test('a file that is not there is told by name', () => {
-  expect(() => readMapping('none.yaml')).toThrow('`none.yaml` cannot be read: ENOENT')
+  expect(() => readMapping('none.yaml')).toThrow('there is no `none.yaml` here')
 })

@@ -262,7 +262,7 @@ test.concurrent('an undo that waits for the word of somebody else takes it right
       (await run.status()).incidents.find(({ code }) => (code === 'standing_lost') === isLost),
     )
   await incidentOf(false)
-  await withdraw(world().db, { subject: olga, group: null, reason: 'left' })
+  await withdraw(world().db, { subject: olga, group: null, reason: 'left', by: 'otto' })
   await run.resolve({ step: 'box.put-2', resolution: 'retry', by: 'pia' })
   await incidentOf(true)
   await untilItGoesOn(run, 2)
@@ -344,7 +344,7 @@ test.concurrent.for([
   if (isStopped) {
     const { step } = await until('an incident', async () => (await run.status()).incidents[0])
     await liftNow(world().db, of, wordOf('resume', of, 'otto', 'go on'))
-    expect(await run.resolve({ step, resolution: 'retry', by: 'otto' })).toMatchObject({ accepted: true })
+    await run.resolve({ step, resolution: 'retry', by: 'otto' })
   }
   const questionOf = (name: string): Promise<PendingApproval> =>
     until(`the question ${name}`, async () => (await run.status()).pending.find(({ step }) => step === name))

@@ -61,7 +61,7 @@ const summary: RunSummary = {
   closedAt: null,
   version: null,
 }
-const shown = (of: RunStatus): string => runPage(summary, of, { link: null, flags: '' }).join('\n')
+const shown = (of: RunStatus): string => runPage(summary, of, { link: null, stops: [], flags: '' }).join('\n')
 
 test('a timeline tells the day wherever it is another than before', () => {
   expect(shown(status)).toContain(

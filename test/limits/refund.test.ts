@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { Warrant } from '../../src/contract/action.ts'
 import type { JsonObject } from '../../src/contract/json.ts'
+import { effectWord } from '../../src/contract/text.ts'
 import { activitiesIn, eventsOf } from '../support/history.ts'
 import { bothOf, foundIn } from '../support/reconciled.ts'
 import { newOrder } from '../support/orders.ts'
@@ -51,6 +52,8 @@ test.concurrent('a refund that reached a limit and was changed stands on the rec
   await first.run.outcome()
   const { run, order } = await refundOf(first.order.customerId)
   const { step, actionDigest, ...asked } = await pendingOf(run)
+  const shown = await run.status()
+  expect(shown.effects.map((effect) => effectWord(effect, shown))).toEqual(['held'])
   const given = asked.about === 'action' ? (asked.action.input as JsonObject) : {}
   const input = { ...given, amount: { currency: 'USD', cents: 700 } }
   const changed = await run.decide({ step, actionDigest, decision: 'change', by: APPROVER, input })

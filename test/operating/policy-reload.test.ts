@@ -72,7 +72,7 @@ test('a broken file is told by line, metric and readiness, and the last good tex
   const at = join(live.policies(), FILE)
   const problems = [
     `${at}:3:1 unknown key \`rollbak\`. did you mean \`rollback\`?`,
-    `${at}:4:17 \`max_tool_calls\` must be a number, got \`many\`. write it in digits, such as \`50\` or \`49.99\`.`,
+    `${at}:4:17 \`max_tool_calls\` must be a whole number from 0 to 1000000, got \`many\`. write it in digits.`,
   ]
   const words = 'the policy files changed and cannot be used; what was in force stays in force'
   expect(what).toBe(`${words}: ${problems.join('; ')}`)
@@ -85,8 +85,13 @@ test('a broken file is told by line, metric and readiness, and the last good tex
   expect(await decided(6_000)).toBe('asked')
   expect(await decided(5_900)).toBe('completed')
 
+  const before = live.lines().length
   await live.replace(FILE, refundsFrom(70))
   await live.inForce(refundsFrom(70))
+  // Those that changed, and no others.
+  expect(await live.says('the changed policies are in force for new runs', before)).toMatchObject({
+    policies: [{ workflow: 'refund_request', policyDigest: digestOfText(refundsFrom(70)), candidateDigest: null }],
+  })
   expect((await live.files((check) => check.warning === undefined)).what).toBe('in force, and looked at every 1 s')
   expect(await decided(6_000)).toBe('completed')
   expect(live.lines().map(({ msg }) => msg)).not.toContain('the policies in force are those of the files again')

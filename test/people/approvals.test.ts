@@ -161,7 +161,7 @@ describe.concurrent('two approvals', () => {
       const first = somebody(['approvers'])
       const { run, pending, item } = await office.waiting('pair')
       expect(await tell(run.workflowId, decisionBy(first, pending, 'approve'))).toBe('accepted')
-      await withdraw(office.world().db, { subject: first.subject, group, reason: 'left' })
+      await withdraw(office.world().db, { subject: first.subject, group, reason: 'left', by: 'otto' })
       expect(await tell(run.workflowId, decisionBy(BEN, pending, 'approve'))).toBe('accepted')
       const again = await office.pendingOf(run, pending.actionDigest).catch(() => undefined)
       const status = await run.status()

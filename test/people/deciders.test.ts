@@ -23,7 +23,8 @@ const named = (subject: string): Identity => person('any', ['approvers'], { subj
 const APPROVING_ANA = person('ana', ['approvers'])
 const withdrawn = (group: string | null, as = (subject: string): string => subject) => ({
   who: somebody(['approvers']),
-  before: (db: LedgerDatabase, { subject }: Identity) => withdraw(db, { subject: as(subject), group, reason: 'left' }),
+  before: (db: LedgerDatabase, { subject }: Identity) =>
+    withdraw(db, { subject: as(subject), group, reason: 'left', by: 'otto' }),
 })
 const seen = (over: { groups?: readonly string[]; workspaces?: readonly string[] }) => ({
   who: somebody(['approvers']),
@@ -137,18 +138,23 @@ const attackers = (): readonly Attacker[] => [
   {
     kind: 'a delegate of somebody who was withdrawn',
     code: 'decision_not_approver',
-    ...delegated({ afterwards: (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left' }) }),
+    ...delegated({
+      afterwards: (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left', by: 'otto' }),
+    }),
   },
   {
     kind: 'a delegate of somebody who was withdrawn from the group',
     code: 'decision_not_approver',
-    ...delegated({ afterwards: (db, { subject }) => withdraw(db, { subject, group: 'approvers', reason: 'moved' }) }),
+    ...delegated({
+      afterwards: (db, { subject }) => withdraw(db, { subject, group: 'approvers', reason: 'moved', by: 'otto' }),
+    }),
   },
   {
     kind: 'a delegate of somebody since seen without the group',
     code: 'decision_not_approver',
     ...delegated({
-      afterwards: (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
+      afterwards: (db, { subject, issuer }) =>
+        seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
     }),
   },
   {
@@ -161,7 +167,7 @@ const attackers = (): readonly Attacker[] => [
         from: middle,
         // Who has the group himself no more, has nothing to pass on of what others let him speak for.
         afterwards: async (db) => {
-          await withdraw(db, { subject: middle.subject, group: 'approvers', reason: 'moved' })
+          await withdraw(db, { subject: middle.subject, group: 'approvers', reason: 'moved', by: 'otto' })
           await storeDelegation(
             db,
             signed({ kind: 'delegate', to: middle.subject, group: 'approvers', until: until(60) }, BEN),

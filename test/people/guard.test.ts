@@ -251,43 +251,46 @@ const AFTERWARDS: readonly (readonly [what: string, isDelegate: boolean, why: st
     'his word is withdrawn',
     false,
     'standing_lost',
-    (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left' }),
+    (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left', by: 'otto' }),
   ],
   [
     'he is withdrawn from the group',
     false,
     'still needs',
-    (db, { subject }) => withdraw(db, { subject, group: 'approvers', reason: 'moved' }),
+    (db, { subject }) => withdraw(db, { subject, group: 'approvers', reason: 'moved', by: 'otto' }),
   ],
   [
     'he is seen without the group',
     false,
     'still needs',
-    (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
+    (db, { subject, issuer }) =>
+      seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
   ],
   [
     'he is seen in another workspace',
     false,
     'standing_lost',
-    (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: ['approvers'], workspaces: ['other'], tokenAt: new Date() }),
+    (db, { subject, issuer }) =>
+      seePerson(db, { subject, issuer, groups: ['approvers'], workspaces: ['other'], tokenAt: new Date() }),
   ],
   [
     'his word is withdrawn',
     true,
     'standing_lost',
-    (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left' }),
+    (db, { subject }) => withdraw(db, { subject, group: null, reason: 'left', by: 'otto' }),
   ],
   [
     'the word of whom he speaks for is withdrawn',
     true,
     'still needs',
-    (db, _who, { subject }) => withdraw(db, { subject, group: null, reason: 'left' }),
+    (db, _who, { subject }) => withdraw(db, { subject, group: null, reason: 'left', by: 'otto' }),
   ],
   [
     'whom he speaks for is seen without the group',
     true,
     'still needs',
-    (db, _who, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
+    (db, _who, { subject, issuer }) =>
+      seePerson(db, { subject, issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() }),
   ],
   [
     'the delegation is ended by a newer one',

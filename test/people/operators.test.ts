@@ -38,13 +38,13 @@ const OPERATORS: readonly Operator[] = [
     kind: 'an operator whose word was withdrawn',
     who: somebody(['operators']),
     code: 'standing_lost',
-    before: ({ subject }) => withdraw(office.world().db, { subject, group: null, reason: 'left' }),
+    before: ({ subject }) => withdraw(office.world().db, { subject, group: null, reason: 'left', by: 'otto' }),
   },
   {
     kind: 'an operator who was withdrawn from the group',
     who: somebody(['operators']),
     code: 'undo_not_allowed',
-    before: ({ subject }) => withdraw(office.world().db, { subject, group: 'operators', reason: 'moved' }),
+    before: ({ subject }) => withdraw(office.world().db, { subject, group: 'operators', reason: 'moved', by: 'otto' }),
   },
   {
     kind: 'a delegate of somebody who is no operator any more',
@@ -54,7 +54,13 @@ const OPERATORS: readonly Operator[] = [
       const from = somebody(['operators'])
       const { db } = office.world()
       await storeDelegation(db, signed({ kind: 'delegate', to, group: 'operators', until: UNTIL }, from))
-      await seePerson(db, { subject: from.subject, issuer: from.issuer, groups: [], workspaces: ['boxes'], tokenAt: new Date() })
+      await seePerson(db, {
+        subject: from.subject,
+        issuer: from.issuer,
+        groups: [],
+        workspaces: ['boxes'],
+        tokenAt: new Date(),
+      })
     },
   },
 ]
@@ -106,7 +112,7 @@ describe.concurrent('an undo that waits, since who asked for it does not count a
     const incidentOf = (is: (code: string) => boolean) =>
       until('an incident', async () => (await run.status()).incidents.find((one) => is(one.code)))
     const { step } = await incidentOf((one) => one !== code)
-    await withdraw(world().db, { subject: first.subject, group, reason: 'left' })
+    await withdraw(world().db, { subject: first.subject, group, reason: 'left', by: 'otto' })
     await as(OTTO).run(run.workflowId).resolve({ step, resolution: 'retry' })
     await incidentOf((one) => one === code)
     return { item, run, step, first }

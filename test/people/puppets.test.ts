@@ -126,7 +126,7 @@ describe.concurrent('a puppet has a host hear', () => {
     await delay(6_000)
     expect(await told(known)).toMatchObject({ ok: true, result: { by: 'ben@acme.example' } })
     expect(await told(unknown)).toMatchObject({ ok: true, result: { refused: { code: 'statement_expired' } } })
-    const altered = { ...known, nonce: `${known?.nonce.slice(0, -1)}-` }
+    const altered = { ...known, nonce: known?.nonce.split('').toReversed().join('') }
     expect(await told(altered)).toMatchObject({ ok: true, result: { refused: { code: 'statement_signature_wrong' } } })
   })
 
@@ -188,7 +188,7 @@ const LIES: readonly (readonly [what: string, why: string, lie: Lie])[] = [
       const by = `w-${randomUUID()}`
       const statement = said(approval.statement.about, by, 'acme')
       await useStatement(world().db, statement, it.puppet.runKey)
-      await withdraw(world().db, { subject: by, group: null, reason: 'left' })
+      await withdraw(world().db, { subject: by, group: null, reason: 'left', by: 'otto' })
       return { ...restated(approval, statement), by }
     },
   ],

@@ -91,14 +91,16 @@ const CASES: readonly Case[] = [
     what: 'a run, since withdrawn',
     scope: 'run',
     who: own,
-    before: (db, { subject }) => withdraw(db, { subject: subject.toUpperCase(), group: null, reason: 'left' }),
+    before: (db, { subject }) =>
+      withdraw(db, { subject: subject.toUpperCase(), group: null, reason: 'left', by: 'otto' }),
     code: always('standing_lost'),
   },
   {
     what: 'a run, since seen in another workspace',
     scope: 'run',
     who: own,
-    before: (db, { subject, issuer }) => seePerson(db, { subject, issuer, groups: [], workspaces: ['other'], tokenAt: new Date() }),
+    before: (db, { subject, issuer }) =>
+      seePerson(db, { subject, issuer, groups: [], workspaces: ['other'], tokenAt: new Date() }),
     code: always('standing_lost'),
   },
 ]
@@ -160,11 +162,11 @@ test('a start that was refused does not use its workflow id up; one that was don
   const workflowId = `start-${randomUUID()}`
   const request = { acts: [{ tool: 'put', item }] }
   const options = { workflowId, principal: { workspace: 'boxes' } } as const
-  await withdraw(world().db, { subject: who.subject, group: null, reason: 'by mistake' })
+  await withdraw(world().db, { subject: who.subject, group: null, reason: 'by mistake', by: 'otto' })
   const refused = await as(who).start('chain', request, options)
   expect(await refused.outcome()).toMatchObject({ state: 'failed', because: { code: 'standing_lost' } })
   expect(boxes.asked(item)).toEqual([])
-  await liftWithdrawals(world().db, who.subject.toUpperCase(), null)
+  await liftWithdrawals(world().db, { subject: who.subject.toUpperCase(), group: null, by: 'otto' })
   expect(await (await as(who).start('chain', request, options)).outcome()).toMatchObject({ state: 'completed' })
   expect(boxes.held(item)).toBe(1)
   await expect(as(who).start('chain', request, options)).rejects.toMatchObject({ type: 'run_exists' })
@@ -188,7 +190,7 @@ describe.concurrent('a start', () => {
   test.each([
     [
       'was withdrawn',
-      (db: LedgerDatabase, { subject }: Identity) => withdraw(db, { subject, group: null, reason: 'left' }),
+      (db: LedgerDatabase, { subject }: Identity) => withdraw(db, { subject, group: null, reason: 'left', by: 'otto' }),
     ],
     [
       'was seen without the workspace',
@@ -224,7 +226,7 @@ test('a run that was opened goes on, and is opened again after a reset, whatever
   const item = `${newItem()}/ask`
   const run = await start('chain', { acts: [{ tool: 'put', item }] }, who)
   await pendingOf(run)
-  await withdraw(world().db, { subject: who.subject, group: null, reason: 'left' })
+  await withdraw(world().db, { subject: who.subject, group: null, reason: 'left', by: 'otto' })
   const handle = world().temporal.workflow.getHandle(run.workflowId)
   const { runId } = await handle.describe()
   const [first = 0] = workflowTasksIn(await eventsOf(world().temporal, run))
@@ -237,5 +239,5 @@ test('a run that was opened goes on, and is opened again after a reset, whatever
   expect(await tell(run.workflowId, 'decide', decisionBy(BEN, pending, 'approve'))).toBe('accepted')
   expect(await as(BEN).run(run.workflowId).outcome()).toMatchObject({ state: 'completed' })
   expect(boxes.held(item)).toBe(1)
-  await liftWithdrawals(world().db, who.subject, null)
+  await liftWithdrawals(world().db, { subject: who.subject, group: null, by: 'otto' })
 })

@@ -60,8 +60,7 @@ test('triggers are checked against the playbook of the file even when its workfl
       'order-change.yaml': CHANGE,
     }),
   ).toEqual([
-    'policy_invalid refund-request.yaml:1:11 unknown workflow `refund`.\n' +
-      '  the known playbooks are: `refund_request`, `order_change`.',
+    'policy_invalid refund-request.yaml:1:11 unknown workflow `refund`.\n  did you mean `refund_request`?',
     'policy_invalid refund-request.yaml:2:11 unknown operator `contans` of `reason` in deny_if.\n  did you mean `contains`?',
   ])
 })

@@ -111,8 +111,8 @@ const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
   [
     'a cap that cannot be read is compared with nothing',
     'workflow: refund_request\nmax_tool_calls: five\nbudget:\n by_value: [{at_least_usd: 5, max_tool_calls: 1}]\n',
-    'p.yaml:2:17 `max_tool_calls` must be a number, got `five`.',
-    '  write it in digits, such as `50` or `49.99`.',
+    'p.yaml:2:17 `max_tool_calls` must be a whole number from 0 to 1000000, got `five`.',
+    '  write it in digits.',
   ],
 ]
 

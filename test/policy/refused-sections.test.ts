@@ -80,13 +80,13 @@ const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
   [
     'a majority of approvals',
     `${W}approvals: {quorum: most}\n`,
-    'p.yaml:2:21 `approvals.quorum` must be a number, got `most`.',
-    '  write it in digits, such as `50` or `49.99`.',
+    'p.yaml:2:21 `approvals.quorum` must be a whole number from 1 to 10, got `most`.',
+    '  write it in digits.',
   ],
   [
     'half an approval, in quotes',
     `${W}approvals: {quorum: "1.5"}\n`,
-    'p.yaml:2:21 `approvals.quorum` must be a number, got the text `1.5`.',
+    'p.yaml:2:21 `approvals.quorum` must be a whole number from 1 to 10, got the text `1.5`.',
     '  take the quotes away.',
   ],
   [

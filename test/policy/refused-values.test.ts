@@ -81,32 +81,32 @@ const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
   [
     'a leading zero',
     `${W}max_tool_calls: 010\n`,
-    'p.yaml:2:17 `max_tool_calls` must be a number, got `010`.',
-    '  write it in digits, such as `50` or `49.99`.',
+    'p.yaml:2:17 `max_tool_calls` must be a whole number from 0 to 1000000, got `010`.',
+    '  write it in digits.',
   ],
   [
     'octal',
     `${W}max_tool_calls: 0o10\n`,
-    'p.yaml:2:17 `max_tool_calls` must be a number, got `0o10`.',
-    '  write it in digits, such as `50` or `49.99`.',
+    'p.yaml:2:17 `max_tool_calls` must be a whole number from 0 to 1000000, got `0o10`.',
+    '  write it in digits.',
   ],
   [
     'hexadecimal',
     `${W}max_tool_calls: 0x10\n`,
-    'p.yaml:2:17 `max_tool_calls` must be a number, got `0x10`.',
-    '  write it in digits, such as `50` or `49.99`.',
+    'p.yaml:2:17 `max_tool_calls` must be a whole number from 0 to 1000000, got `0x10`.',
+    '  write it in digits.',
   ],
   [
     'separators',
     `${W}max_tool_calls: 1_000\n`,
-    'p.yaml:2:17 `max_tool_calls` must be a number, got `1_000`.',
-    '  write it in digits, such as `50` or `49.99`.',
+    'p.yaml:2:17 `max_tool_calls` must be a whole number from 0 to 1000000, got `1_000`.',
+    '  write it in digits.',
   ],
   [
     'a boolean',
     `${W}max_tool_calls: true\n`,
-    'p.yaml:2:17 `max_tool_calls` must be a number, got `true`.',
-    '  write it in digits, such as `50` or `49.99`.',
+    'p.yaml:2:17 `max_tool_calls` must be a whole number from 0 to 1000000, got `true`.',
+    '  write it in digits.',
   ],
   [
     'too many',
@@ -117,8 +117,8 @@ const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
   [
     'a plus sign',
     `${W}max_tool_calls: +5\n`,
-    'p.yaml:2:17 `max_tool_calls` must be a number, got `+5`.',
-    '  write it in digits, such as `50` or `49.99`.',
+    'p.yaml:2:17 `max_tool_calls` must be a whole number from 0 to 1000000, got `+5`.',
+    '  write it in digits.',
   ],
 ]
 

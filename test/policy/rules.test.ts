@@ -190,3 +190,19 @@ describe('a rule is refused for', () => {
     expect(parsed.ok ? [] : formatProblem(parsed.problems[0] as never).split('\n')).toEqual(lines)
   })
 })
+
+test('a rule without an id is named by its place, and `approve` means the effect that asks for it', () => {
+  const problems = (rule: string): readonly string[] => {
+    const parsed = parsePolicy(`${W}rules: [${rule}]`, 'p.yaml', [refundRequest])
+    return parsed.ok ? [] : parsed.problems.map(formatProblem)
+  }
+  expect(problems('{ effect: deny, when: { refund_amuont_usd_gte: 5 } }')).toEqual([
+    'p.yaml:2:9 `rules[0]` lacks the key `id`.\n  add it; see docs/writing-a-policy.md.',
+    'p.yaml:2:33 unknown fact `refund_amuont_usd` in rules[0].\n  did you mean `refund_amount_usd`?',
+  ])
+  for (const effect of ['approve', 'aproval', 'approval']) {
+    expect(problems(`{ id: a, effect: ${effect}, when: { refund_amount_usd_gte: 5 } }`)).toEqual([
+      `p.yaml:2:26 \`rules[0].effect\` must be one of \`deny\`, \`escalate\`, \`require_approval\`, \`allow\`, got \`${effect}\`.\n  did you mean \`require_approval\`?`,
+    ])
+  }
+})

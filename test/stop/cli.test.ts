@@ -26,6 +26,11 @@ test('stop keeps an approved refund from happening; show says who and why; resum
   )
   expect(stopped.code).toBe(0)
 
+  const covered = await run('show', workflowId)
+  expect(covered.stdout).toMatch(
+    /^state {5}blocked, waiting for approval\nstopped {3}tool `billing\.refund` is stopped since .*: refunds go to the wrong cards \(stop \d+\)\n/m,
+  )
+
   const approve = ['approve', workflowId, '--digest', pending.actionDigest, '--by', 'ben@acme.example']
   expect(await run(...approve)).toMatchObject({ code: 0 })
   await until('the incident', async () => (await handle.status()).incidents[0])
@@ -55,6 +60,7 @@ test('stop keeps an approved refund from happening; show says who and why; resum
   await until('the refund', async () => ((await refunded(child(), order)) === 12_000 ? true : undefined))
   expect(await resultOf(handle)).toMatchObject({ state: 'completed' })
   expect(await run('stops')).toEqual({ code: 0, stdout: '', stderr: 'Nothing is stopped.\n' })
+  expect((await run('show', workflowId)).stdout).not.toMatch(/^stopped/m)
   const all = await run('stops', '--all')
   expect(all.stdout).toMatch(/ UTC by otto@acme\.example: mended\n$/)
   const late = await run('resume', 'tool', 'billing.refund', ...olga('again'))
@@ -86,6 +92,28 @@ test('stop, stops and resume give the whole of it as JSON', async () => {
   })
 })
 
+test('show tells of a stop of the run, its workspace or its playbook, in JSON too, and of none over others', async () => {
+  const { workflowId } = await waitingRun(child())
+  for (const [what, name] of [
+    ['run', workflowId],
+    ['workspace', 'acme'],
+    ['playbook', 'refund_request'],
+  ] as const) {
+    await run('stop', what, name, ...olga('a drill'))
+    expect((await run('show', workflowId)).stdout).toMatch(new RegExp(`^stopped   ${what} \`${name}\` is stopped`, 'm'))
+    const { stops } = JSON.parse((await run('show', workflowId, '--json')).stdout) as { stops: readonly object[] }
+    expect(stops).toMatchObject([{ scope: what, name, by: 'olga@acme.example', reason: 'a drill' }])
+    await run('resume', what, name, ...olga('it is over'))
+  }
+  await run('stop', 'workspace', 'somewhere else', ...olga('a drill'))
+  expect((await run('show', workflowId)).stdout).not.toMatch(/^stopped/m)
+  await run('resume', 'workspace', 'somewhere else', ...olga('it is over'))
+  const nowhere = { ...child().env, DATABASE_URL: `postgres://127.0.0.1:${await getPort()}/none` }
+  const page = await countersign(['show', workflowId, '--json'], { env: nowhere, cwd: folder() })
+  expect(page.code).toBe(0)
+  expect(JSON.parse(page.stdout)).toMatchObject({ stops: null })
+})
+
 test('a tool or playbook that nobody knows is not stopped: exit code 2, with what may be meant; --force does it', async () => {
   const tool = await run('stop', 'tool', 'billing.refnd', ...olga('wrong'))
   expect(tool).toMatchObject({ code: 2, stdout: '' })
@@ -112,7 +140,10 @@ test('a thought is stopped by its name, and a run and a workspace that the ledge
     ['workspace', 'no such'],
   ] as const) {
     const { code, stderr } = await run('stop', what, name, ...olga('a drill'))
-    expect([code, stderr]).toEqual([0, expect.stringContaining(`Nobody has heard of the ${what} \`${name}\` yet`)])
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(new RegExp(`^Nobody has heard of the ${what} \`${name}\` yet: check the name\\.\n`)),
+    ])
     expect(await run('resume', what, name, ...olga('it is over'))).toMatchObject({ code: 0 })
   }
 })
@@ -140,7 +171,12 @@ test('without a gateway that answers, --break-glass stops, says that nobody prov
   const env = { ...child().env, COUNTERSIGN_GATEWAY_URL: 'http://127.0.0.1:9', COUNTERSIGN_TOKEN: 'a.b.c' }
   const away = (...args: readonly string[]) => countersign(args, { env, cwd: folder() })
   const stop = ['stop', 'workspace', 'somewhere', '--reason', 'a breach'] as const
-  expect(await away(...stop)).toMatchObject({ code: 1, stderr: expect.stringContaining('gateway_unavailable') })
+  expect(await away(...stop)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(
+      /\nWhere nobody can log in, .*`--break-glass --by <you>`.*\n[\s\S]*gateway_unavailable/,
+    ),
+  })
   expect((await run('stops')).stdout).not.toContain('somewhere')
   expect(await away(...stop, '--break-glass')).toMatchObject({ code: 2, stderr: expect.stringContaining('--by <you>') })
   const stopped = await away(...stop, '--break-glass', '--by', 'olga')

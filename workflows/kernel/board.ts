@@ -69,7 +69,10 @@ const NOUN = { decide: 'a decision', undo: 'an undo', resolve: 'a resolution' } 
 /** Who a message says that it is by, or its statement, which nobody verified. */
 function claimedBy(raw: unknown): string | undefined {
   if (typeof raw !== 'object' || raw === null) return undefined
-  const { by, statement } = raw as { readonly by?: unknown; readonly statement?: { who?: { subject?: unknown } } | null }
+  const { by, statement } = raw as {
+    readonly by?: unknown
+    readonly statement?: { who?: { subject?: unknown } } | null
+  }
   const name = by ?? statement?.who?.subject
   return typeof name === 'string' ? shortened(name, 200) : undefined
 }
@@ -157,7 +160,9 @@ export class Board {
     const heard = await judge().catch((error: unknown) => {
       // Whoever sends what nobody foresaw must not keep the run from going on.
       if (isCancellation(error)) throw error
-      return unheard(refuse(failureOf(error)?.code ?? `${kind === 'decide' ? 'decision' : kind}_malformed`, textOf(error)))
+      return unheard(
+        refuse(failureOf(error)?.code ?? `${kind === 'decide' ? 'decision' : kind}_malformed`, textOf(error)),
+      )
     })
     this.#keepAttempt(kind, message, heard)
     const { by, answer } = heard

@@ -3,7 +3,7 @@ import { failureRule } from '../../src/contract/failures.ts'
 import { clock, moment, newDay } from '../../src/contract/moment.ts'
 import { speakerFlag } from '../../src/contract/principal.ts'
 import { shownTexts } from '../../src/contract/question.ts'
-import { EFFECT_WORDS, kindText, matchText, notYet, saidOf, shellWord, waitingText } from '../../src/contract/text.ts'
+import { effectWord, kindText, matchText, notYet, saidOf, shellWord, waitingText } from '../../src/contract/text.ts'
 import { formatMicroUsd } from '../../src/contract/money.ts'
 import type { Attempt, Case, Draft, Incident, PendingApproval, Question, RunStatus } from '../../src/contract/run.ts'
 import { resumeCommand } from '../../src/contract/stop.ts'
@@ -152,7 +152,7 @@ export function renderDetails(status: RunStatus): string {
     ...(result?.drafts ?? []).flatMap(drafted),
     ...section(
       'Effects',
-      points(effects.map((each) => `${EFFECT_WORDS[each.state]}: ${each.describe} (step ${each.step})`)),
+      points(effects.map((each) => `${effectWord(each, status)}: ${each.describe} (step ${each.step})`)),
     ),
     ...(state !== 'completed' || undoUntil === null
       ? []

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { refusesClosed } from '../closed-run.ts'
 import { printRefusal } from '../errors.ts'
 import { EXIT } from '../exit.ts'
 import { type CommonOptions, type JsonOption, withCommon, withJson } from '../options.ts'
@@ -15,16 +16,10 @@ export function define(command: Command): void {
 async function cancel(workflowId: string, options: Options): Promise<void> {
   await withSession(options, async ({ client, speaker, flags }) => {
     const run = client.run(workflowId)
-    const { state, closedAt } = await run.summary()
-    if (closedAt !== null) {
-      // The server takes the request all the same, and nothing comes of it.
-      const message = `the run is closed: it ended ${state}`
-      if (options.json) outJson({ workflowId, accepted: false, code: 'run_closed', message })
-      printRefusal(message, 'There is nothing left to cancel.', 'run_closed')
-      process.exitCode = EXIT.no
-      return
-    }
-    if (state === 'completed') {
+    const summary = await run.summary()
+    // The server takes the request all the same, and nothing comes of it.
+    if (refusesClosed(summary, 'There is nothing left to cancel.', options)) return
+    if (summary.state === 'completed') {
       // It stays open for its undo window, and would take the request without doing anything.
       const message = 'the run is completed already'
       if (options.json) outJson({ workflowId, accepted: false, code: 'run_completed', message })

@@ -29,17 +29,22 @@ async function delegate(options: Options): Promise<void> {
   const about = { kind: 'delegate', to, group, until: until.toISOString() } as const
   const statement = await statementsOf(options)(about, { subject, workspace })
   if (gateway === undefined) {
-    const [{ withLedger }, { storeDelegation }] = await Promise.all([
+    // A gateway takes no delegation in a group in which whoever delegates is not.
+    const [{ withLedger }, { storeDelegation }, { sayWhereUnnamed }] = await Promise.all([
       import('../with-ledger.ts'),
       import('../../ledger/people.ts'),
+      import('../known-people.ts'),
     ])
-    await withLedger(options, (db) => storeDelegation(db, statement))
+    await withLedger(options, async (db) => {
+      await sayWhereUnnamed(db, group, options.identity)
+      await storeDelegation(db, statement)
+    })
   }
   if (json) outJson({ statement })
   else
     out(
       plain(
-        `${to} may speak for ${statement.who.subject} in ${group} of ${statement.who.workspace} until ${about.until}`,
+        `${to} may speak for ${statement.who.subject} in the group ${group}, in the workspace ${statement.who.workspace} alone, until ${about.until}`,
       ),
     )
 }

@@ -1,32 +1,42 @@
 import type { Command } from 'commander'
+import { shortened } from '../../contract/plain-text.ts'
 import { EXIT } from '../exit.ts'
+import { type IdentityOption, withIdentity } from '../identity-options.ts'
 import { type CommonOptions, filled, type JsonOption, withCommon, withJson } from '../options.ts'
 import { tableOf } from '../table.ts'
 import { out, outJson, plain } from '../terminal.ts'
 import { withLedger } from '../with-ledger.ts'
 
-interface Options extends CommonOptions, JsonOption {
-  readonly group?: string
+interface Options extends CommonOptions, JsonOption, IdentityOption {
+  readonly group?: string | null
   readonly reason: string
+  readonly by: string
 }
+
+const BY = 'who says so; nobody proves it, and the record says that'
+const notProved = (by: string): string => `${shortened(by, 150)} (not proved)`
 
 /** `countersign people`: needs the ledger's database, as `keys` does. */
 export function define(command: Command): void {
   withJson(withCommon(command.command('list').description('list what is in force'))).action(list)
-  withJson(
-    withCommon(
-      command
-        .command('withdraw')
-        .description('let what somebody decides, undoes or resolves not count any more, at once'),
+  withIdentity(
+    withJson(
+      withCommon(
+        command
+          .command('withdraw')
+          .description('let what somebody decides, undoes or resolves not count any more, at once'),
+      ),
     ),
   )
     .argument('<subject>', 'whose word', filled)
     .option('--group <name>', 'only in this approver group', filled)
     .requiredOption('--reason <text>', 'why; it is kept', filled)
+    .requiredOption('--by <subject>', BY, filled)
     .action(withdrawal)
   withJson(withCommon(command.command('restore').description('let it count again')))
     .argument('<subject>', 'whose word', filled)
     .option('--group <name>', 'what was withdrawn for this approver group', filled)
+    .requiredOption('--by <subject>', BY, filled)
     .action(restore)
 }
 
@@ -39,12 +49,12 @@ async function list(options: Options): Promise<void> {
       return
     }
     const rows = [
-      ...withdrawn.map(({ subject, group, at, reason }) => [
+      ...withdrawn.map(({ subject, group, at, by, reason }) => [
         'withdrawn',
         subject,
         group ?? 'everything',
         `since ${at}`,
-        reason,
+        by === null ? reason : `by ${by}: ${reason}`,
       ]),
       ...delegated.map(({ from, to, group, workspace, until }) => [
         'delegated',
@@ -58,20 +68,22 @@ async function list(options: Options): Promise<void> {
   })
 }
 
-async function withdrawal(subject: string, { group: named, reason, json, ...options }: Options): Promise<void> {
-  const group = named ?? null
+async function withdrawal(named: string, { group = null, reason, by, json, ...options }: Options): Promise<void> {
+  const { oneNameOf, sayWhereUnheardOf } = await import('../known-people.ts')
+  const subject = oneNameOf(named, options.identity)
   await withLedger(options, async (db) => {
     const { withdraw } = await import('../../ledger/people.ts')
-    const done = await withdraw(db, { subject, group, reason })
+    await sayWhereUnheardOf(db, subject)
+    const done = await withdraw(db, { subject, group, reason, by: notProved(by) })
     if (json) outJson({ withdrawal: done })
     else out(plain(`what ${subject} says does not count any more${group === null ? '' : ` in ${group}`}`))
   })
 }
 
-async function restore(subject: string, { group, json, ...options }: Options): Promise<void> {
+async function restore(subject: string, { group = null, by, json, ...options }: Options): Promise<void> {
   await withLedger(options, async (db) => {
     const { liftWithdrawals } = await import('../../ledger/people.ts')
-    const lifted = await liftWithdrawals(db, subject, group ?? null)
+    const lifted = await liftWithdrawals(db, { subject, group, by: notProved(by) })
     if (json) outJson({ lifted })
     else out(plain(lifted.length === 0 ? `nothing was withdrawn from ${subject}` : `what ${subject} says counts again`))
     if (lifted.length === 0) process.exitCode = EXIT.no

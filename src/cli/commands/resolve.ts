@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { randomUUID } from 'node:crypto'
+import { refusesClosed } from '../closed-run.ts'
 import { printAnswer } from '../decision.ts'
 import { type CommonOptions, type JsonOption, withCommon, withJson } from '../options.ts'
 import { sendUpdate } from '../patience.ts'
@@ -31,6 +32,7 @@ async function resolve(workflowId: string, step: string, options: Options): Prom
     const message = { step, resolution, comment, ...spokenBy(options) }
     const updateId = randomUUID()
     const run = session.client.run(workflowId)
+    if (refusesClosed(await run.summary(), 'There is nothing left to resolve.', options)) return
     const answer = await sendUpdate(session, workflowId, () => run.resolve(message, updateId))
     printAnswer(answer, { workflowId, step, resolution }, { json })
   })

@@ -4,6 +4,7 @@ import { askRun } from '../patience.ts'
 import { runPage, summaryPage } from '../run-text.ts'
 import { linkOf, withSession } from '../session.ts'
 import { out, outJson, say } from '../terminal.ts'
+import { stopsOver } from '../stops-over.ts'
 import { whoAnswers } from '../who-answers.ts'
 
 type Options = CommonOptions & JsonOption & QueueOption
@@ -18,6 +19,7 @@ async function show(workflowId: string, options: Options): Promise<void> {
     const run = session.client.run(workflowId)
     const summary = await run.summary()
     const status = await askRun(session, () => run.status())
+    const stops = await stopsOver(summary, status, options)
     const link = linkOf(session, workflowId, summary.runId)
     if (status === undefined) {
       say('No worker answered within 5 seconds, so this is only what Temporal itself knows of the run.')
@@ -30,10 +32,12 @@ async function show(workflowId: string, options: Options): Promise<void> {
         link,
         summary,
         status: status ?? null,
+        stops,
       })
       return
     }
-    const page = status === undefined ? summaryPage(summary, link) : runPage(summary, status, { link, ...session })
+    const more = { link, stops: stops ?? [] }
+    const page = status === undefined ? summaryPage(summary, more) : runPage(summary, status, { ...more, ...session })
     for (const line of page) out(line)
   })
 }

@@ -38,7 +38,7 @@ export function define(command: Command): void {
     .option('--id <workflow id>', 'a business id: a second run with it is refused', filled)
     .option('--print', 'start nothing: print the signed argument for another client; needs --id')
     .option('--wait', 'wait for the outcome')
-    .option('--force', 'start a playbook that the project in this folder does not have')
+    .option('--force', 'start what the project in this folder does not have, or would refuse')
     .action(start)
 }
 
@@ -52,8 +52,8 @@ function playbookName(name: string): string {
 async function start(playbook: string, options: Options): Promise<void> {
   const request = await readJson('request', options)
   if (options.force !== true) {
-    const { checkPlaybook } = await import('../known-names.ts')
-    await checkPlaybook(playbook, options.config)
+    const { checkStart } = await import('../known-names.ts')
+    await checkStart(playbook, request, options.config)
   }
   await withSession(options, async (session) => {
     const { by: subject, onBehalfOf, workspace, id } = options

@@ -14,7 +14,10 @@ interface Options extends StopOptions, JsonOption, ProjectOption {
 /** `countersign stop`: in force on every host within a second, whether Temporal answers or not. */
 export function define(command: Command): void {
   withProject(withJson(withCommon(withStopWords(command))))
-    .option('--break-glass', 'without a proof of who says so, when no gateway can give one; the record says that')
+    .option(
+      '--break-glass',
+      'when nobody can log in, or no gateway answers: without a proof of who says so; needs --by, and the record says that',
+    )
     .option('--force', 'stop a tool or playbook of which nobody knows the name')
     .action(stop)
 }
@@ -32,10 +35,11 @@ async function stop(what: string, name: string, options: Options): Promise<void>
       import('../known-names.ts'),
     ])
     const known = await (force === true ? isKnown(db, target) : checkName(db, target, options.config))
+    if (!known && !json) say(plain(`Nobody has heard of the ${stopTargetText(target)} yet: check the name.`))
     const word =
       breakGlass === true && by !== undefined
         ? stopping.breakGlass(db, target, { by, reason })
-        : stopping.stopNow(db, target, await signedWord('stop', target, options))
+        : stopping.stopNow(db, target, await signedWord('stop', target, options).catch(orBreakGlass))
     const came = await heeded(word, target, options)
     if (came === undefined) return
     const { stop: placed, isNew } = came.done
@@ -45,7 +49,15 @@ async function stop(what: string, name: string, options: Options): Promise<void>
     }
     const { lifted: _, statement: _signed, ...mark } = placed
     out(plain(`${isNew ? '' : 'already: '}${stopText(mark)}`))
-    if (!known) say(plain(`Nobody has heard of the ${stopTargetText(target)} yet: check the name.`))
     say('It is in force on every host within a second. What is being done at this moment is let finish.')
   })
+}
+
+/** Where nobody could sign it: an emergency need not wait for that. */
+function orBreakGlass(error: unknown): never {
+  if (error instanceof UsageError) throw error
+  say(
+    'Where nobody can log in, or no gateway answers, add `--break-glass --by <you>`: the record says that it is not proved.',
+  )
+  throw error
 }

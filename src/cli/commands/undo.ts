@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { randomUUID } from 'node:crypto'
+import { refusesClosed } from '../closed-run.ts'
 import { printAnswer } from '../decision.ts'
 import { EXIT } from '../exit.ts'
 import { type CommonOptions, type JsonOption, withCommon, withJson } from '../options.ts'
@@ -27,6 +28,12 @@ async function undo(workflowId: string, options: Options): Promise<void> {
   const { comment, json } = options
   await withSession(options, async (session) => {
     const run = session.client.run(workflowId)
+    const summary = await run.summary()
+    const help =
+      summary.state === 'completed'
+        ? 'Its undo window is over: what it did can only be put right by hand.'
+        : 'There is nothing left to undo.'
+    if (refusesClosed(summary, help, options)) return
     const updateId = randomUUID()
     const answer = await sendUpdate(session, workflowId, () => run.undo({ comment, ...spokenBy(options) }, updateId))
     if (!answer.accepted || !options.wait) {

@@ -12,11 +12,13 @@ export function define(command: Command): void {
 }
 
 async function whoami({ stateDir, identity, json }: Options): Promise<void> {
-  const [{ readMapping }, { freshLogin, whoIs }, { notLoggedIn }] = await Promise.all([
+  const [{ readMapping }, { readLogin }, { freshLogin, whoIs }, { notLoggedIn }] = await Promise.all([
     import('../../identity/mapping-file.ts'),
+    import('../login-file.ts'),
     import('../logged-in.ts'),
     import('../errors.ts'),
   ])
+  if ((await readLogin(stateDir)) === undefined) throw notLoggedIn()
   const mapping = readMapping(identity)
   const login = await freshLogin(stateDir, mapping)
   if (login === undefined) throw notLoggedIn()

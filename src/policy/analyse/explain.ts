@@ -1,10 +1,13 @@
 import type { Decision, Effect } from '../../contract/action.ts'
 import type { Requirement } from '../../contract/approving.ts'
 import { canonicalJson } from '../../contract/digest.ts'
-import type { Facts, FactValue } from '../../contract/fact.ts'
-import { decide } from '../decide/index.ts'
+import type { FactDeclarations, Facts, FactValue } from '../../contract/fact.ts'
+import { formatMoney, usd } from '../../contract/money.ts'
+import { decide, saidOfEveryWrite } from '../decide/index.ts'
+import { windowText } from '../decide/limits.ts'
 import { requirementOfRule } from '../decide/requirements.ts'
-import type { Policy } from '../types.ts'
+import { operandWords, quoted } from '../decide/words.ts'
+import type { Condition, Measure, Policy, Trigger } from '../types.ts'
 import { type Cell, type Dimension, distanceOf, isInCell, nearestOf } from './dimension.ts'
 import { type AnalysedTool, entriesOf, type Entry } from './entries.ts'
 import { peopleFor } from './people.ts'
@@ -14,6 +17,8 @@ import { spaceOf } from './space.ts'
 export interface Spoken {
   readonly tool: string
   readonly entries: readonly (Pick<Entry, 'id' | 'effect' | 'facts'> & {
+    /** What it asks of them, or says of every write: `$50.00`, `at_most 3 within 24 hours`. */
+    readonly asks: string
     /** Whom it asks; absent where it does not ask for approval. */
     readonly requires?: Requirement
   })[]
@@ -41,22 +46,57 @@ export interface Explanation {
 
 /** The limits over time of a tool, of which only a host can say whether they are reached. */
 export const limitsOf = (policy: Policy, tool: AnalysedTool): Spoken['entries'] =>
-  (policy.limits ?? []).flatMap(({ id, tool: limited, onReached: effect, per, of }) =>
-    limited === tool.name
-      ? [{ id, effect, facts: of === undefined ? [per] : [per, of], ...asked(policy, id, effect) }]
-      : [],
-  )
+  (policy.limits ?? []).flatMap(({ id, tool: limited, onReached: effect, per, of, measure, windowMinutes }) => {
+    if (limited !== tool.name) return []
+    const asks = `${measureWords(measure)} within ${windowText(windowMinutes)}`
+    return [{ id, effect, facts: of === undefined ? [per] : [per, of], asks, ...asked(policy, id, effect) }]
+  })
+
+function measureWords(measure: Measure): string {
+  if (measure.kind === 'score') return `score_gte ${measure.atLeast / 100}`
+  return measure.kind === 'count' ? `at_most ${measure.most}` : `at_most_usd ${formatMoney(usd(measure.most))}`
+}
+
+/** What an entry asks of the facts of a tool; of a trigger, whose id tells the rest, the value alone. */
+function asksOf({ id, when }: Entry, { trust }: Policy, { declares }: AnalysedTool): string {
+  if (when === null) return trust.atLeast.find((demand) => demand.id === id)?.trust ?? ''
+  return 'test' in when && when.test.id === id ? testWords(when.test, declares) : conditionWords(when, declares)
+}
+
+function testWords({ fact, operands }: Trigger, declares: FactDeclarations): string {
+  const declaration = declares[fact]
+  return declaration === undefined ? '' : operandWords(operands, declaration)
+}
+
+function conditionWords(when: Condition, declares: FactDeclarations): string {
+  if ('test' in when) return `${when.test.fact}_${when.test.operator} ${testWords(when.test, declares)}`
+  if ('cel' in when) return quoted(when.cel.text)
+  if ('not' in when) return `not (${conditionWords(when.not, declares)})`
+  const [parts, word] = 'all' in when ? [when.all, ' and '] : [when.any, ' or ']
+  const words = parts.map((part) => conditionWords(part, declares))
+  return words.length === 1 || 'all' in when ? words.join(word) : `(${words.join(word)})`
+}
 
 const asked = (policy: Policy, id: string, effect: Effect): { readonly requires?: Requirement } =>
   effect === 'require_approval' ? { requires: requirementOfRule(policy, id) } : {}
 
-/** Which triggers, rules, demands and limits speak of a tool. */
+/** What speaks of a tool: the level of autonomy, triggers, rules, demands and limits. */
 export const spokenOf = (policy: Policy, tool: AnalysedTool): Spoken => ({
   tool: tool.name,
   entries: [
+    ...saidOfEveryWrite(policy).map(({ rule: id, effect, because: asks }) => ({
+      id,
+      effect,
+      facts: [],
+      asks,
+      ...asked(policy, id, effect),
+    })),
     ...entriesOf(policy)
       .filter((entry) => entry.speaksOf(tool))
-      .map(({ id, effect, facts }) => ({ id, effect, facts, ...asked(policy, id, effect) })),
+      .map((entry) => {
+        const { id, effect, facts } = entry
+        return { id, effect, facts, asks: asksOf(entry, policy, tool), ...asked(policy, id, effect) }
+      }),
     ...limitsOf(policy, tool),
   ],
 })

@@ -10,7 +10,7 @@ export interface KnownGroups {
   readonly names: readonly string[]
 }
 
-/** The lists of groups in the text of a sound policy, with what they are called. */
+/** The lists of groups in the text of a policy, with what they are called. */
 function* listsIn(text: string, lineCounter: LineCounter): Generator<readonly [string, unknown]> {
   const document = parseDocument(text, { version: '1.2', schema: 'core', lineCounter })
   const rules = document.get('rules', true)
@@ -24,6 +24,12 @@ function* listsIn(text: string, lineCounter: LineCounter): Generator<readonly [s
     yield [path.join('.'), document.getIn(path, true)]
   }
 }
+
+/** The groups that the text of a policy names. */
+export const groupsIn = (text: string): readonly string[] =>
+  [...listsIn(text, new LineCounter())].flatMap(([, list]) =>
+    (isSeq(list) ? list.items : []).flatMap((item) => (isScalar(item) ? [String(item.value)] : [])),
+  )
 
 /**
  * The groups that a sound policy names and that a mapping of identities does not make, in the order of the file: nobody is ever in

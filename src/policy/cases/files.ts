@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PlaybookContract } from '../../contract/playbook.ts'
-import { loadPolicy, policyFileOf, policyFilesIn, readTextFile } from '../load/files.ts'
+import { CANDIDATE_FILE, loadPolicy, policyFileOf, policyFilesIn, readTextFile } from '../load/files.ts'
 import { fileProblem, type PolicyProblem } from '../load/problem.ts'
 import { MAX_TABLE_BYTES } from '../load/source.ts'
 import type { Policy } from '../types.ts'
@@ -68,7 +68,10 @@ export async function testPolicies(
   contracts: readonly PlaybookContract[],
 ): Promise<readonly TestedPolicy[]> {
   const tables = (await readdir(dir)).filter((name) => TABLE_FILE.test(name)).toSorted()
-  const files = await policyFilesIn(dir)
+  // What a candidate decides otherwise is not what the table of its policy says, so it is tried by one of its own or by none.
+  const files = (await policyFilesIn(dir)).filter(
+    (name) => !CANDIDATE_FILE.test(name) || tables.includes(tableOf(name)),
+  )
   const owners = new Map(contracts.map((contract) => [policyFileOf(contract), contract]))
   const tested = await Promise.all(files.map((name) => testPolicy(join(dir, name), contracts, owners.get(name))))
   const strays = tables.filter((name) => !files.includes(policyOf(name)))

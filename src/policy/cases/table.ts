@@ -3,7 +3,7 @@ import type { Effect } from '../../contract/action.ts'
 import type { Facts, FactValue } from '../../contract/fact.ts'
 import { type PlaybookContract, writesOf } from '../../contract/playbook.ts'
 import type { Tool, WriteTool } from '../../contract/tool.ts'
-import { EFFECTS_BY_FORCE, speaks } from '../decide/index.ts'
+import { EFFECTS_BY_FORCE, saidOfEveryWrite } from '../decide/index.ts'
 import { quoted } from '../decide/words.ts'
 import { describe, type Found, readName, readOneOf, type Reader, readText } from '../load/found.ts'
 import { suggestion } from '../load/nearest.ts'
@@ -13,7 +13,6 @@ import { readEntries, readMap, readSection } from '../load/section.ts'
 import { readTableSource } from '../load/source.ts'
 import type { Policy } from '../types.ts'
 import { entriesOf } from '../analyse/entries.ts'
-import { levelOf } from '../decide/autonomy.ts'
 
 /** One row of a decision table: what a policy is to say of an action. */
 export interface Case {
@@ -112,10 +111,10 @@ const readCase = (known: Known): Reader<Omit<Case, 'line' | 'column'>> =>
   })
 
 /** A policy without any trigger or rule has one all the same, and so has a level of autonomy. */
-const idsOf = (policy: Policy): readonly string[] => {
-  const levels = levelOf(policy).map(({ rule }) => rule)
-  return [...levels, ...(speaks(policy) ? [] : ['no_triggers']), ...entriesOf(policy).map(({ id }) => id)]
-}
+const idsOf = (policy: Policy): readonly string[] => [
+  ...saidOfEveryWrite(policy).map(({ rule }) => rule),
+  ...entriesOf(policy).map(({ id }) => id),
+]
 
 /**
  * Reads the text of a decision table and checks it against the policy and the contract of its playbook. `file` is only

@@ -23,9 +23,12 @@ const FAILED: Decision = {
   matches: [{ rule: 'decision_failed', effect: 'deny', because: 'the policy could not be evaluated' }],
 }
 
-/** Whether a policy has a trigger or a rule. */
-export const speaks = ({ denyIf, requiresApprovalIf, rules = [] }: Policy): boolean =>
-  denyIf.length + requiresApprovalIf.length + rules.length > 0
+/** What a policy says of every write, whatever its tool and facts: its level of autonomy, and that it has no trigger and no rule. */
+export function saidOfEveryWrite(policy: Policy): readonly Match[] {
+  const { denyIf, requiresApprovalIf, rules = [] } = policy
+  const isSilent = denyIf.length + requiresApprovalIf.length + rules.length === 0
+  return [...levelOf(policy), ...(isSilent ? [NO_TRIGGERS] : [])]
+}
 
 function combine(matches: readonly Match[]): Decision {
   const [first] = matches
@@ -44,7 +47,7 @@ function matchesOf(
   facts: Facts,
   reached: readonly Reached[],
 ): readonly Match[] {
-  const matches: Match[] = [...levelOf(policy)]
+  const matches: Match[] = [...saidOfEveryWrite(policy)]
   const add = (match: Match | undefined): void => {
     if (match !== undefined) matches.push(match)
   }
@@ -54,11 +57,9 @@ function matchesOf(
       if (declaration !== undefined) add(judge(trigger, effect, declaration, ownOf(facts, trigger.fact)))
     }
   }
-  if (speaks(policy)) {
-    ask(policy.denyIf, 'deny')
-    ask(policy.requiresApprovalIf, 'require_approval')
-    for (const rule of policy.rules ?? []) add(judgeRule(rule, declares, facts))
-  } else add(NO_TRIGGERS)
+  ask(policy.denyIf, 'deny')
+  ask(policy.requiresApprovalIf, 'require_approval')
+  for (const rule of policy.rules ?? []) add(judgeRule(rule, declares, facts))
   const { atLeast, onLess } = policy.trust
   for (const demand of atLeast) {
     const declaration = ownOf(declares, demand.fact)

@@ -5,7 +5,7 @@ import type { WindowLimit } from '../types.ts'
 import { quoted } from './words.ts'
 
 /** `24 hours`, `30 days`, `90 minutes` */
-function windowText(minutes: number): string {
+export function windowText(minutes: number): string {
   if (minutes % 1_440 === 0 && minutes > 1_440) return `${minutes / 1_440} days`
   if (minutes % 60 === 0) return minutes === 60 ? '1 hour' : `${minutes / 60} hours`
   return minutes === 1 ? '1 minute' : `${minutes} minutes`

@@ -1,7 +1,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { type Digest, digestOf } from '../../contract/digest.ts'
 import { type PlaybookContract, slugOf } from '../../contract/playbook.ts'
+import { quoted } from '../decide/words.ts'
+import { nearest } from './nearest.ts'
 import { type LoadedPolicy, type ParsedPolicy, parsePolicy } from './parse.ts'
 import { fileProblem, type PolicyProblem } from './problem.ts'
 import { MAX_BYTES } from './source.ts'
@@ -21,7 +23,7 @@ export type LoadedPolicies = {
 )
 
 const POLICY_FILE = /^[^.].*(?<!\.cases)\.ya?ml$/
-const CANDIDATE_FILE = /\.candidate\.ya?ml$/
+export const CANDIDATE_FILE = /\.candidate\.ya?ml$/
 
 /** `refund_request` → `refund-request.yaml` */
 export const policyFileOf = ({ name }: PlaybookContract): string => `${slugOf(name)}.yaml`
@@ -70,7 +72,7 @@ export async function readTextFile(
 
 /** The text of a policy file, or why there is none. */
 function readText(file: string, owner?: PlaybookContract): Promise<string | PolicyProblem> {
-  const help = owner === undefined ? 'add it.' : `add it, with \`workflow: ${owner.name}\` in it.`
+  const help = owner === undefined ? 'check its name.' : `add it, with \`workflow: ${owner.name}\` in it.`
   const notThere = fileProblem(file, 'does not exist.', help, 'policy_not_found')
   return readTextFile(file, { what: 'policy', code: 'policy_invalid', maxBytes: MAX_BYTES, notThere })
 }
@@ -90,7 +92,13 @@ export async function loadPolicy(
   contracts: readonly PlaybookContract[],
   owner?: PlaybookContract,
 ): Promise<ParsedPolicy> {
-  return parseFound({ file, content: await readText(file, owner), ...(owner && { owner }) }, contracts)
+  const content = await readText(file, owner)
+  if (owner === undefined && typeof content !== 'string' && content.code === 'policy_not_found') {
+    const meant = nearest(basename(file), await policyFilesIn(dirname(file)))
+    const help = meant === undefined ? content.help : `did you mean ${quoted(join(dirname(file), meant))}?`
+    return { ok: false, problems: [{ ...content, help }], workflow: null }
+  }
+  return parseFound({ file, content, ...(owner && { owner }) }, contracts)
 }
 
 /** The names of the policy files of a folder, sorted; none when there is no such folder. */

@@ -1,6 +1,6 @@
 import { isMap, isScalar, isSeq, type Node } from 'yaml'
 import { listed, quoted } from '../decide/words.ts'
-import { nearest } from './nearest.ts'
+import { meantBy } from './nearest.ts'
 import type { Report } from './problem.ts'
 
 /** A value of the file: under which key, and where it stands. */
@@ -55,7 +55,7 @@ export const readOneOf =
     const value = isScalar(found.node) ? found.node.value : undefined
     const name = names.find((each) => each === value)
     if (name !== undefined) return name
-    const meant = typeof value === 'string' ? nearest(value, names) : undefined
+    const meant = typeof value === 'string' ? meantBy(value, names) : undefined
     const help = meant === undefined ? 'write one of them.' : `did you mean ${quoted(meant)}?`
     return wrong(found, report, `one of ${listed(names)}`, help)
   }
@@ -63,34 +63,30 @@ export const readOneOf =
 const DECIMAL = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/
 
 /**
- * The digits of a number as they stand in the file, so that nothing is lost in a float. Signs, exponents, other
- * bases and leading zeros are refused, since people and programs read them differently.
+ * The digits of a number as they stand in the file, so that nothing is lost in a float; `undefined`: it is none. Signs, exponents,
+ * other bases and leading zeros are refused, since people and programs read them differently.
  */
-export const readDecimal: Reader<string> = (found, report) => {
-  const { node } = found
-  if (!isScalar(node) || node.source === undefined || node.value === null || typeof node.value === 'boolean') {
-    return wrong(found, report, 'a number', 'write it in digits, such as `50` or `49.99`.')
-  }
-  const { source } = node
-  if (node.type === 'PLAIN' && DECIMAL.test(source)) return source
-  const isQuoted = node.type !== 'PLAIN' && DECIMAL.test(source)
-  return wrong(
-    found,
-    report,
-    'a number',
-    isQuoted ? 'take the quotes away.' : 'write it in digits, such as `50` or `49.99`.',
-  )
-}
+const digitsOf = ({ node }: Found): string | undefined =>
+  isScalar(node) && node.type === 'PLAIN' && node.source !== undefined && DECIMAL.test(node.source)
+    ? node.source
+    : undefined
+
+/** What helps where there are no digits. */
+const digitsHelp = ({ node }: Found, form: string): string =>
+  isScalar(node) && node.type !== 'PLAIN' && DECIMAL.test(node.source ?? '') ? 'take the quotes away.' : form
+
+/** The digits of a number. */
+export const readDecimal: Reader<string> = (found, report) =>
+  digitsOf(found) ?? wrong(found, report, 'a number', digitsHelp(found, 'write it in digits, such as `50` or `49.99`.'))
 
 /** A whole number between two bounds, both included. */
 export const readWholeNumber =
   (least: number, most: number): Reader<number> =>
   (found, report) => {
-    const digits = readDecimal(found, report)
-    if (digits === undefined) return undefined
+    const digits = digitsOf(found)
     const value = Number(digits) + 0 // not -0
-    if (!digits.includes('.') && value >= least && value <= most) return value
-    return wrong(found, report, `a whole number from ${least} to ${most}`, 'write it in digits.')
+    if (digits?.includes('.') === false && value >= least && value <= most) return value
+    return wrong(found, report, `a whole number from ${least} to ${most}`, digitsHelp(found, 'write it in digits.'))
   }
 
 /** Before the point, of an amount of dollars. */

@@ -41,9 +41,21 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   return best?.name
 }
 
+/** Shorter ones are near too much. */
+const SHORTEST_WORD = 5
+
+/** The nearest known name, else the only one of which a word was probably meant: of `approve`, `require_approval`. */
+export function meantBy(name: string, known: readonly string[]): string | undefined {
+  const ofWord = known.filter((candidate) => {
+    const words = candidate.split('_').filter((word) => word.length >= SHORTEST_WORD)
+    return nearest(name, words) !== undefined
+  })
+  return nearest(name, known) ?? (ofWord.length === 1 ? ofWord[0] : undefined)
+}
+
 /** Help for an unknown name: the nearest known one, or all of them. `what` opens that list: `the known facts are`. */
 export function suggestion(name: string, known: readonly string[], what: string): string {
-  const meant = nearest(name, known)
+  const meant = meantBy(name, known)
   if (meant !== undefined) return `did you mean ${quoted(meant)}?`
   return `${what}: ${known.length === 0 ? 'none' : listed(known)}.`
 }

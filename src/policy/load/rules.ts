@@ -30,25 +30,29 @@ export const readRules =
     return items.flatMap((item) => readRule(facts, ids)(item, report) ?? [])
   }
 
-const readRule = (facts: KnownFacts | undefined, ids: Set<string>): Reader<Rule> =>
-  readSection(RULE_KEYS, (section): Rule | undefined => {
-    const id = section.require('id', readId(ids), undefined)
-    const where = `rules.${id ?? '?'}`
-    const effect = section.require('effect', readOneOf(EFFECTS), undefined)
-    const when = section.require('when', readCondition(facts, where), undefined)
-    const because = section.read('because', readBecause, null)
-    const quorum = section.read('quorum', ofApproval(effect, readQuorum), undefined)
-    const approvers = section.read('approvers', ofApproval(effect, readGroups), undefined)
-    if (id === undefined || effect === undefined || when === undefined) return undefined
-    return {
-      id: where,
-      effect,
-      when,
-      because,
-      ...(quorum === undefined ? {} : { quorum }),
-      ...(approvers === undefined ? {} : { approvers }),
-    }
-  })
+const readRule =
+  (facts: KnownFacts | undefined, ids: Set<string>): Reader<Rule> =>
+  (found, report) => {
+    const readRuleKeys = readSection(RULE_KEYS, (section): Rule | undefined => {
+      const id = section.require('id', readId(ids), undefined)
+      const where = id === undefined ? found.name : `rules.${id}`
+      const effect = section.require('effect', readOneOf(EFFECTS), undefined)
+      const when = section.require('when', readCondition(facts, where), undefined)
+      const because = section.read('because', readBecause, null)
+      const quorum = section.read('quorum', ofApproval(effect, readQuorum), undefined)
+      const approvers = section.read('approvers', ofApproval(effect, readGroups), undefined)
+      if (id === undefined || effect === undefined || when === undefined) return undefined
+      return {
+        id: where,
+        effect,
+        when,
+        because,
+        ...(quorum === undefined ? {} : { quorum }),
+        ...(approvers === undefined ? {} : { approvers }),
+      }
+    })
+    return readRuleKeys(found, report)
+  }
 
 /** The id of an entry of `rules` or `limits`, which no other of them has. */
 export const readId =

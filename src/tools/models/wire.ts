@@ -95,7 +95,12 @@ export function newWire(): Wire {
       }
       const { status, ok, headers } = response
       if (!ok) {
-        const refused = { kind: 'refused', status, reason: null, waitMs: retryAfterMs(headers, Date.now(), LONGEST_WAIT_MS) } as const
+        const refused = {
+          kind: 'refused',
+          status,
+          reason: null,
+          waitMs: retryAfterMs(headers, Date.now(), LONGEST_WAIT_MS),
+        } as const
         exchange = refused
         const text = await readAtMost(response, MAX_REFUSAL_BYTES).catch(() => undefined)
         exchange = { ...refused, reason: reasonIn(text) }
