@@ -41,7 +41,7 @@ test('in Slack nothing that somebody wrote is a link, a mention or markup', asyn
     '$120.00 → $0.00',
     'order/ord_1',
     NOTICE.actionDigest,
-    NOTICE.deadline,
+    '2026-11-29 12:00:00 UTC',
   ]) {
     expect(told).toContain(part)
   }
