@@ -250,6 +250,9 @@ test(
     said(await as('dora', 'approve', workflowId, '--digest', changed), 0, 'approves')
     await until('the refund', async () => ((await refunded(order.paymentId)) === 5_000 ? true : undefined))
     await until('the end', async () => ((await run(workflowId).status()).state === 'completed' ? true : undefined))
+    expect((await as('ben', 'show', workflowId)).stdout).toMatch(
+      /, who may speak for \S+ in refund-approvers, approves/,
+    )
     said(await as('ben', 'undo', workflowId), 3, 'undo_not_allowed')
     expect(await refunded(order.paymentId)).toBe(5_000)
     said(await as('cleo', 'undo', workflowId, '--comment', 'the wrong order', '--wait'), 0, 'reverted')

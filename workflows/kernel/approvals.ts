@@ -254,7 +254,11 @@ export class Approvals {
     input: Json | undefined,
   ): Answer {
     const at = now()
-    const how = `(${assuranceText(statement.who)})`
+    const others = standing.delegated
+      .filter(({ group }) => ask.asking.requires.some(({ groups }) => groups.includes(group)))
+      .map(({ from, group }) => `${from} in ${group}`)
+    const also = others.length === 0 ? '' : `, who may speak for ${others.join(', ')},`
+    const how = `(${assuranceText(statement.who)})${also}`
     const words = comment === '' ? '' : `: ${comment}`
     const done = (verb: string): Answer => {
       this.#board.note('decide', `${by} ${how} ${verb}${words}`, step)
