@@ -62,7 +62,7 @@ async function post(url: string, body: string, headersOf: (body: string) => Reco
   if (status >= 200 && status < 300) return { came: 'sent' }
   const why = `it answered ${status}`
   if (status < 500 && !AGAIN.has(status)) return { came: 'failed', why }
-  const afterMs = retryAfterMs(response.headers, Date.now(), LONGEST_WAIT_MS)
+  const afterMs = retryAfterMs(response.headers, Date, LONGEST_WAIT_MS)
   return { came: 'again', why, ...(afterMs === undefined ? {} : { afterMs }) }
 }
 

@@ -99,7 +99,7 @@ export function newWire(): Wire {
           kind: 'refused',
           status,
           reason: null,
-          waitMs: retryAfterMs(headers, Date.now(), LONGEST_WAIT_MS),
+          waitMs: retryAfterMs(headers, Date, LONGEST_WAIT_MS),
         } as const
         exchange = refused
         const text = await readAtMost(response, MAX_REFUSAL_BYTES).catch(() => undefined)
