@@ -66,7 +66,7 @@ export function summary(all: readonly Measured[], concurrency: number, pairs: Pa
   ])
   const cpu = 'server + worker + database + driver'
   return [
-    `\n## ${concurrency} at a time, ${ofVariant(all, 'plain').length} pairs\n`,
+    `\n## ${concurrency} at a time, ${all.length / names.length} pairs\n`,
     table(['variant', 'runs/s', 'p50 ms', 'p95 ms', 'CPU ms/run', cpu, 'events', 'bytes'], rows),
     '',
     table(['ratio', 'CPU', 'throughput', 'p50'], ratios),
