@@ -5,7 +5,7 @@ import { missingText } from '../contract/approving.ts'
 import type { PendingApproval } from '../contract/run.ts'
 import { changeText, citationText, factTexts, matchText, shellWord } from '../contract/text.ts'
 import { plain } from './terminal.ts'
-import { moment } from './time.ts'
+import { moment } from '../contract/moment.ts'
 
 /** A label before the first of several lines. */
 export const labelled = (label: string, lines: readonly string[]): readonly string[] =>

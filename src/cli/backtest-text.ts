@@ -3,7 +3,7 @@ import { formatMoney } from '../contract/money.ts'
 import { matchText } from '../contract/text.ts'
 import type { Candidate, Tried } from './backtesting.ts'
 import { plain } from './terminal.ts'
-import { moment } from './time.ts'
+import { moment } from '../contract/moment.ts'
 
 const MOST_SHOWN = 20
 

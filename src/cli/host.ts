@@ -26,7 +26,7 @@ import { unreachable } from './connect.ts'
 import { CliError } from './errors.ts'
 import { policyLines } from './policy-lines.ts'
 import { plain, say } from './terminal.ts'
-import { clock } from './time.ts'
+import { clock } from '../contract/moment.ts'
 import type { TemporalPlace } from './where.ts'
 
 /** A worker that polls. */

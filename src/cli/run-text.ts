@@ -4,11 +4,11 @@ import { formatMicroUsd } from '../contract/money.ts'
 import type { Case, Attempt, Draft, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
 import { assuranceText, speakerFlag } from '../contract/principal.ts'
 import { resumeCommand, type StopMark, stopText } from '../contract/stop.ts'
-import { effectWord, kindText, notYet, saidOf, shellWord, waitingText } from '../contract/text.ts'
+import { byWhom, effectWord, kindText, notYet, saidOf, shellWord, waitingText } from '../contract/text.ts'
 import { actionLines, answerCommand, labelled, pendingLines } from './action-text.ts'
 import { failurePage } from './failure-page.ts'
 import { plain } from './terminal.ts'
-import { clock, moment, newDay } from './time.ts'
+import { clock, moment, newDay } from '../contract/moment.ts'
 
 const indented = (lines: readonly string[]): readonly string[] => lines.map((line) => `  ${line}`)
 
@@ -141,10 +141,11 @@ export function runPage(
   const { principal, spend, waitingFor, attempts } = status
   const behalf = principal?.onBehalfOf === undefined ? '' : ` on behalf of ${principal.onBehalfOf}`
   const tokens = `${spend.inputTokens + spend.outputTokens} tokens, ${spend.toolCalls} tool calls`
-  const refusals = attempts.flatMap(({ at, kind, by, says, answer }) => {
-    if (answer.accepted) return []
-    const who = by !== null ? ` by ${by}` : says === undefined ? '' : ` by somebody who says to be ${says}`
-    return [`${moment(at)}  ${plain(`${kind}${who}: ${answer.message}`)}  (${answer.code})`]
+  const refusals = attempts.flatMap((attempt) => {
+    const { at, kind, answer } = attempt
+    return answer.accepted
+      ? []
+      : [`${moment(at)}  ${plain(`${kind}${byWhom(attempt)}: ${answer.message}`)}  (${answer.code})`]
   })
   const decided = decisionLines(attempts.filter(({ answer }) => answer.accepted))
   return [

@@ -1,7 +1,7 @@
 import type { Session } from './session.ts'
 import { describeTaskQueue, lastPollOf } from './task-queue.ts'
 import { plain } from './terminal.ts'
-import { moment } from './time.ts'
+import { moment } from '../contract/moment.ts'
 
 /** Which worker an open run needs in order to answer: it is pinned to the version that it began on. */
 export async function whoAnswers(session: Session, workflowId: string): Promise<string> {

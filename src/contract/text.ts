@@ -81,6 +81,12 @@ export const notYet = ({ auditExport, notActedOn }: Pick<RunStatus, 'auditExport
     (wish) => `not acted on yet: ${wish}`,
   )
 
+/** ` by ben@acme.example`, or who a message only says that it is by; nothing where it says nobody. */
+export function byWhom({ by, says }: Pick<Attempt, 'by' | 'says'>): string {
+  if (by !== null) return ` by ${by}`
+  return says === undefined ? '' : ` by somebody who says to be ${says}`
+}
+
 /** What a line of a timeline is about. */
 export const kindText = (kind: TimelineEntry['kind']): string => (kind === 'trial' ? 'candidate' : kind)
 

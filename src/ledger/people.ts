@@ -98,9 +98,8 @@ export async function useAndKnow(db: Db, statement: Statement, runKey: RunKey): 
 
 const columnsOf = (db: Db, statement: Statement, heardFor: RunKey | undefined) => {
   const { who, issuedAt } = statement
-  const used = usedAt(db, statement, heardFor ?? ('' as RunKey))
   return [
-    (heardFor === undefined ? sql<null>`NULL` : used).as('usedAt'),
+    (heardFor === undefined ? sql<null>`NULL` : usedAt(db, statement, heardFor)).as('usedAt'),
     jsonObjectFrom(seenOf(db, who, new Date(issuedAt))).as('seen'),
     jsonArrayFrom(newestDelegations(db, who)).as('offered'),
     jsonArrayFrom(

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { RunHandle } from '../../src/client/index.ts'
+import { executionsOf } from '../support/history.ts'
 import { useOwnServer } from '../support/own-server.ts'
 import { approvalOf, pendingOf, shownResult, startRefund } from '../support/refunds.ts'
 import { query } from '../support/world.ts'
@@ -19,18 +19,12 @@ const world = useLimits(
   { address },
 )
 
-async function executionsOf({ workflowId }: RunHandle): Promise<number> {
-  let executions = 0
-  for await (const _ of world().temporal.workflow.list({ query: `WorkflowId = '${workflowId}'` })) executions += 1
-  return executions
-}
-
 test('a run that waits beyond a limit goes on in another execution with the same question, and acts once', async () => {
   const principal = { subject: 'ana', workspace: randomUUID() }
   expect(await (await startRefund(world(), { principal })).run.outcome()).toMatchObject({ state: 'completed' })
   const { run, order } = await startRefund(world(), { principal })
   const pending = await pendingOf(run)
-  while ((await executionsOf(run)) < 2) {
+  while ((await executionsOf(world().temporal, run)) < 2) {
     await run.decide({ ...approvalOf(pending), step: 'nothing' })
   }
   expect((await pendingOf(run)).actionDigest).toBe(pending.actionDigest)

@@ -3,6 +3,7 @@ import type { RunHandle } from '../../src/client/index.ts'
 import { withdraw } from '../../src/ledger/people.ts'
 import { newItem } from '../kernel/box-world.ts'
 import { newBoxes } from '../kernel/boxes.ts'
+import { executionsOf } from '../support/history.ts'
 import { useOwnServer } from '../support/own-server.ts'
 import { until } from '../support/world.ts'
 import { BEN, CLEO, person, useOffice } from './office.ts'
@@ -13,17 +14,10 @@ const { tools } = newBoxes()
 const preview = async () => ({ changes: [{ record: 'box', field: 'count', from: '0', to: '1' }], expect: {} })
 const office = useOffice({ address, tools: tools.map((tool) => ('preview' in tool ? { ...tool, preview } : tool)) })
 
-async function executionsOf({ workflowId }: RunHandle): Promise<number> {
-  let executions = 0
-  for await (const _ of office.world().temporal.workflow.list({ query: `WorkflowId = '${workflowId}'` }))
-    executions += 1
-  return executions
-}
-
 /** Sends what is refused until the run has gone on in another execution. */
 async function untilItGoesOn(run: RunHandle): Promise<void> {
   const junk = { step: 'nothing', decision: 'approve', by: 'mallory', actionDigest: `sha256:${'0'.repeat(64)}` }
-  while ((await executionsOf(run)) < 2) await office.tell(run.workflowId, 'decide', junk)
+  while ((await executionsOf(office.world().temporal, run)) < 2) await office.tell(run.workflowId, 'decide', junk)
 }
 
 test.concurrent.for([

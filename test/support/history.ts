@@ -13,6 +13,13 @@ export async function eventsOf(client: Client, run: RunHandle): Promise<readonly
   return events ?? []
 }
 
+/** How many executions a run has had. */
+export async function executionsOf(client: Client, { workflowId }: RunHandle): Promise<number> {
+  let executions = 0
+  for await (const _ of client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) executions += 1
+  return executions
+}
+
 /** The names of the event types, such as `EVENT_TYPE_TIMER_STARTED`. */
 export const typesOf = (events: readonly Event[]): readonly string[] =>
   events.map(({ eventType }) => EventType[eventType ?? 0] ?? '')

@@ -21,7 +21,7 @@ import { type RunState, transition, type WaitingFor } from '../../src/contract/s
 import { MAX_DRAFTS_CHARACTERS } from '../../src/contract/limits.ts'
 import { SEARCH_ATTRIBUTES } from '../../src/contract/wire.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
-import { textOf } from '../../src/contract/text.ts'
+import { byWhom, textOf } from '../../src/contract/text.ts'
 import { renderDetails } from './details.ts'
 
 type Pairs = Extract<Parameters<typeof upsertSearchAttributes>[0], readonly unknown[]>
@@ -164,13 +164,11 @@ export class Board {
         refuse(failureOf(error)?.code ?? `${kind === 'decide' ? 'decision' : kind}_malformed`, textOf(error)),
       )
     })
-    this.#keepAttempt(kind, message, heard)
-    const { by, answer } = heard
-    if (!answer.accepted) {
-      const claimed = claimedBy(message)
-      const who = by !== null ? ` by ${by}` : claimed === undefined ? '' : ` by somebody who says to be ${claimed}`
-      this.note('note', `${NOUN[kind]}${who} was refused: ${answer.message}`)
-    }
+    const says = heard.by === null ? claimedBy(message) : undefined
+    const judged = { ...heard, ...(says === undefined ? {} : { says }) }
+    this.#keepAttempt(kind, message, judged)
+    const { answer } = judged
+    if (!answer.accepted) this.note('note', `${NOUN[kind]}${byWhom(judged)} was refused: ${answer.message}`)
     return answer
   }
 
@@ -184,15 +182,7 @@ export class Board {
     const saw = all?.slice(0, MAX_SAW_LINES)
     this.#sawCharacters += charactersIn(saw)
     const isKept = saw !== undefined && this.#sawCharacters <= MAX_SAW_CHARACTERS
-    const says = judged.by === null ? claimedBy(message) : undefined
-    this.attempts.push({
-      kind,
-      at: now(),
-      message: kept,
-      ...judged,
-      ...(says === undefined ? {} : { says }),
-      ...(isKept ? { saw } : {}),
-    })
+    this.attempts.push({ kind, at: now(), message: kept, ...judged, ...(isKept ? { saw } : {}) })
   }
 
   /** Keeps what the run would have done: the first draft always, and more as long as Temporal carries them. */

@@ -5,7 +5,7 @@ import { DEFAULT_GATEWAY_NAME } from '../gateway-options.ts'
 import { type CommonOptions, filled, type JsonOption, withCommon, withJson, wholeNumber } from '../options.ts'
 import { tableOf } from '../table.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
-import { moment } from '../time.ts'
+import { moment } from '../../contract/moment.ts'
 import { withLedger } from '../with-ledger.ts'
 
 interface Options extends CommonOptions, JsonOption {}

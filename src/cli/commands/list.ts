@@ -6,7 +6,7 @@ import { type CommonOptions, type JsonOption, wholeNumber, withCommon, withJson 
 import { withSession } from '../session.ts'
 import { tableOf } from '../table.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
-import { moment } from '../time.ts'
+import { moment } from '../../contract/moment.ts'
 
 interface Options extends CommonOptions, JsonOption {
   readonly state?: RunState

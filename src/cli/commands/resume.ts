@@ -8,7 +8,7 @@ import { type JsonOption, withCommon, withJson } from '../options.ts'
 import { withSession } from '../session.ts'
 import { heeded, signedWord, type StopOptions, targetOf, withStopWords } from '../stop-words.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
-import { moment } from '../time.ts'
+import { moment } from '../../contract/moment.ts'
 import { withLedger } from '../with-ledger.ts'
 
 interface Options extends StopOptions, JsonOption {}

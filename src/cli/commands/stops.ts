@@ -4,7 +4,7 @@ import type { Stop } from '../../ledger/stops.ts'
 import { type CommonOptions, type JsonOption, withCommon, withJson } from '../options.ts'
 import { tableOf } from '../table.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
-import { moment } from '../time.ts'
+import { moment } from '../../contract/moment.ts'
 import { withLedger } from '../with-ledger.ts'
 
 interface Options extends CommonOptions, JsonOption {

@@ -12,7 +12,7 @@ import {
 import { withSession } from '../session.ts'
 import { tableOf } from '../table.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
-import { moment } from '../time.ts'
+import { moment } from '../../contract/moment.ts'
 
 type Options = CommonOptions & JsonOption & DeploymentOption
 

@@ -4,7 +4,7 @@ import type { Warrant } from '../../contract/action.ts'
 import { matchText } from '../../contract/text.ts'
 import { CliError } from '../errors.ts'
 import { plain } from '../terminal.ts'
-import { clock } from '../time.ts'
+import { clock } from '../../contract/moment.ts'
 
 /** The three questions about an effect, answered by one event of the history. */
 export interface Answers {

@@ -1,1 +1,0 @@
-export { clock, moment, newDay } from '../contract/moment.ts'
