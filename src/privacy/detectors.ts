@@ -1,6 +1,6 @@
 import { countrySpecs, isValidIBAN } from 'ibantools'
 import { parsePhoneNumberFromString } from 'libphonenumber-js'
-import { isSecretReference } from '../contract/classes.ts'
+import { SECRET_REFERENCE } from '../contract/classes.ts'
 
 /** What is found in free text by its form alone. */
 export type Detected = 'email' | 'phone' | 'card' | 'iban' | 'secret'
@@ -114,7 +114,8 @@ const ibans: Detector = (text, found) => {
   }
 }
 
-const PHONE = /(?<![A-Za-z0-9_.,/#$€£%-]|\d:)(?:\+ ?|00)?(?:\(\+?\d{1,4}\)|\d)(?:[ ./\u00a0\u2011-]{0,2}\(?\d\)?){6,14}(?![\d_%€$£]|[.,:-]\d|[A-Za-z])/g
+const PHONE =
+  /(?<![A-Za-z0-9_.,/#$€£%-]|\d:)(?:\+ ?|00)?(?:\(\+?\d{1,4}\)|\d)(?:[ ./\u00a0\u2011-]{0,2}\(?\d\)?){6,14}(?![\d_%€$£]|[.,:-]\d|[A-Za-z])/g
 const NORTH_AMERICAN = /^(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}$/
 const WITH_TRUNK = /^\(?0[1-9]/
 const MAY_BEGIN = /^(?:\(?\+|\(?0[1-9]|00|1[ .-]\(?[2-9]\d{2}|\(?[2-9]\d{2}[) .-])/
@@ -199,7 +200,7 @@ const ASSIGNED =
 
 const secrets: Detector = (text, found) => {
   for (const { 0: said, index } of text.matchAll(TOKENS)) found(index, index + said.length)
-  for (let at = text.indexOf(PRIVATE_KEY); at !== -1; ) {
+  for (let at = text.indexOf(PRIVATE_KEY); at !== -1;) {
     let end = at + PRIVATE_KEY.length
     if (KEY_HEAD.test(text.slice(at, at + 60))) {
       // Without an end, or with a far one, it is masked as far as one may reach: nothing is looked at twice.
@@ -220,7 +221,7 @@ const secrets: Detector = (text, found) => {
     if (/\d/.test(token)) found(index + said.length - token.length, index + said.length)
   }
   for (const { 0: said, 1: name = '', 2: value = '', index } of text.matchAll(ASSIGNED)) {
-    if (isSecretReference(said)) continue
+    if (SECRET_REFERENCE.test(said)) continue
     if (/^pass|^pwd/i.test(name) || /\d/.test(value)) found(index + said.length - value.length, index + said.length)
   }
 }

@@ -67,8 +67,7 @@ function eachLeaf(
   } else if (isLeaf(value) && own !== undefined) tell({ value, ...own })
 }
 
-const isLeaf = (value: unknown): value is Leaf =>
-  ['string', 'number', 'boolean', 'bigint'].includes(typeof value)
+const isLeaf = (value: unknown): value is Leaf => ['string', 'number', 'boolean', 'bigint'].includes(typeof value)
 
 function classAt(branches: readonly Branch[], from: FieldClass | undefined): FieldClass | undefined {
   const [first, ...more] = [from, ...branches.map(({ own }) => own)].filter((own) => own !== undefined)
@@ -238,7 +237,8 @@ export function coverOf({ mark = MASK, known = [], keepsTexts = false }: CoverOp
         Object.entries(value).map(([name, inner]) => [nameOf(name), walk(inner, below(branches, name), own)]),
       )
     }
-    if (own?.secret === true && typeof value === 'string') return isSecretReference(value) ? value : mark('secret', value)
+    if (own?.secret === true && typeof value === 'string')
+      return isSecretReference(value) ? value : mark('secret', value)
     if (own?.pii !== undefined && isLeaf(value)) return whole(value, own.pii)
     return typeof value === 'string' ? (withinJson(value, walk) ?? text(value)) : value
   }

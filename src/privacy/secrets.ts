@@ -71,7 +71,8 @@ export const vaultSecrets = (options: VaultSecretOptions): SecretSource => ({
     if (response.status === 404) return undefined
     if (!response.ok) throw new Error(`it answered with status ${response.status}`)
     const body = (await response.json().catch(() => undefined)) as
-      { readonly data?: { readonly data?: { readonly value?: unknown } | null } | null } | undefined
+      | { readonly data?: { readonly data?: { readonly value?: unknown } | null } | null }
+      | undefined
     const value = body?.data?.data?.value
     return typeof value === 'string' ? value : undefined
   },
@@ -159,7 +160,9 @@ function remember(name: string, value: string): void {
 function base64Of(value: string): readonly string[] {
   const whole = Buffer.from(value).toString('base64').replace(/=+$/, '')
   const shifted = [1, 2].map((by) => {
-    const text = Buffer.concat([Buffer.alloc(by), Buffer.from(value)]).toString('base64').replace(/=+$/, '')
+    const text = Buffer.concat([Buffer.alloc(by), Buffer.from(value)])
+      .toString('base64')
+      .replace(/=+$/, '')
     return text.slice(by === 1 ? 2 : 3, -1)
   })
   return [whole, ...shifted].filter((form) => form.length >= 8)
