@@ -7,8 +7,11 @@ import { bulkCodec } from '../ledger/bulk-codec.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { storeIssuerKey } from '../ledger/issuer-keys.ts'
 import { storeKey } from '../ledger/keys.ts'
+import { workerCodec } from '../privacy/codec.ts'
+import { ledgerDataKeys } from '../privacy/data-keys.ts'
+import { encryptedDataConverter, FAILURE_CONVERTER } from '../privacy/encrypted.ts'
+import type { MasterKeys } from '../privacy/master-keys.ts'
 import type { Thinker, ToolImplementation } from '../tools/implementation.ts'
-import type { DataKeys } from '../privacy/data-keys.ts'
 import { type SecretSource, secretSourcesOf } from '../privacy/secrets.ts'
 import { PAYLOAD_CONVERTER } from './bundle-files.ts'
 import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
@@ -54,13 +57,16 @@ export interface WorkerSettings {
   readonly db: LedgerDatabase
   readonly key: HostKey
   /**
+   * Wrap the keys with which payloads and the personal columns of the ledger are encrypted; see docs/privacy.md. Default: all stands
+   * in the clear. What is encrypted already cannot be read without them.
+   */
+  readonly masterKeys?: MasterKeys | undefined
+  /**
    * For development only: takes statements of this issuer, which prove nothing, and publishes its key. Default: they are refused.
    */
   readonly development?: DevelopmentIssuer | undefined
   /** Tells people of questions that wait for them. Default: nobody is told. */
   readonly notify?: NotifyConfig | undefined
-  /** The data keys. Present: whom the data of runs is about is written down, by keyed hashes. */
-  readonly keys?: Pick<DataKeys, 'hiddenName'> | undefined
   /**
    * Where references to secrets are looked up, the first first. Default: as the environment says, see `secretSourcesOf`.
    */
@@ -109,18 +115,23 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   await storeKey(db, key.keyId, key.publicKey)
   const { development } = settings
   if (development !== undefined) await storeIssuerKey(db, development.published)
+  const { masterKeys, namespace = 'default' } = settings
+  const keys = masterKeys === undefined ? undefined : ledgerDataKeys(db, masterKeys)
+  // So that it says at once that a key is missing, and not at the first run.
+  if (keys !== undefined) await keys.hiddenName('')
   const notifier =
     settings.notify === undefined
       ? undefined
       : new Notifier({
           db,
+          sealed: keys && { keys, namespace },
           config: settings.notify,
-          isWaiting: isWaitingOn(settings.connection, settings.namespace ?? 'default'),
+          isWaiting: isWaitingOn(settings.connection, namespace, keys && encryptedDataConverter(keys, { namespace })),
           told: (channel, end) => observer.notified?.(channel, end),
         })
   const worker = await PlaybookWorker.create({
     connection: settings.connection,
-    namespace: settings.namespace ?? 'default',
+    namespace,
     taskQueue,
     workerDeploymentOptions: {
       version: { deploymentName: deployment, buildId: built.buildId },
@@ -128,7 +139,12 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       defaultVersioningBehavior: 'PINNED',
     },
     workflowBundle: built.bundle,
-    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER, payloadCodecs: [bulkCodec(db, key)] },
+    dataConverter: {
+      payloadConverterPath: PAYLOAD_CONVERTER,
+      // In this order, so that what is kept beside the history is encrypted, too.
+      payloadCodecs: [...(keys === undefined ? [] : [workerCodec(keys, namespace)]), bulkCodec(db, key)],
+      ...(keys !== undefined && { failureConverterPath: FAILURE_CONVERTER }),
+    },
     activities: activitiesOf({
       db,
       key,
@@ -139,7 +155,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       observer,
       development,
       notifier,
-      keys: settings.keys,
+      keys,
       secrets: settings.secrets ?? secretSourcesOf(process.env),
     }),
     shutdownGraceTime: settings.shutdownGraceMs ?? DEFAULT_GRACE_MS,

@@ -28,6 +28,7 @@ import {
   takeOver,
   type TakenOver,
 } from '../ledger/effects.ts'
+import type { Sealer } from '../privacy/sealed.ts'
 import { Secrets, withoutSecrets, withoutSecretsIn } from '../privacy/secrets.ts'
 import { timelyFetch } from '../tools/timely-fetch.ts'
 import type { ToolCall, WriteCall, WriteImplementation } from '../tools/implementation.ts'
@@ -45,6 +46,8 @@ export interface StepHost {
   readonly db: LedgerDatabase
   readonly key: HostKey
   readonly principal: Principal
+  /** Of the run's workflow. */
+  readonly sealer: Sealer
   /** Default: none is known. */
   readonly secrets?: Secrets
 }
@@ -140,9 +143,9 @@ async function inOneTransaction(
   claimed: Claim,
   counts: readonly Counted[],
 ): Promise<StepResult> {
-  const { db, key } = host
+  const { db, key, sealer } = host
   return await db.transaction().execute(async (tx) => {
-    const mine = await claim(tx, claimed, null)
+    const mine = await claim(tx, claimed, null, sealer)
     if (!('fence' in mine)) return resultOf(mine)
     if (counts.length > 0) await countWithin(tx, key, claimed, counts, warrant.reached)
     await failpoint('write.claimed')
@@ -151,7 +154,7 @@ async function inOneTransaction(
     const output = await how.execute(input, call)
     await failpoint('write.executed')
     const result = attest(host, how, input, output, claimed)
-    await complete(tx, claimed, mine, result)
+    await complete(tx, claimed, mine, result, sealer)
     return result
   })
 }
@@ -168,7 +171,7 @@ async function acrossSystems(
   const leaseMs = leaseOf(how.contract.startToCloseMs)
   const first =
     counts.length === 0
-      ? await claim(host.db, claimed, leaseMs)
+      ? await claim(host.db, claimed, leaseMs, host.sealer)
       : await claimCounted(host, claimed, leaseMs, counts, warrant.reached)
   if ('fence' in first) {
     await failpoint('write.claimed')
@@ -183,7 +186,7 @@ async function acrossSystems(
 
 /** Claims a step and counts it at once; of one that is claimed or done already nothing is counted again. */
 async function claimCounted(
-  { db, key }: StepHost,
+  { db, key, sealer }: StepHost,
   claimed: Claim,
   leaseMs: number,
   counts: readonly Counted[],
@@ -191,7 +194,7 @@ async function claimCounted(
 ): Promise<Claimed | LedgerEntry> {
   try {
     return await db.transaction().execute(async (tx) => {
-      const mine = await claim(tx, claimed, leaseMs)
+      const mine = await claim(tx, claimed, leaseMs, sealer)
       if ('fence' in mine) await countWithin(tx, key, claimed, counts, shown)
       return mine
     })
@@ -290,7 +293,7 @@ async function record(
     await markUnknown(host.db, claimed, mine)
     throw error
   }
-  if (await complete(host.db, claimed, mine, result)) {
+  if (await complete(host.db, claimed, mine, result, host.sealer)) {
     await failpoint('write.recorded')
     return result
   }
@@ -330,13 +333,14 @@ function resultOf(entry: LedgerEntry): StepResult {
  */
 export async function undoOnce(host: StepHost, how: GuardedWrite, warrant: UndoWarrant): Promise<UndoResult> {
   const { runKey, undoes, inputDigest } = warrant
-  const known = await bar(host.db, {
+  const barring = {
     runKey,
     step: undoes,
     tool: how.contract.name,
     input: null,
     inputDigest,
-  })
+  }
+  const known = await bar(host.db, barring, host.sealer)
   await failpoint('undo.barred')
   if (known === undefined) return { state: 'not_done', text: `${undoes} had not happened; it is barred now` }
   if (known.tool !== how.contract.name) {
@@ -379,7 +383,7 @@ async function undoDone(
     const call = toolCall({ ...host, db: on }, how.contract, { runKey, step }, leftMs())
     const text = withoutSecrets(textOf(await how.undo(input, output, call)))
     await failpoint('undo.executed')
-    await markUndone(on, effect, text, mine)
+    await markUndone(on, effect, text, mine, host.sealer)
     await failpoint('undo.recorded')
     return text
   }

@@ -9,13 +9,16 @@ import { sampleThoughts, sampleTools } from '../../activities/index.ts'
 import { CountersignClient, type StatementSource } from '../../src/client/index.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
+import { ledgerDataKeys } from '../../src/privacy/data-keys.ts'
+import { encryptedDataConverter } from '../../src/privacy/encrypted.ts'
+import type { MasterKeys } from '../../src/privacy/master-keys.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import type { Thinker, ToolImplementation } from '../../src/tools/implementation.ts'
 import { makeCurrent } from '../../src/worker/deployment.ts'
 import type { NotifyConfig } from '../../src/notify/config.ts'
 import type { Observer } from '../../src/worker/observer.ts'
 import type { SecretSource } from '../../src/privacy/secrets.ts'
-import { createWorker, type WorkerSettings } from '../../src/worker/worker.ts'
+import { createWorker } from '../../src/worker/worker.ts'
 import { bundleOf } from './bundles.ts'
 import { issuer, statements } from './people.ts'
 
@@ -33,9 +36,10 @@ export interface WorldOptions {
   readonly observer?: Observer
   /** Whom to tell of questions. Default: nobody. */
   readonly notify?: NotifyConfig
-  /** Default: nobody's data is written down. */
-  readonly keys?: WorkerSettings['keys']
+  /** Where references to secrets are looked up. Default: as the environment says. */
   readonly secrets?: readonly SecretSource[]
+  /** With which all is encrypted, by workers and clients. Default: all stands in the clear. */
+  readonly masterKeys?: MasterKeys
   /** Whether statements of the development issuer are refused. Default: they are taken. */
   readonly isProduction?: boolean
   /** Address of a dev server of one's own. */
@@ -132,8 +136,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...(options.isProduction === true ? {} : { development: issuer }),
       shutdownGraceMs: 500,
       ...(options.notify && { notify: options.notify }),
-      ...(options.keys && { keys: options.keys }),
       ...(options.secrets && { secrets: options.secrets }),
+      ...(options.masterKeys && { masterKeys: options.masterKeys }),
       ...(options.policyRefreshMs !== undefined && { policyRefreshMs: options.policyRefreshMs }),
       ...(options.observer && { observer: options.observer }),
     })
@@ -152,7 +156,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   if (environment === undefined) {
     await makeCurrent(connection, 'default', { deployment: taskQueue, buildId: first.buildId })
   }
-  const temporal = environment?.client ?? new Client({ connection })
+  const { masterKeys } = options
+  const keys = masterKeys && ledgerDataKeys(db, masterKeys)
+  const temporal =
+    environment?.client ?? new Client({ connection, ...(keys && { dataConverter: encryptedDataConverter(keys) }) })
   return {
     worker: first,
     startWorker,
