@@ -27,7 +27,7 @@ test('whom request, input and output are about is written down once a run, by ke
   const keys = ledgerDataKeys(club.world().db, masterKeys)
   const hashes = await Promise.all([email, `mem-of-${email}`, 'agent-7'].map((name) => keys.hiddenName(name)))
   const { rows } = await rowsOf(club.world().databaseUrl, run.workflowId)
-  expect(rows.map(({ subject_hash }) => subject_hash).toSorted()).toEqual(hashes.toSorted())
+  expect(rows.map(({ subject_hash }) => String(subject_hash)).toSorted()).toEqual(hashes.toSorted())
   expect(new Set(rows.map(({ namespace }) => namespace))).toEqual(new Set(['default']))
   for (const { run_key } of rows) expect(run_key).toMatch(new RegExp(`^${run.workflowId}/`))
   for (const [table, bytes] of await ledgerBytes(club.world().db)) {

@@ -109,7 +109,7 @@ test('where it cannot be looked up now, the step is tried again, and nothing was
 })
 
 const signal = new AbortController().signal
-const resolve = (source: SecretSource, reference: string) => new Secrets([source]).resolve(reference, signal)
+const resolve = (from: SecretSource, reference: string) => new Secrets([from]).resolve(reference, signal)
 
 test('the environment has secrets under their own names, and nothing else', async () => {
   const env = environmentSecrets({ COUNTERSIGN_SECRET_CRM_TOKEN: 'from-the-env', HOME: '/root/home' })
@@ -134,7 +134,7 @@ const asked: string[] = []
 let status = 200
 beforeAll(async () => {
   vault = createServer((request, response) => {
-    asked.push(`${request.headers['x-vault-token']} ${request.url}`)
+    asked.push(`${String(request.headers['x-vault-token'])} ${request.url}`)
     response.writeHead(status, { 'content-type': 'application/json' })
     response.end(status === 200 ? JSON.stringify({ data: { data: { value: 'from-the-vault' }, metadata: {} } }) : '{}')
   })
