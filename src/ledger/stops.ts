@@ -92,9 +92,12 @@ export async function stopsInForce(
   return rows.map(stopOf)
 }
 
+/** A row where anything at all is stopped. */
+export const ANY_STOP = sql`SELECT FROM countersign.stops WHERE lifted_at IS NULL`
+
 /** Whether anything at all is stopped: nearly always nothing is, and this is half the price of asking what. */
 export async function isAnyInForce(db: Kysely<LedgerTables>): Promise<boolean> {
-  const { rows } = await sql`SELECT FROM countersign.stops WHERE lifted_at IS NULL LIMIT 1`.execute(db)
+  const { rows } = await sql`${ANY_STOP} LIMIT 1`.execute(db)
   return rows.length > 0
 }
 
