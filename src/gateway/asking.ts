@@ -11,6 +11,7 @@ import { type Attempt, logAttempt } from '../ledger/attempts.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey } from '../ledger/issuer-keys.ts'
 import { type Seen, seePerson, storeDelegation } from '../ledger/people.ts'
+import { bearerOf } from './bearer.ts'
 import type { IssuerKeySets } from './issuers.ts'
 import { holdsToken, withoutTokens } from './problem.ts'
 import { verifyToken } from './token.ts'
@@ -42,14 +43,6 @@ export type Answered =
 const request = z.strictObject({ about: aboutSchema(), workspace: z.string().max(200).optional() })
 
 const invalid = (what: string): Error => fail('about_invalid', `what is to be signed ${what}`)
-
-/** RFC 6750 §2.1: in the header, and nowhere else. */
-function bearerOf(authorization: string | undefined): string {
-  if (authorization === undefined) throw fail('token_missing', 'the request has no access token')
-  const [, token] = /^Bearer +(\S+)$/i.exec(authorization.trim()) ?? []
-  if (token === undefined) throw fail('token_missing', 'the `Authorization` of the request is no `Bearer` token')
-  return token
-}
 
 function requestOf({ contentType, body }: Asked, token: string | undefined): z.output<typeof request> {
   if (body === null) throw fail('about_too_large', 'what is to be signed is too large')
@@ -85,9 +78,9 @@ function checkBehalf(about: About, { people }: IdentityMapping): void {
 }
 
 /** What a step came to, to be looked at later. */
-type Settled<T> = { readonly value: T } | { readonly error: unknown }
+export type Settled<T> = { readonly value: T } | { readonly error: unknown }
 
-function settled<T>(step: () => T): Settled<T> {
+export function settled<T>(step: () => T): Settled<T> {
   try {
     return { value: step() }
   } catch (error) {
@@ -95,7 +88,7 @@ function settled<T>(step: () => T): Settled<T> {
   }
 }
 
-function valueOf<T>(what: Settled<T>): T {
+export function valueOf<T>(what: Settled<T>): T {
   if ('error' in what) throw what.error
   return what.value
 }

@@ -179,6 +179,16 @@ export async function withdrawals(db: Db): Promise<readonly Withdrawal[]> {
 
 const inForce = (db: Db) => db.selectFrom('countersign.withdrawals').where('lifted_at', 'is', null).orderBy('id')
 
+/** Whether somebody does not count any more at all. */
+export async function isWithdrawn(db: Db, subject: string): Promise<boolean> {
+  const found = await inForce(db)
+    .select('id')
+    .where('person', '=', personOf(subject))
+    .where('group_name', 'is', null)
+    .executeTakeFirst()
+  return found !== undefined
+}
+
 const withdrawalOf = (row: Selectable<WithdrawalTable>): Withdrawal => ({
   id: row.id,
   subject: row.subject,
