@@ -12,6 +12,7 @@ import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey } from '../ledger/issuer-keys.ts'
 import { type Seen, seePerson, storeDelegation } from '../ledger/people.ts'
 import { bearerOf } from './bearer.ts'
+import type { PayloadParts } from './codec.ts'
 import type { IssuerKeySets } from './issuers.ts'
 import { holdsToken, withoutTokens } from './problem.ts'
 import { verifyToken } from './token.ts'
@@ -23,6 +24,8 @@ export interface GatewayParts {
   readonly key: HostKey
   readonly mapping: IdentityMapping
   readonly keys: IssuerKeySets
+  /** Of the codec server; without, it is none. */
+  readonly payloads?: PayloadParts
   /** Hears of what is nobody's refusal: a database that is away, a defect. No token is in it. */
   readonly onError: (error: unknown) => void
 }
@@ -78,9 +81,9 @@ function checkBehalf(about: About, { people }: IdentityMapping): void {
 }
 
 /** What a step came to, to be looked at later. */
-export type Settled<T> = { readonly value: T } | { readonly error: unknown }
+type Settled<T> = { readonly value: T } | { readonly error: unknown }
 
-export function settled<T>(step: () => T): Settled<T> {
+function settled<T>(step: () => T): Settled<T> {
   try {
     return { value: step() }
   } catch (error) {
@@ -88,7 +91,7 @@ export function settled<T>(step: () => T): Settled<T> {
   }
 }
 
-export function valueOf<T>(what: Settled<T>): T {
+function valueOf<T>(what: Settled<T>): T {
   if ('error' in what) throw what.error
   return what.value
 }

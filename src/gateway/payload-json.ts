@@ -37,9 +37,16 @@ export interface BytePayload {
 export const invalidRequest = (what: string): Error => fail('codec_request_invalid', `the request ${what}`)
 
 /** The JSON of a body. Fails with `codec_request_invalid`, and `codec_request_too_large` where it was not read (`null`). */
-export function jsonOf({ contentType, body }: { readonly contentType: string | undefined; readonly body: string | null }) {
+export function jsonOf({
+  contentType,
+  body,
+}: {
+  readonly contentType: string | undefined
+  readonly body: string | null
+}) {
   if (body === null) throw fail('codec_request_too_large', 'the request is too large')
-  if (!/^application\/json(?:$|[ ;])/i.test(contentType ?? '')) throw invalidRequest('is not sent as `application/json`')
+  if (!/^application\/json(?:$|[ ;])/i.test(contentType ?? ''))
+    throw invalidRequest('is not sent as `application/json`')
   try {
     return JSON.parse(body) as unknown
   } catch {

@@ -6,6 +6,8 @@ import type { Bearer } from './bearer.ts'
 /** Who has it in a workspace may read the payloads of the runs there. */
 export const READ_PAYLOADS = 'payloads:read'
 
+/** Whose a key is. */
+type Owned = Pick<KeyFacts, 'runs' | 'holder'>
 type Asker = Pick<Bearer, 'subject' | 'issuer' | 'workspaces' | 'scopesIn'>
 
 const isOf = ({ subject, issuer }: Pick<Bearer, 'subject' | 'issuer'>, other: Pick<Bearer, 'subject' | 'issuer'>) =>
@@ -27,7 +29,7 @@ const failed = (error: Error | undefined): Failure | undefined => failureOf(erro
  * Why somebody may not be shown what is encrypted with a key; `undefined`: he may. It takes the scope in the workspace of every run of its workflow id;
  * before there is one, whoever the key was made for may, too.
  */
-export function whyNotShown(bearer: Asker, { runs, holder }: KeyFacts): Failure | undefined {
+export function whyNotShown(bearer: Asker, { runs, holder }: Owned): Failure | undefined {
   if (runs.length > 0) {
     return failed(
       unreadable(
@@ -45,9 +47,8 @@ export function whyNotShown(bearer: Asker, { runs, holder }: KeyFacts): Failure 
  * Why somebody may not have a key itself; `undefined`: he may. Who started every run of the workflow id has it already, so he may have it again while he is of
  * their workspaces.
  */
-export function whyNotHanded(bearer: Asker, facts: KeyFacts): Failure | undefined {
+export function whyNotHanded(bearer: Asker, facts: Owned): Failure | undefined {
   const isStarter =
-    facts.runs.length > 0 &&
-    facts.runs.every((run) => isOf(run, bearer) && bearer.workspaces.includes(run.workspace))
+    facts.runs.length > 0 && facts.runs.every((run) => isOf(run, bearer) && bearer.workspaces.includes(run.workspace))
   return isStarter ? undefined : whyNotShown(bearer, facts)
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { addDataKey, type NewKey } from './data-keys.ts'
 import type { LedgerDatabase } from './database.ts'
 
 /** In which workspace somebody acts. */
@@ -22,7 +23,10 @@ export interface KeyFacts {
 }
 
 /** Whose the data keys of runs are; what is no such key is left out. */
-export async function keyFactsOf(db: LedgerDatabase, keyIds: readonly string[]): Promise<ReadonlyMap<string, KeyFacts>> {
+export async function keyFactsOf(
+  db: LedgerDatabase,
+  keyIds: readonly string[],
+): Promise<ReadonlyMap<string, KeyFacts>> {
   if (keyIds.length === 0) return new Map()
   const { rows } = await sql<KeyFacts>`
     SELECT k.key_id AS "keyId", k.namespace, k.workflow_id AS "workflowId", k.wrapped IS NULL AS "isDestroyed",
@@ -46,4 +50,25 @@ export async function holdKey(
     .values({ key_id: keyId, workspace, subject, issuer })
     .onConflict((conflict) => conflict.doNothing())
     .execute()
+}
+
+/** Who started the runs of a workflow id, and where. */
+export async function startersOf(db: LedgerDatabase, workflowId: string): Promise<KeyFacts['runs']> {
+  const { rows } = await sql<Place>`
+    SELECT DISTINCT principal->>'workspace' AS workspace, principal->>'subject' AS subject, principal->>'issuer' AS issuer
+    FROM countersign.runs WHERE workflow_id = ${workflowId}`.execute(db)
+  return rows
+}
+
+/** Stores a key that was made for somebody, and that it was; `false`: there is a live one for the workflow already. */
+export async function addHeldKey(
+  db: LedgerDatabase,
+  key: NewKey,
+  holder: NonNullable<KeyFacts['holder']>,
+): Promise<boolean> {
+  return await db.transaction().execute(async (within) => {
+    const isAdded = await addDataKey(within, key)
+    if (isAdded) await holdKey(within, key.keyId, holder)
+    return isAdded
+  })
 }
