@@ -5,6 +5,7 @@ import { codeOf, fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import { decrypt, encrypt } from './cipher.ts'
 import type { DataKey, DataKeys } from './data-keys.ts'
+import { FAILURE_MARK } from './hidden-failures.ts'
 
 const PayloadProto = proto.temporal.api.common.v1.Payload
 const text = new TextEncoder()
@@ -20,7 +21,8 @@ type Loose = temporal.api.common.v1.IPayload
 
 /** Where a payload is. */
 export interface Place {
-  readonly namespace: string
+  /** `null`: not known, as in an exported history. */
+  readonly namespace: string | null
   /** `null`: not known. */
   readonly workflowId: string | null
 }
@@ -47,7 +49,7 @@ const boundTo = (namespace: string, workflowId: string | null, keyId: string): J
 
 /** Encrypts a whole payload. What marks it for the blob store stays to be seen. */
 export function encryptPayload({ keyId, namespace, workflowId, key }: DataKey, payload: Loose): Payload {
-  const { [BULK_MARK]: mark, ...metadata } = payload.metadata ?? {}
+  const { [BULK_MARK]: mark, [FAILURE_MARK]: _, ...metadata } = payload.metadata ?? {}
   const plain = PayloadProto.encode({ metadata, data: payload.data ?? null }).finish()
   return {
     metadata: {
@@ -64,17 +66,24 @@ export function encryptPayload({ keyId, namespace, workflowId, key }: DataKey, p
  * Decrypts a payload that was found somewhere; one that is not encrypted is passed on. Fails with `payload_moved`, `payload_damaged`,
  * and as `keyById` does.
  */
-export async function decryptPayload(keys: DataKeys, payload: Payload, place: Place | undefined): Promise<Payload> {
+export async function decryptPayload(
+  keys: DataKeys,
+  payload: Payload,
+  place: Place | undefined,
+  { adopts = true }: { readonly adopts?: boolean } = {},
+): Promise<Payload> {
   if (!isEncrypted(payload)) return payload
   const keyId = textIn(payload, KEY_MARK) ?? ''
   const isBound = textIn(payload, BOUND_MARK) === 'workflow'
   let found = await keys.keyById(keyId)
-  if (place !== undefined && found.namespace !== place.namespace) {
+  const namespaceHere = place?.namespace ?? found.namespace
+  if (found.namespace !== namespaceHere) {
     throw fail('payload_moved', `it was encrypted in the namespace \`${found.namespace}\`, and found in another`)
   }
   if (place !== undefined && place.workflowId !== null) {
-    if (found.workflowId === null) found = await keys.adopt(keyId, place.namespace, place.workflowId)
-    if (found.workflowId !== place.workflowId) throw fail('payload_moved', 'it was encrypted for another workflow')
+    if (found.workflowId === null && adopts) found = await keys.adopt(keyId, namespaceHere, place.workflowId)
+    if (found.workflowId !== place.workflowId && (adopts || found.workflowId !== null))
+      throw fail('payload_moved', 'it was encrypted for another workflow')
   }
   const { namespace, workflowId } = found
   const plain = decrypt(
@@ -89,9 +98,9 @@ const placeOf = (context: SerializationContext | undefined): Place | undefined =
   context === undefined ? undefined : { namespace: context.namespace, workflowId: context.workflowId ?? null }
 
 /**
- * Encrypts every payload with the data key of the workflow that it is of. What comes from outside, a start, a signal, an update, and cannot be
- * decrypted is passed on as it is: no schema takes it, and it must not keep a run from going on. Everything else that cannot be
- * decrypted fails. `namespace`: where a caller tells no workflow.
+ * Encrypts every payload with the data key of the workflow that it is of; of no workflow, with a key that the first workflow
+ * adopts. What comes from outside, a start, a signal, an update, and cannot be decrypted is passed on as it is: no schema takes
+ * it, and it must not keep a run from going on. Everything else that cannot be decrypted fails.
  */
 export const encryptingCodec = (keys: DataKeys, namespace: string): PayloadCodec => ({
   async encode(payloads, context) {
@@ -111,27 +120,51 @@ export const encryptingCodec = (keys: DataKeys, namespace: string): PayloadCodec
     }),
 })
 
+/**
+ * As `encryptingCodec`, for a worker, which must be able to say that something failed whatever the keys are up to: what is of a failure and cannot
+ * be encrypted is withheld. So is all that is of no workflow: the SDK then tells only of what it could not decode.
+ */
+export function workerCodec(keys: DataKeys, namespace: string): PayloadCodec {
+  const codec = encryptingCodec(keys, namespace)
+  return {
+    ...codec,
+    async encode(payloads, context) {
+      if (context?.workflowId === undefined) return payloads.map(withheld)
+      try {
+        return await codec.encode(payloads, context)
+      } catch (error) {
+        if (payloads.every(isOfFailure)) return payloads.map(withheld)
+        throw error
+      }
+    },
+  }
+}
+
+const isOfFailure = ({ metadata }: Payload): boolean => metadata?.[FAILURE_MARK] !== undefined
+
+const withheld = (): Payload => jsonPayload({ withheld: true })
+
 /** Whether anybody who can write to a namespace can have it come to this. */
 const canBeMadeUp = (error: unknown): boolean => codeOf(error)?.startsWith('payload_') === true
 
 /** What stands in place of something of which the key was destroyed, where it is only read. */
 export const ERASED = { erased: true } as const
 
-/** The payload of `ERASED`. */
-export const erasedPayload = (): Payload => ({
+/** A payload in the clear. */
+const jsonPayload = (value: Json): Payload => ({
   metadata: { encoding: text.encode('json/plain') },
-  data: text.encode(JSON.stringify(ERASED)),
+  data: text.encode(JSON.stringify(value)),
 })
 
-/** Only reads: what was erased reads as `{erased: true}`. Everything else that cannot be decrypted fails. */
+/** Only reads, and adopts nothing: what was erased reads as `{erased: true}`. Everything else that cannot be decrypted fails. */
 export const readingCodec = (keys: DataKeys): PayloadCodec => ({
   encode: () => Promise.reject(new TypeError('a codec that reads does not encode')),
   decode: (payloads, context) =>
     eachOf(payloads, async (payload) => {
       try {
-        return await decryptPayload(keys, payload, placeOf(context))
+        return await decryptPayload(keys, payload, placeOf(context), { adopts: false })
       } catch (error) {
-        if (codeOf(error) === 'payload_erased') return erasedPayload()
+        if (codeOf(error) === 'payload_erased') return jsonPayload({ ...ERASED })
         throw error
       }
     }),

@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto'
-import { fail } from '../contract/failures.ts'
+import { fail, failureOf } from '../contract/failures.ts'
 import { textOf } from '../contract/text.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import {
@@ -13,7 +13,6 @@ import {
   type StoredKey,
   wrappedOtherwise,
 } from '../ledger/data-keys.ts'
-import { failureOf } from '../contract/failures.ts'
 import { Batch } from './batch.ts'
 import type { MasterKeys } from './master-keys.ts'
 
@@ -114,7 +113,7 @@ class StoredDataKeys implements LedgerDataKeys {
     const owner = ownerOf(namespace, workflowId)
     const keyId = this.#own.get(owner)
     if (keyId !== undefined) {
-      const kept = await this.#current(keyId)
+      const kept = await this.#atHand(keyId)
       if (kept !== undefined) return kept.key
     }
     const making = this.#making.get(owner) ?? this.#findOrMake(namespace, workflowId)
@@ -189,6 +188,16 @@ class StoredDataKeys implements LedgerDataKeys {
     }
     this.#forget(keyId)
     return undefined
+  }
+
+  /** As `#current`, to encrypt: what nobody can read any more gives nothing away, so a database that is away keeps nobody from it. */
+  async #atHand(keyId: string): Promise<Kept | undefined> {
+    const kept = this.#kept.get(keyId)
+    try {
+      return await this.#current(keyId)
+    } catch {
+      return kept
+    }
   }
 
   async #findOrMake(namespace: string, workflowId: string): Promise<DataKey> {

@@ -27,10 +27,8 @@ const boundTo = ({ namespace, workflowId }: WorkflowPlace, keyId: string): Json 
 export const isSealed = (value: unknown): value is Sealed => sealedSchema.safeParse(value).success
 
 /** Encrypts a value for a column, with the key of the workflow that it is of. */
-export async function seal(keys: DataKeys, workflow: WorkflowPlace, value: Json): Promise<Sealed> {
-  const { key, keyId } = await keys.keyFor(workflow.namespace, workflow.workflowId)
-  const sealed = encrypt(key, Buffer.from(JSON.stringify(value)), boundTo(workflow, keyId))
-  return { sealed: sealed.toString('base64'), key: keyId }
+export async function seal(keys: DataKeys, workflow: WorkflowPlace, value: Json): Promise<Json> {
+  return (await sealerOf(keys, workflow)).seal(value)
 }
 
 /**
@@ -61,5 +59,47 @@ export async function openOrErased(
   } catch (error) {
     if (codeOf(error) === 'payload_erased') return { ...ERASED }
     throw error
+  }
+}
+
+/**
+ * Encrypts and decrypts the values of one workflow's columns, with a key that is at hand: a transaction must not wait for another connection
+ * to the database. `null` stays `null`.
+ */
+export interface Sealer {
+  readonly seal: (value: Json) => Json
+  /** Fails as `open` does. */
+  readonly open: (value: Json) => Json
+}
+
+/** Without keys: nothing is encrypted, and what is fails with `keys_unavailable`. */
+export const PLAIN: Sealer = {
+  seal: (value) => value,
+  open(value) {
+    if (!isSealed(value)) return value
+    throw fail('keys_unavailable', 'the ledger has this encrypted, and this process has no master keys')
+  },
+}
+
+/** The sealer of a workflow. */
+export async function sealerOf(keys: DataKeys | undefined, workflow: WorkflowPlace): Promise<Sealer> {
+  if (keys === undefined) return PLAIN
+  const { key, keyId } = await keys.keyFor(workflow.namespace, workflow.workflowId)
+  return {
+    seal(value) {
+      if (value === null) return null
+      const sealed = encrypt(key, Buffer.from(JSON.stringify(value)), boundTo(workflow, keyId))
+      return { sealed: sealed.toString('base64'), key: keyId }
+    },
+    open(value) {
+      const parsed = sealedSchema.safeParse(value)
+      if (!parsed.success) return value
+      // A workflow has one live key of its own: what another one sealed is of before it was destroyed, or of another workflow.
+      if (parsed.data.key !== keyId)
+        throw fail('payload_erased', 'the key that sealed this column is not in force any more')
+      return JSON.parse(
+        decrypt(key, Buffer.from(parsed.data.sealed, 'base64'), boundTo(workflow, keyId)).toString(),
+      ) as Json
+    },
   }
 }
