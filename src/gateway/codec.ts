@@ -64,7 +64,7 @@ export interface Judged {
   readonly bearer: Bearer
   readonly known: KnownCall
   readonly json: () => unknown
-  readonly namespace: () => string
+  readonly namespace: { (): string; (optional: 'optional'): string | null }
 }
 
 /**
@@ -85,11 +85,13 @@ export async function judged<T>(
     token = bearerOf(asked.authorization)
     const bearer = await whoBears(token, known, parts)
     const json = () => jsonOf(asked)
-    const namespace = () => {
-      known.namespace = namespaceOf(asked.namespaces)
+    const namespace = (optional?: 'optional') => {
+      const named = asked.namespaces.some((name) => name !== undefined && name !== '')
+      known.namespace = named || optional === undefined ? namespaceOf(asked.namespaces) : null
       return known.namespace
     }
-    const { answer: given, kept = new Map() } = await answer({ bearer, known, json, namespace })
+    const call = { bearer, known, json, namespace: namespace as Judged['namespace'] }
+    const { answer: given, kept = new Map() } = await answer(call)
     return { ok: true, answer: given, kept }
   }
   const answered = await act().catch(refused)

@@ -6,7 +6,7 @@ import { liveKeyOf } from '../ledger/data-keys.ts'
 import { addHeldKey, holdKey, type KeyFacts, keyFactsOf, startersOf } from '../ledger/key-holders.ts'
 import { boundOf, type DataKey } from '../privacy/data-keys.ts'
 import type { Bearer } from './bearer.ts'
-import { type CodecAnswered, type CodecAsked, type CodecParts, judged } from './codec.ts'
+import { type CodecAnswered, type CodecAsked, type CodecParts, judged, type Judged } from './codec.ts'
 import { invalidRequest } from './payload-json.ts'
 import { whyNotHanded } from './payload-rights.ts'
 
@@ -43,7 +43,7 @@ export interface HandedKey {
 export const handKey = (asked: CodecAsked, parts: CodecParts): Promise<CodecAnswered<HandedKey>> =>
   judged('data_key', asked, parts, async ({ bearer, known, json, namespace }) => {
     const wanted = requestOf(json())
-    const key = await found(wanted, namespace(), bearer, parts)
+    const key = await found(wanted, namespace, bearer, parts)
     known.passed = 1
     known.keys = [{ key: key.keyId, payloads: 0, code: null }]
     const bytes = key.key.export()
@@ -63,9 +63,16 @@ function requestOf(json: unknown): KeyRequest {
   throw invalidRequest(`asks for no key in the form of docs/privacy.md: ${firstIssue(parsed.error)}`)
 }
 
-async function found(wanted: KeyRequest, namespace: string, bearer: Bearer, parts: CodecParts): Promise<DataKey> {
+async function found(
+  wanted: KeyRequest,
+  namespaceOf: Judged['namespace'],
+  bearer: Bearer,
+  parts: CodecParts,
+): Promise<DataKey> {
   const { db, payloads } = parts
-  if ('keyId' in wanted) return await handed(wanted.keyId, namespace, bearer, parts)
+  // An id says which namespace it is of; who names one must have it right.
+  if ('keyId' in wanted) return await handed(wanted.keyId, namespaceOf('optional'), bearer, parts)
+  const namespace = namespaceOf()
   const { workflowId } = wanted
   const workspace = workspaceOf(bearer, wanted.workspace)
   const { subject, issuer } = bearer
@@ -104,13 +111,14 @@ function workspaceOf({ workspaces, subject }: Bearer, named: string | undefined)
 
 async function handed(
   keyId: string,
-  namespace: string,
+  namespace: string | null,
   bearer: Bearer,
   { db, payloads }: CodecParts,
 ): Promise<DataKey> {
   const facts = (await keyFactsOf(db, [keyId])).get(keyId)
   if (facts === undefined) throw fail('payload_key_unknown', 'there is no such data key')
-  if (facts.namespace !== namespace) throw fail('payload_moved', 'the data key is of another namespace')
+  if (facts.namespace !== (namespace ?? facts.namespace))
+    throw fail('payload_moved', 'the data key is of another namespace')
   check(bearer, facts)
   return await payloads.dataKeys.keyById(keyId)
 }
