@@ -30,7 +30,6 @@ export { type ClientOptions, CountersignClient, type ListOptions, type RequestOf
 export type { DataKey, DataKeys } from '../privacy/data-keys.ts'
 export { encryptedDataConverter, type EncryptionOptions } from '../privacy/encrypted.ts'
 export { RunHandle, type Said } from './run-handle.ts'
-export { encryptedDataConverter, type EncryptionOptions } from '../privacy/encrypted.ts'
 export { gatewayDataKeys, type KeyAccess } from './data-keys.ts'
 export type { GatewayAccess } from './gateway.ts'
 export { developmentStatements, gatewayStatements, type Speaker, type StatementSource } from './statements.ts'

@@ -45,7 +45,9 @@ export function gatewayApp(parts: GatewayParts): Hono<Env> {
   const limit = bodyLimit({ maxSize: MAX_BODY, onError: (context: Context<Env>) => asking(context, null) })
   app.post('/v1/statements', limit, async (context) => await asking(context, await context.req.text()))
   app.get('/v1/keys', async (context) => context.json({ keys: await issuerKeys(parts.db) }))
-  app.get('/healthz', (context) => context.json({ phase: 'running' }))
+  app.get('/healthz', (context) =>
+    context.json({ phase: 'running', payloads: parts.payloads === undefined ? 'plain' : 'encrypted' }),
+  )
   const { payloads } = parts
   if (payloads !== undefined) app.route('/', codecRoutes({ ...parts, payloads }))
   const codec = payloads === undefined ? '' : ', POST /codec/decode, POST /codec/encode, POST /data-keys'
