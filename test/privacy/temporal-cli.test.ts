@@ -14,6 +14,7 @@ import { mappingText, tokenOfService, tokensOfPerson } from '../gateway/gateway-
 import { startProvider, type TestProvider } from '../gateway/provider.ts'
 import { newOrder } from '../support/orders.ts'
 import { freshDatabase, query, SHIPPED_POLICIES, until } from '../support/world.ts'
+import { foundIn } from './searched.ts'
 
 /* An operator's day, by real processes: a worker and a gateway with master keys; commands, and Temporal's own, that have neither keys nor a database. */
 
@@ -109,6 +110,10 @@ async function temporal(args: readonly string[], as?: Somebody) {
   return stdout
 }
 
+/** Whether a text stands in what a command printed, as it is or in Base64. */
+const shows = (printed: unknown, secret: string): boolean =>
+  foundIn(Buffer.from(typeof printed === 'string' ? printed : JSON.stringify(printed)), { secret }).length > 0
+
 const lastCalls = async (kind: CodecCall['kind']) =>
   (await codecCallsSince(db, '0')).filter((call) => call.kind === kind)
 
@@ -132,15 +137,19 @@ const untilAsked = (workflowId: string) =>
 
 test('commands start, show and approve with a gateway and a token alone; who has not the scope reads nothing', async () => {
   const { order, secret, workflowId } = await waiting()
-  expect(await untilAsked(workflowId)).toContain('$120.00')
+  const shown = await untilAsked(workflowId)
+  expect(shown).toContain('$120.00')
+  const [, digest = ''] = /--digest (\S+)/.exec(shown) ?? []
   const theirs = await elsewhere('dora', 'show', workflowId)
   expect(theirs).toMatchObject({ code: 1 })
   expect(theirs.stderr).toContain('scope_missing')
   expect(theirs.stdout + theirs.stderr).not.toContain(secret)
-  const approved = await elsewhere('ben', 'approve', workflowId, '--comment', 'seen')
+  const approved = await elsewhere('ben', 'approve', workflowId, '--digest', digest, '--comment', 'seen')
   expect(approved).toMatchObject({ code: 0 })
   const refunds = "SELECT count(*)::int AS n FROM records.refunds WHERE payment_id = $1 AND status <> 'voided'"
-  expect((await query(databaseUrl, refunds, [order.paymentId])).rows[0]?.['n']).toBe(1)
+  await until('the refund', async () =>
+    (await query(databaseUrl, refunds, [order.paymentId])).rows[0]?.['n'] === 1 ? true : undefined,
+  )
 }, 120_000)
 
 test("Temporal's own command shows the request with the codec server, and ciphertext without it, or without the scope", async () => {
@@ -154,14 +163,18 @@ test("Temporal's own command shows the request with the codec server, and cipher
       }
     ).events[0]?.workflowExecutionStartedEventAttributes?.input
   const without = await payload()
-  expect(JSON.stringify(without)).not.toContain(secret)
-  expect(JSON.stringify(await payload('ben'))).toContain(secret)
+  expect(shows(without, secret)).toBe(false)
+  expect(shows(await payload('ben'), secret)).toBe(true)
   const seen = (await lastCalls('decode')).at(-1)
   expect(seen).toMatchObject({ refused: null, namespace: 'default', who: { subject: 'ben@acme.example' } })
   expect(await payload('dora')).toEqual(without)
   const kept = (await lastCalls('decode')).filter(({ who }) => who?.subject === '1005')
   expect(kept.length).toBeGreaterThan(0)
-  for (const call of kept) expect(call).toMatchObject({ passed: 0, keys: [{ code: 'scope_missing' }] })
+  expect(kept.flatMap(({ keys }) => keys).length).toBeGreaterThan(0)
+  for (const { passed, keys } of kept) {
+    expect(passed).toBe(0)
+    for (const { code } of keys) expect(code).toBe('scope_missing')
+  }
 }, 120_000)
 
 test("what Temporal's own command encodes is of the workflow that it starts", async () => {
@@ -180,8 +193,9 @@ test("what Temporal's own command encodes is of the workflow that it starts", as
   await until('the refund', async () =>
     (await query(databaseUrl, paid, [order.paymentId])).rows[0]?.['n'] === 1 ? true : undefined,
   )
-  expect(await temporal(['workflow', 'show', '--workflow-id', workflowId, '--output', 'json'])).not.toContain(secret)
-  expect(await temporal(['workflow', 'show', '--workflow-id', workflowId, '--output', 'json'], 'ben')).toContain(secret)
+  const show = ['workflow', 'show', '--workflow-id', workflowId, '--output', 'json']
+  expect(shows(await temporal(show), secret)).toBe(false)
+  expect(shows(await temporal(show, 'ben'), secret)).toBe(true)
 }, 120_000)
 
 test('a gateway without master keys is no codec server, and does not take pages for one', async () => {
