@@ -28,6 +28,7 @@ export const FAILURES = {
     'caller',
     'Another run has done this already; look at it, and undo it first if it is to be done again.',
   ),
+  workflow_id_held: final('caller', 'Choose another workflow id: somebody else got the data key of this one.'),
   run_continued: final('platform', 'The run goes on in another execution; ask again, with its workflow id alone.'),
   run_not_found: final('caller', 'Check the workflow id and the namespace.'),
   outcome_crowded: final('caller', 'Wait under the update id `outcome`, which all callers share.'),

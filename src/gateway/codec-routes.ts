@@ -97,8 +97,8 @@ function payloadsAnswer(
 }
 
 /**
- * What was sent, for a problem: Temporal's UI does not look at the status of an answer, and shows nothing where it has no `payloads`. With these it shows
- * what it has, which is not decoded.
+ * What was sent, for a problem: not all versions of Temporal's UI look at the status of an answer, and such a one shows nothing where the answer has no `payloads`. With
+ * these it shows what it has, which is not decoded.
  */
 function sentIn(body: string | null): { readonly payloads: readonly unknown[] } | undefined {
   try {

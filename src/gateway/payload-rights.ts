@@ -4,7 +4,7 @@ import type { KeyFacts } from '../ledger/key-holders.ts'
 import type { Bearer } from './bearer.ts'
 
 /** Who has it in a workspace may read the payloads of the runs there. */
-export const READ_PAYLOADS = 'payloads:read'
+const READ_PAYLOADS = 'payloads:read'
 
 /** Whose a key is. */
 type Owned = Pick<KeyFacts, 'runs' | 'holder'>

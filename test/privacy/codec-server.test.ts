@@ -14,7 +14,7 @@ import { localMasterKeys, withNewMasterKey } from '../../src/privacy/master-keys
 import { type GatewayWorld, useGateway } from '../gateway/gateway-world.ts'
 import { AUDIENCE } from '../gateway/provider.ts'
 import { principalNamed, startOf } from '../support/people.ts'
-import { ANA, runOf } from '../worker/ledger-case.ts'
+import { ANA, codeOfFailed, runOf } from '../worker/ledger-case.ts'
 
 /* What the codec server answers, and what it does not: every refusal has its code, shows nothing, and is in the log. */
 
@@ -412,7 +412,7 @@ describe('what is refused as a whole shows nothing', () => {
       expect(response.status, path).toBe(status)
       expect(answered.code, path).toBe(code)
       expect(text).not.toContain(SHOWN)
-      if (token !== undefined) expect(text).not.toContain(token)
+      expect(text).not.toContain(token ?? 'no token')
       expect(response.headers.get('access-control-allow-origin')).toBeNull()
       expect(await keyCount(), 'a key was made').toBe(before)
     }
@@ -420,7 +420,7 @@ describe('what is refused as a whole shows nothing', () => {
     expect(calls.map(({ kind, refused, passed }) => [kind, refused?.code, passed])).toEqual(
       ['decode', 'encode', 'data_key'].map((kind) => [kind, code, 0]),
     )
-    if (token !== undefined) expect(JSON.stringify(calls)).not.toContain(token)
+    expect(JSON.stringify(calls)).not.toContain(token ?? 'no token')
   })
 
   test('somebody whose word was withdrawn', async () => {
@@ -592,6 +592,23 @@ describe('data keys for clients without a database', () => {
       code: 'workspace_refused',
     })
     expect((await handed(await someone('1005', { acme: ['payloads:read'] }), { workflowId })).status).toBe(200)
+  })
+
+  test('a run is not opened whose key somebody else got before it', async () => {
+    const issuer = { issuer: world().provider.issuer, development: false }
+    const open = async (workflowId: string, subject: string, workspace: string) => {
+      const principal = principalNamed(subject, workspace, issuer)
+      const run = { ...runOf(runKeyOf(workflowId, 'run-1')), principal, statement: startOf(workflowId, principal) }
+      return await codeOfFailed(insertRun(world().db, run))
+    }
+    const workflowId = `codec-${randomUUID()}`
+    await handed(await someone('1021', { other: [], acme: [] }), { workflowId, workspace: 'other' })
+    expect(await open(workflowId, '1001', 'acme')).toBe('workflow_id_held')
+    expect(await open(workflowId, '1001', 'other')).toBe('workflow_id_held')
+    expect(await open(workflowId, '1021', 'acme')).toBe('workflow_id_held')
+    const { rows } = await sql`SELECT FROM countersign.runs WHERE workflow_id = ${workflowId}`.execute(world().db)
+    expect(rows).toEqual([])
+    expect(await open(workflowId, '1021', 'other')).toBe('went through')
   })
 
   test('of ten who ask for one at once exactly one gets it', async () => {
