@@ -48,13 +48,23 @@ export async function openSession(
   }
 }
 
-/** With what a session reads and writes what is encrypted; `undefined`: the environment names no master keys. */
+/**
+ * With what a session reads and writes what is encrypted: the master keys of the environment, or else what a gateway hands to whoever is logged in;
+ * `undefined`: the environment names neither.
+ */
 async function encryptionOf(
   { namespace }: TemporalPlace,
-  { stateDir }: CommonOptions,
+  options: CommonOptions & Partial<SpeakerOptions>,
 ): Promise<{ readonly dataConverter: DataConverter; readonly close: () => Promise<void> } | undefined> {
+  const { stateDir } = options
   const masterKeys = await findMasterKeys()
-  if (masterKeys === undefined) return undefined
+  if (masterKeys === undefined) {
+    const gateway = options.gateway ?? gatewayOfEnvironment()
+    if (gateway === undefined) return undefined
+    const { gatewayDataConverter } = await import('./gateway-keys.ts')
+    const dataConverter = gatewayDataConverter({ ...options, gateway }, namespace)
+    return { dataConverter, close: () => Promise.resolve() }
+  }
   const [{ openDatabase }, { encryptedDataConverter }, { ledgerDataKeys }] = await Promise.all([
     import('../ledger/database.ts'),
     import('../privacy/encrypted.ts'),
@@ -65,4 +75,9 @@ async function encryptionOf(
   const db = openDatabase(url, () => {}, { max: 2 })
   const dataConverter = encryptedDataConverter(ledgerDataKeys(db, masterKeys), { namespace, showErased: true })
   return { dataConverter, close: () => db.destroy() }
+}
+
+function gatewayOfEnvironment(): string | undefined {
+  const url = process.env['COUNTERSIGN_GATEWAY_URL']
+  return url === '' ? undefined : url
 }

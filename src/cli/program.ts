@@ -27,6 +27,7 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
   ['login', 'log in at the identity provider', () => import('./commands/login.ts')],
   ['logout', 'forget who is logged in', () => import('./commands/logout.ts')],
   ['whoami', 'show who is logged in, and what the mapping makes of it', () => import('./commands/whoami.ts')],
+  ['token', 'print a fresh access token, for other programs', () => import('./commands/token.ts')],
   ['statement', 'print a signed statement, for other clients of Temporal', () => import('./commands/statement.ts')],
   ['delegate', 'let somebody else speak for you in a group', () => import('./commands/delegate.ts')],
   ['people', 'list delegations; withdraw and restore whose word counts', () => import('./commands/people.ts')],

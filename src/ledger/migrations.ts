@@ -381,6 +381,37 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`CREATE INDEX data_subjects_of_run ON countersign.data_subjects (run_key)`.execute(db)
     },
   },
+  '0018_codec_calls': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.codec_calls (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          at timestamptz NOT NULL DEFAULT now(),
+          kind text NOT NULL CHECK (kind IN ('encode', 'decode', 'data_key')),
+          source text NOT NULL,
+          origin text,
+          namespace text,
+          code text,
+          reason text,
+          issuer text,
+          subject text,
+          payloads integer NOT NULL,
+          passed integer NOT NULL,
+          keys jsonb NOT NULL
+        )`.execute(db)
+      await sql`CREATE INDEX codec_calls_at ON countersign.codec_calls (at)`.execute(db)
+      // Whose a key is that was made for somebody, as long as no run says so.
+      await sql`
+        CREATE TABLE countersign.key_holders (
+          key_id text PRIMARY KEY,
+          workspace text,
+          subject text NOT NULL,
+          issuer text NOT NULL,
+          held_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+      await sql`CREATE INDEX runs_of_workflow ON countersign.runs (workflow_id)`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

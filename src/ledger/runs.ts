@@ -33,7 +33,7 @@ export type NewRun = RunRow & { readonly statement: Statement }
 /**
  * Writes a run down once, and answers with what stands: of two attempts that race, the first counts. Fails with
  * `request_repeated` when an effect of another run stands for the same business case, and with `statement_used` when another run was
- * started with the statement: it is used here, in the same command.
+ * started with the statement: it is used here, in the same command; with `workflow_id_held` when somebody else has the data key of its workflow id.
  */
 export async function insertRun(db: LedgerDatabase, run: NewRun): Promise<RunRow> {
   const { businessKey, statement } = run
@@ -55,6 +55,7 @@ export async function insertRun(db: LedgerDatabase, run: NewRun): Promise<RunRow
       ${JSON.stringify(statement)}::jsonb
     WHERE NOT EXISTS (SELECT FROM countersign.effects
       WHERE business_key = ${businessKey} AND state IN (${standing}))
+      AND NOT EXISTS (${heldByOther(run)})
       AND (EXISTS (SELECT FROM used) OR EXISTS (SELECT FROM countersign.statements
         WHERE nonce = ${nonce} AND digest = ${digest} AND run_key = ${run.runKey}))
     ON CONFLICT DO NOTHING
@@ -62,12 +63,25 @@ export async function insertRun(db: LedgerDatabase, run: NewRun): Promise<RunRow
   if (rows.length > 0) return run
   const known = await findRun(db, run.runKey)
   if (known !== undefined) return known
+  const held = await sql<{ held: boolean }>`SELECT EXISTS (${heldByOther(run)}) AS held`.execute(db)
+  if (held.rows[0]?.held === true) {
+    throw fail('workflow_id_held', `somebody else got the data key of the workflow id \`${run.workflowId}\``)
+  }
   if ((await usedAt(db, statement, run.runKey).executeTakeFirst()) === undefined) throw statementUsed(nonce)
   throw (
     (await repeated(db, businessKey)) ??
     fail('effect_in_flight', `the case of \`${run.workflowId}\` is just being settled`)
   )
 }
+
+/**
+ * The data keys of a workflow id that a gateway handed, before there was a run, to somebody who does not start it now: he could read all of it. Those of
+ * no workspace were made for what somebody encoded, and nobody has them.
+ */
+const heldByOther = ({ workflowId, principal }: NewRun) => sql`
+  SELECT FROM countersign.data_keys k JOIN countersign.key_holders h ON h.key_id = k.key_id
+  WHERE k.workflow_id = ${workflowId} AND k.wrapped IS NOT NULL AND h.workspace IS NOT NULL
+    AND (h.workspace, h.subject, h.issuer) IS DISTINCT FROM (${principal.workspace}, ${principal.subject}, ${principal.issuer})`
 
 export async function findRun(db: LedgerDatabase, runKey: RunKey): Promise<RunRow | undefined> {
   const row = await db.selectFrom('countersign.runs').selectAll().where('run_key', '=', runKey).executeTakeFirst()

@@ -217,6 +217,46 @@ export interface AttemptTable {
   key_id: string | null
 }
 
+/** One row a time that somebody asked the gateway to encode or decode payloads, or for a data key. */
+export interface CodecCallTable {
+  id: GeneratedAlways<string>
+  at: GeneratedAlways<Date>
+  kind: 'encode' | 'decode' | 'data_key'
+  /** The network address from which it came. */
+  source: string
+  /** Of which page of a browser; `null`: of none. */
+  origin: string | null
+  /** `null`: it named none, or none that can be written down. */
+  namespace: string | null
+  /** `null`: the call as a whole was not refused. */
+  code: string | null
+  reason: string | null
+  /** Of a token that was verified; `null`: none was. So is the next one. */
+  issuer: string | null
+  subject: string | null
+  payloads: number
+  /** How many of them were encoded or decoded. */
+  passed: number
+  keys: ColumnType<readonly KeyUse[], string, never>
+}
+
+/** How many payloads of a key a call had, and why they were not decoded (`null`: they were). */
+export interface KeyUse {
+  readonly key: string
+  readonly payloads: number
+  readonly code: string | null
+}
+
+/** One row a data key that the gateway made for somebody: whose it is, as long as no run says so. */
+interface KeyHolderTable {
+  key_id: string
+  /** `null`: of none yet; `/encode` knows no workflow. */
+  workspace: string | null
+  subject: string
+  issuer: string
+  held_at: GeneratedAlways<Date>
+}
+
 /** One row a message to people: of which question, on which channel, and what became of it. */
 export interface NotificationTable {
   id: GeneratedAlways<string>
@@ -274,6 +314,8 @@ export interface LedgerTables {
   'countersign.issuer_keys': IssuerKeyTable
   'countersign.statements': StatementTable
   'countersign.attempts': AttemptTable
+  'countersign.codec_calls': CodecCallTable
+  'countersign.key_holders': KeyHolderTable
   'countersign.people': PersonTable
   'countersign.withdrawals': WithdrawalTable
   'countersign.delegations': DelegationTable
