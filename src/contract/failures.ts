@@ -151,6 +151,24 @@ export const FAILURES = {
   effect_undone: final('platform', 'This step was done and undone before; it is not done again.'),
   blob_missing: again('platform', 'Restore `countersign.blobs` from a backup; the run waits for it.'),
   blob_altered: again('platform', 'Restore the row of `countersign.blobs` from a backup; the run waits for it.'),
+  // What stands encrypted, and with which keys.
+  keys_unavailable: again(
+    'platform',
+    'Give this process its master keys and the database of data keys; it is tried again.',
+  ),
+  payload_key_unknown: again(
+    'platform',
+    'Use the database whose `countersign.data_keys` has the key; the run waits for it.',
+  ),
+  payload_erased: final('platform', 'The key was destroyed, as an erasure demands; nobody can read it any more.'),
+  payload_moved: final(
+    'caller',
+    'Send what was encrypted for this workflow and namespace, and nothing copied from another.',
+  ),
+  payload_damaged: final(
+    'caller',
+    'Send the payload as it was encrypted: it was cut, altered, or made with another key.',
+  ),
   // What a tool met.
   input_invalid: final('playbook', 'The input does not match the contract of the tool.'),
   output_invalid: final('tool', 'The tool returned something other than its contract says.'),

@@ -299,6 +299,37 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`ALTER TABLE countersign.withdrawals ADD COLUMN withdrawn_by text, ADD COLUMN lifted_by text`.execute(db)
     },
   },
+  '0015_data_keys': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.data_keys (
+          key_id text PRIMARY KEY,
+          namespace text NOT NULL,
+          workflow_id text,
+          kind text NOT NULL CHECK (kind IN ('run', 'index')),
+          master_key_id text NOT NULL,
+          wrapped bytea,
+          made_at timestamptz NOT NULL DEFAULT now(),
+          adopted_at timestamptz,
+          destroyed_at timestamptz,
+          destroyed_why text,
+          CHECK (num_nulls(destroyed_at, destroyed_why) IN (0, 2)),
+          CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL)),
+          CHECK (adopted_at IS NULL OR workflow_id IS NOT NULL),
+          CHECK (kind = 'run' OR workflow_id IS NULL)
+        )`.execute(db)
+      // One live key a workflow, besides those that it has adopted; one index key.
+      await sql`CREATE UNIQUE INDEX data_keys_live ON countersign.data_keys (namespace, workflow_id)
+        WHERE kind = 'run' AND destroyed_at IS NULL AND adopted_at IS NULL AND workflow_id IS NOT NULL`.execute(db)
+      await sql`CREATE UNIQUE INDEX data_keys_index ON countersign.data_keys (kind)
+        WHERE kind = 'index' AND destroyed_at IS NULL`.execute(db)
+      await sql`CREATE INDEX data_keys_of ON countersign.data_keys (workflow_id, namespace)`.execute(db)
+      await sql`CREATE INDEX data_keys_master ON countersign.data_keys (master_key_id) WHERE wrapped IS NOT NULL`.execute(
+        db,
+      )
+      await sql`ALTER TABLE countersign.blobs ADD COLUMN key_id text`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

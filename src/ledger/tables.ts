@@ -88,6 +88,8 @@ interface ModelCallTable {
 interface BlobTable {
   digest: string
   content: Buffer
+  /** Of the data key that encrypted it; `null`: it stands in the clear. */
+  key_id: string | null
   added_at: Generated<Date>
 }
 
@@ -233,6 +235,24 @@ export interface NotificationTable {
   last_error: string | null
 }
 
+/** One row a data key. Destroying one takes what was wrapped away and keeps the row, which says so. */
+export interface DataKeyTable {
+  key_id: string
+  /** Empty for the index key. */
+  namespace: string
+  /** `null`: the index key, or one of the codec server's that no workflow has adopted yet. */
+  workflow_id: string | null
+  kind: 'run' | 'index'
+  master_key_id: string
+  /** `null`: it was destroyed. */
+  wrapped: Buffer | null
+  made_at: Generated<Date>
+  /** It was made without a workflow, and this is when one took it. */
+  adopted_at: Date | null
+  destroyed_at: Date | null
+  destroyed_why: string | null
+}
+
 /** The tables of Countersign itself, in the PostgreSQL schema `countersign`. */
 export interface LedgerTables {
   'countersign.policies': PolicyTable
@@ -249,6 +269,7 @@ export interface LedgerTables {
   'countersign.delegations': DelegationTable
   'countersign.notifications': NotificationTable
   'countersign.blobs': BlobTable
+  'countersign.data_keys': DataKeyTable
   'countersign.stops': StopTable
   'countersign.refused_stops': RefusedStopTable
 }

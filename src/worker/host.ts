@@ -54,6 +54,8 @@ import type { Registry } from './registry.ts'
 import { meterOf, type RunMeter, withSpent } from './spend.ts'
 import { type ParsedStart, parseStart, principalOf } from './start.ts'
 import { assertCarried, attested, parseInput, parseOutput } from './steps.ts'
+import type { DataKeys } from '../privacy/data-keys.ts'
+import { type Sealer, sealerOf } from '../privacy/sealed.ts'
 import { StopGuard, type Subject, targetsOf, unlessStopped } from './stops.ts'
 import { checkOperator, saidAt, Witness } from './witness.ts'
 import { executeOnce, type StepHost, toolCall, undoOnce } from './writes.ts'
@@ -72,6 +74,8 @@ export interface HostOptions {
   readonly development?: DevelopmentIssuer | undefined
   /** Tells people of questions; absent: nobody is told. */
   readonly notifier?: Notifier | undefined
+  /** What personal columns of the ledger are encrypted with; absent: they stand in the clear. */
+  readonly keys?: DataKeys | undefined
 }
 
 type Activity = (argument: never) => Promise<unknown>
@@ -264,11 +268,11 @@ class Host {
     await this.#checkCaller(runKey, null)
     if (step === null) {
       // Without the results: all of them together could be more than Temporal carries.
-      const entries = await effectsOf(this.#options.db, runKey)
+      const entries = await effectsOf(this.#options.db, runKey, await this.#sealer())
       await failpoint('recall.answered')
       return entries.map((entry) => ({ ...entry, result: null }))
     }
-    const entry = await findEffect(this.#options.db, { runKey, step })
+    const entry = await findEffect(this.#options.db, { runKey, step }, await this.#sealer())
     return entry === undefined ? [] : [entry]
   }
 
@@ -363,7 +367,8 @@ class Host {
     const { resumed } = await this.#checkCaller(runKey, step, how.contract)
     const host = await this.#hostOf(runKey, how.contract)
     // Only the ledger of a run that was reset can know a step that its history does not.
-    const known = resumed === true ? await findEffect(this.#options.db, { runKey, step }) : undefined
+    const known =
+      resumed === true ? await findEffect(this.#options.db, { runKey, step }, await this.#sealer()) : undefined
     // What has failed has not happened, and may be tried again.
     if (known !== undefined && known.state !== 'failed') return { known }
     const input = parseInput(how.contract, raw)
@@ -409,7 +414,8 @@ class Host {
     const guarded = unlessStopped(how, { acts: await targetsOf(subject), undoes })
     await failpoint('undo.guarded')
     const { db, key } = this.#options
-    const result = await undoOnce({ db, key, principal: run.principal }, guarded, warrant)
+    const sealer = await this.#sealer()
+    const result = await undoOnce({ db, key, principal: run.principal, sealer }, guarded, warrant)
     this.#observer.effect?.(how.contract.name, result.state === 'undone' ? 'undone' : 'barred')
     return result
   }
@@ -467,6 +473,12 @@ class Host {
     }
   }
 
+  /** Of the workflow that calls, which every run key that gets this far is of. */
+  async #sealer(): Promise<Sealer> {
+    const { workflowExecution, namespace } = Context.current().info
+    return await sealerOf(this.#options.keys, { namespace, workflowId: workflowExecution?.workflowId ?? '' })
+  }
+
   /** What a step of a run stands on. Fails with `scope_missing` where its principal was not granted what the tool asks for. */
   async #hostOf(runKey: RunKey, tool?: Tool): Promise<StepHost> {
     const { db, key } = this.#options
@@ -474,7 +486,7 @@ class Host {
     if (run === undefined) throw fail('run_unknown', `no worker opened the run \`${runKey}\``)
     const { principal } = run
     const missing = tool === undefined ? [] : missingScopes(tool, principal)
-    if (missing.length === 0) return { db, key, principal }
+    if (missing.length === 0) return { db, key, principal, sealer: await this.#sealer() }
     const { subject, workspace } = principal
     throw fail('scope_missing', `${subject} was not granted ${missing.join(', ')} in ${workspace}`)
   }

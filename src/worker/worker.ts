@@ -7,6 +7,10 @@ import { bulkCodec } from '../ledger/bulk-codec.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { storeIssuerKey } from '../ledger/issuer-keys.ts'
 import { storeKey } from '../ledger/keys.ts'
+import { workerCodec } from '../privacy/codec.ts'
+import { ledgerDataKeys } from '../privacy/data-keys.ts'
+import { encryptedDataConverter, FAILURE_CONVERTER } from '../privacy/encrypted.ts'
+import type { MasterKeys } from '../privacy/master-keys.ts'
 import type { Thinker, ToolImplementation } from '../tools/implementation.ts'
 import { PAYLOAD_CONVERTER } from './bundle-files.ts'
 import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
@@ -51,6 +55,11 @@ export interface WorkerSettings {
   /** The ledger; migrated with `migrateLedger`. */
   readonly db: LedgerDatabase
   readonly key: HostKey
+  /**
+   * Wrap the keys with which payloads and the personal columns of the ledger are encrypted; see docs/privacy.md. Default: all stands
+   * in the clear. What is encrypted already cannot be read without them.
+   */
+  readonly masterKeys?: MasterKeys | undefined
   /**
    * For development only: takes statements of this issuer, which prove nothing, and publishes its key. Default: they are refused.
    */
@@ -101,18 +110,23 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   await storeKey(db, key.keyId, key.publicKey)
   const { development } = settings
   if (development !== undefined) await storeIssuerKey(db, development.published)
+  const { masterKeys, namespace = 'default' } = settings
+  const keys = masterKeys === undefined ? undefined : ledgerDataKeys(db, masterKeys)
+  // So that it says at once that a key is missing, and not at the first run.
+  if (keys !== undefined) await keys.hiddenName('')
   const notifier =
     settings.notify === undefined
       ? undefined
       : new Notifier({
           db,
+          sealed: keys && { keys, namespace },
           config: settings.notify,
-          isWaiting: isWaitingOn(settings.connection, settings.namespace ?? 'default'),
+          isWaiting: isWaitingOn(settings.connection, namespace, keys && encryptedDataConverter(keys, { namespace })),
           told: (channel, end) => observer.notified?.(channel, end),
         })
   const worker = await PlaybookWorker.create({
     connection: settings.connection,
-    namespace: settings.namespace ?? 'default',
+    namespace,
     taskQueue,
     workerDeploymentOptions: {
       version: { deploymentName: deployment, buildId: built.buildId },
@@ -120,7 +134,12 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       defaultVersioningBehavior: 'PINNED',
     },
     workflowBundle: built.bundle,
-    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER, payloadCodecs: [bulkCodec(db, key)] },
+    dataConverter: {
+      payloadConverterPath: PAYLOAD_CONVERTER,
+      // In this order, so that what is kept beside the history is encrypted, too.
+      payloadCodecs: [...(keys === undefined ? [] : [workerCodec(keys, namespace)]), bulkCodec(db, key)],
+      ...(keys !== undefined && { failureConverterPath: FAILURE_CONVERTER }),
+    },
     activities: activitiesOf({
       db,
       key,
@@ -131,6 +150,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       observer,
       development,
       notifier,
+      keys,
     }),
     shutdownGraceTime: settings.shutdownGraceMs ?? DEFAULT_GRACE_MS,
     ...(settings.shutdownForceMs !== undefined && { shutdownForceTime: settings.shutdownForceMs }),

@@ -28,6 +28,7 @@ import {
   takeOver,
   type TakenOver,
 } from '../ledger/effects.ts'
+import type { Sealer } from '../privacy/sealed.ts'
 import { timelyFetch } from '../tools/timely-fetch.ts'
 import type { ToolCall, WriteCall, WriteImplementation } from '../tools/implementation.ts'
 import { failpoint } from './failpoints.ts'
@@ -44,6 +45,8 @@ export interface StepHost {
   readonly db: LedgerDatabase
   readonly key: HostKey
   readonly principal: Principal
+  /** Of the run's workflow. */
+  readonly sealer: Sealer
 }
 
 /** The same on every attempt of a step and no other step's; 64 hex digits. */
@@ -136,9 +139,9 @@ async function inOneTransaction(
   claimed: Claim,
   counts: readonly Counted[],
 ): Promise<StepResult> {
-  const { db, key } = host
+  const { db, key, sealer } = host
   return await db.transaction().execute(async (tx) => {
-    const mine = await claim(tx, claimed, null)
+    const mine = await claim(tx, claimed, null, sealer)
     if (!('fence' in mine)) return resultOf(mine)
     if (counts.length > 0) await countWithin(tx, key, claimed, counts, warrant.reached)
     await failpoint('write.claimed')
@@ -147,7 +150,7 @@ async function inOneTransaction(
     const output = await how.execute(input, call)
     await failpoint('write.executed')
     const result = attest(host, how, input, output, claimed)
-    await complete(tx, claimed, mine, result)
+    await complete(tx, claimed, mine, result, sealer)
     return result
   })
 }
@@ -164,7 +167,7 @@ async function acrossSystems(
   const leaseMs = leaseOf(how.contract.startToCloseMs)
   const first =
     counts.length === 0
-      ? await claim(host.db, claimed, leaseMs)
+      ? await claim(host.db, claimed, leaseMs, host.sealer)
       : await claimCounted(host, claimed, leaseMs, counts, warrant.reached)
   if ('fence' in first) {
     await failpoint('write.claimed')
@@ -179,7 +182,7 @@ async function acrossSystems(
 
 /** Claims a step and counts it at once; of one that is claimed or done already nothing is counted again. */
 async function claimCounted(
-  { db, key }: StepHost,
+  { db, key, sealer }: StepHost,
   claimed: Claim,
   leaseMs: number,
   counts: readonly Counted[],
@@ -187,7 +190,7 @@ async function claimCounted(
 ): Promise<Claimed | LedgerEntry> {
   try {
     return await db.transaction().execute(async (tx) => {
-      const mine = await claim(tx, claimed, leaseMs)
+      const mine = await claim(tx, claimed, leaseMs, sealer)
       if ('fence' in mine) await countWithin(tx, key, claimed, counts, shown)
       return mine
     })
@@ -286,7 +289,7 @@ async function record(
     await markUnknown(host.db, claimed, mine)
     throw error
   }
-  if (await complete(host.db, claimed, mine, result)) {
+  if (await complete(host.db, claimed, mine, result, host.sealer)) {
     await failpoint('write.recorded')
     return result
   }
@@ -326,13 +329,14 @@ function resultOf(entry: LedgerEntry): StepResult {
  */
 export async function undoOnce(host: StepHost, how: GuardedWrite, warrant: UndoWarrant): Promise<UndoResult> {
   const { runKey, undoes, inputDigest } = warrant
-  const known = await bar(host.db, {
+  const barring = {
     runKey,
     step: undoes,
     tool: how.contract.name,
     input: null,
     inputDigest,
-  })
+  }
+  const known = await bar(host.db, barring, host.sealer)
   await failpoint('undo.barred')
   if (known === undefined) return { state: 'not_done', text: `${undoes} had not happened; it is barred now` }
   if (known.tool !== how.contract.name) {
@@ -376,7 +380,7 @@ async function undoDone(
       await how.undo(input, output, toolCall({ ...host, db: on }, how.contract, { runKey, step }, leftMs())),
     )
     await failpoint('undo.executed')
-    await markUndone(on, effect, text, mine)
+    await markUndone(on, effect, text, mine, host.sealer)
     await failpoint('undo.recorded')
     return text
   }

@@ -9,6 +9,9 @@ import { sampleThoughts, sampleTools } from '../../activities/index.ts'
 import { CountersignClient, type StatementSource } from '../../src/client/index.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
+import { ledgerDataKeys } from '../../src/privacy/data-keys.ts'
+import { encryptedDataConverter } from '../../src/privacy/encrypted.ts'
+import type { MasterKeys } from '../../src/privacy/master-keys.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import type { Thinker, ToolImplementation } from '../../src/tools/implementation.ts'
 import { makeCurrent } from '../../src/worker/deployment.ts'
@@ -32,6 +35,8 @@ export interface WorldOptions {
   readonly observer?: Observer
   /** Whom to tell of questions. Default: nobody. */
   readonly notify?: NotifyConfig
+  /** With which all is encrypted, by workers and clients. Default: all stands in the clear. */
+  readonly masterKeys?: MasterKeys
   /** Whether statements of the development issuer are refused. Default: they are taken. */
   readonly isProduction?: boolean
   /** Address of a dev server of one's own. */
@@ -128,6 +133,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...(options.isProduction === true ? {} : { development: issuer }),
       shutdownGraceMs: 500,
       ...(options.notify && { notify: options.notify }),
+      ...(options.masterKeys && { masterKeys: options.masterKeys }),
       ...(options.policyRefreshMs !== undefined && { policyRefreshMs: options.policyRefreshMs }),
       ...(options.observer && { observer: options.observer }),
     })
@@ -146,7 +152,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   if (environment === undefined) {
     await makeCurrent(connection, 'default', { deployment: taskQueue, buildId: first.buildId })
   }
-  const temporal = environment?.client ?? new Client({ connection })
+  const { masterKeys } = options
+  const keys = masterKeys && ledgerDataKeys(db, masterKeys)
+  const temporal =
+    environment?.client ?? new Client({ connection, ...(keys && { dataConverter: encryptedDataConverter(keys) }) })
   return {
     worker: first,
     startWorker,
