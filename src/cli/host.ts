@@ -20,6 +20,7 @@ import { bundlePlaybooks, type PlaybookBundle } from '../worker/bundle.ts'
 import { observers, type PolicyStanding } from '../worker/observer.ts'
 import { ownFields } from '../worker/own-log.ts'
 import type { Project } from '../worker/project.ts'
+import { textFor } from '../privacy/reader.ts'
 import { DEFAULT_COMPRESSION } from '../worker/tuning.ts'
 import { createWorker, type WorkerSettings } from '../worker/worker.ts'
 import { unreachable } from './connect.ts'
@@ -80,7 +81,8 @@ function sayEntry({ level, message, meta, timestampNanos }: LogEntry): void {
   const { workflowId, activityType, error } = (meta ?? {}) as Readonly<Record<string, unknown>>
   const about = [workflowId, activityType, error instanceof Error ? error.message : undefined]
   const words = about.filter((word): word is string => typeof word === 'string')
-  say(`${at}  temporal ${level.toLowerCase()}: ${plain([message, ...words].join('  '))}`)
+  // What a tool or a playbook logs, and what it failed with, may hold anything.
+  say(`${at}  temporal ${level.toLowerCase()}: ${plain(textFor('log', [message, ...words].join('  ')))}`)
 }
 
 const LEVELS: readonly LogLevel[] = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR']

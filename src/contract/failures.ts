@@ -149,6 +149,7 @@ export const FAILURES = {
     'The effect cannot be undone; correct the records by hand and resolve the incident.',
   ),
   effect_undone: final('platform', 'This step was done and undone before; it is not done again.'),
+  secret_unknown: final('platform', 'Give the worker the secret that the message names, then start the run again.'),
   blob_missing: again('platform', 'Restore `countersign.blobs` from a backup; the run waits for it.'),
   blob_altered: again('platform', 'Restore the row of `countersign.blobs` from a backup; the run waits for it.'),
   // What stands encrypted, and with which keys.

@@ -330,6 +330,21 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`ALTER TABLE countersign.blobs ADD COLUMN key_id text`.execute(db)
     },
   },
+  '0016_data_subjects': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // By keyed hash: nobody is named here.
+      await sql`
+        CREATE TABLE countersign.data_subjects (
+          subject_hash text NOT NULL CHECK (subject_hash ~ '^[0-9a-f]{64}$'),
+          namespace text NOT NULL,
+          workflow_id text NOT NULL,
+          run_key text NOT NULL,
+          seen_at timestamptz NOT NULL DEFAULT now(),
+          PRIMARY KEY (subject_hash, workflow_id, run_key)
+        )`.execute(db)
+      await sql`CREATE INDEX data_subjects_of_run ON countersign.data_subjects (run_key)`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

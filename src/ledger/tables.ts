@@ -253,6 +253,16 @@ export interface DataKeyTable {
   destroyed_why: string | null
 }
 
+/** One row a run and a person whom its data is about, by a keyed hash of who that is. */
+interface DataSubjectTable {
+  /** 64 hex digits. */
+  subject_hash: string
+  namespace: string
+  workflow_id: string
+  run_key: string
+  seen_at: Generated<Date>
+}
+
 /** The tables of Countersign itself, in the PostgreSQL schema `countersign`. */
 export interface LedgerTables {
   'countersign.policies': PolicyTable
@@ -272,4 +282,5 @@ export interface LedgerTables {
   'countersign.data_keys': DataKeyTable
   'countersign.stops': StopTable
   'countersign.refused_stops': RefusedStopTable
+  'countersign.data_subjects': DataSubjectTable
 }

@@ -25,6 +25,14 @@ export {
 export { type ModelsConfig } from '../tools/models/config.ts'
 export { loadModels } from '../tools/models/load.ts'
 export { createThinker, type DeterministicThoughts } from '../tools/models/thinker.ts'
+export {
+  type SecretSource,
+  environmentSecrets,
+  fileSecrets,
+  secretSourcesOf,
+  vaultSecrets,
+  type VaultSecretOptions,
+} from '../privacy/secrets.ts'
 export { type Difference, differenceText } from '../audit/differences.ts'
 export { type Replayed, replayHistory } from '../audit/replay.ts'
 export { bundleForReplay, bundlePlaybooks, type PlaybookBundle } from './bundle.ts'

@@ -12,6 +12,8 @@ import { ledgerDataKeys } from '../privacy/data-keys.ts'
 import { encryptedDataConverter, FAILURE_CONVERTER } from '../privacy/encrypted.ts'
 import type { MasterKeys } from '../privacy/master-keys.ts'
 import type { Thinker, ToolImplementation } from '../tools/implementation.ts'
+import type { DataKeys } from '../privacy/data-keys.ts'
+import { type SecretSource, secretSourcesOf } from '../privacy/secrets.ts'
 import { PAYLOAD_CONVERTER } from './bundle-files.ts'
 import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 import { activitiesOf } from './host.ts'
@@ -66,6 +68,12 @@ export interface WorkerSettings {
   readonly development?: DevelopmentIssuer | undefined
   /** Tells people of questions that wait for them. Default: nobody is told. */
   readonly notify?: NotifyConfig | undefined
+  /** The data keys. Present: whom the data of runs is about is written down, by keyed hashes. */
+  readonly keys?: Pick<DataKeys, 'hiddenName'> | undefined
+  /**
+   * Where references to secrets are looked up, the first first. Default: as the environment says, see `secretSourcesOf`.
+   */
+  readonly secrets?: readonly SecretSource[] | undefined
   /** How long running steps may take to finish once the worker is told to stop. Default: 10 seconds. */
   readonly shutdownGraceMs?: number
   /**
@@ -151,6 +159,8 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       development,
       notifier,
       keys,
+      names: keys ?? settings.keys,
+      secrets: settings.secrets ?? secretSourcesOf(process.env),
     }),
     shutdownGraceTime: settings.shutdownGraceMs ?? DEFAULT_GRACE_MS,
     ...(settings.shutdownForceMs !== undefined && { shutdownForceTime: settings.shutdownForceMs }),

@@ -29,6 +29,7 @@ import {
   type TakenOver,
 } from '../ledger/effects.ts'
 import type { Sealer } from '../privacy/sealed.ts'
+import { Secrets, withoutSecrets, withoutSecretsIn } from '../privacy/secrets.ts'
 import { timelyFetch } from '../tools/timely-fetch.ts'
 import type { ToolCall, WriteCall, WriteImplementation } from '../tools/implementation.ts'
 import { failpoint } from './failpoints.ts'
@@ -47,6 +48,8 @@ export interface StepHost {
   readonly principal: Principal
   /** Of the run's workflow. */
   readonly sealer: Sealer
+  /** Default: none is known. */
+  readonly secrets?: Secrets
 }
 
 /** The same on every attempt of a step and no other step's; 64 hex digits. */
@@ -62,7 +65,7 @@ const leaseOf = (startToCloseMs: number): number => startToCloseMs + LEASE_MARGI
 
 /** What a tool is handed, on the database or a transaction of the host; it has `leftMs` from now on. */
 export function toolCall(
-  { db, key, principal }: StepHost,
+  { db, key, principal, secrets = new Secrets([]) }: StepHost,
   { name: tool, scopes }: Pick<Tool, 'name' | 'scopes'>,
   { runKey, step }: { readonly runKey: RunKey; readonly step: string },
   leftMs: number,
@@ -76,6 +79,7 @@ export function toolCall(
     signal,
     fetch: timelyFetch(leftMs, signal),
     credential: () => signCredential(key, { runKey, step, tool, principal, scopes, validMs: leftMs }),
+    secret: (reference) => secrets.resolve(reference, signal),
     heartbeat: () => context.heartbeat(),
     db: db as unknown as ToolCall['db'],
   }
@@ -304,7 +308,7 @@ function attest(
   claimed: Claim,
 ): StepResult {
   const { contract } = how
-  const plain = parseOutput(contract, output)
+  const plain = parseOutput(contract, withoutSecretsIn(output))
   return attested(key, {
     runKey: claimed.runKey,
     step: claimed.step,
@@ -376,9 +380,8 @@ async function undoDone(
     if (how.undo === undefined) throw fail('effect_irreversible', `${known.step} cannot be undone`)
     await failpoint('undo.executing')
     if (leftMs() < 1) throw fail('tool_unavailable', `this attempt to undo \`${known.step}\` slept past its time`)
-    const text = textOf(
-      await how.undo(input, output, toolCall({ ...host, db: on }, how.contract, { runKey, step }, leftMs())),
-    )
+    const call = toolCall({ ...host, db: on }, how.contract, { runKey, step }, leftMs())
+    const text = withoutSecrets(textOf(await how.undo(input, output, call)))
     await failpoint('undo.executed')
     await markUndone(on, effect, text, mine, host.sealer)
     await failpoint('undo.recorded')

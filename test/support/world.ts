@@ -17,7 +17,8 @@ import type { Thinker, ToolImplementation } from '../../src/tools/implementation
 import { makeCurrent } from '../../src/worker/deployment.ts'
 import type { NotifyConfig } from '../../src/notify/config.ts'
 import type { Observer } from '../../src/worker/observer.ts'
-import { createWorker } from '../../src/worker/worker.ts'
+import type { SecretSource } from '../../src/privacy/secrets.ts'
+import { createWorker, type WorkerSettings } from '../../src/worker/worker.ts'
 import { bundleOf } from './bundles.ts'
 import { issuer, statements } from './people.ts'
 
@@ -37,6 +38,9 @@ export interface WorldOptions {
   readonly notify?: NotifyConfig
   /** With which all is encrypted, by workers and clients. Default: all stands in the clear. */
   readonly masterKeys?: MasterKeys
+  /** Default: nobody's data is written down. */
+  readonly keys?: WorkerSettings['keys']
+  readonly secrets?: readonly SecretSource[]
   /** Whether statements of the development issuer are refused. Default: they are taken. */
   readonly isProduction?: boolean
   /** Address of a dev server of one's own. */
@@ -134,6 +138,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       shutdownGraceMs: 500,
       ...(options.notify && { notify: options.notify }),
       ...(options.masterKeys && { masterKeys: options.masterKeys }),
+      ...(options.keys && { keys: options.keys }),
+      ...(options.secrets && { secrets: options.secrets }),
       ...(options.policyRefreshMs !== undefined && { policyRefreshMs: options.policyRefreshMs }),
       ...(options.observer && { observer: options.observer }),
     })

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type CommonOptions, type JsonOption, type QueueOption, withCommon, withJson, withQueue } from '../options.ts'
+import { shownTo } from '../../privacy/reader.ts'
 import { askRun } from '../patience.ts'
 import { runPage, summaryPage } from '../run-text.ts'
 import { linkOf, withSession } from '../session.ts'
@@ -18,7 +19,8 @@ async function show(workflowId: string, options: Options): Promise<void> {
   await withSession(options, async (session) => {
     const run = session.client.run(workflowId)
     const summary = await run.summary()
-    const status = await askRun(session, () => run.status())
+    const answer = await askRun(session, () => run.status())
+    const status = answer === undefined ? undefined : shownTo('operator', answer)
     const stops = await stopsOver(summary, status, options)
     const link = linkOf(session, workflowId, summary.runId)
     if (status === undefined) {

@@ -6,13 +6,14 @@ import { CliError, explain } from '../errors.ts'
 import { gatewayKey, publishKey } from '../gateway-key.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { assertLedger } from '../ledger-schema.ts'
+import { textFor } from '../../privacy/reader.ts'
 import { Closing, listenForStop } from '../stopping.ts'
 import { plain, say } from '../terminal.ts'
 import { findDatabase, withoutPassword } from '../where.ts'
 
 const CLOSE_MS = 10_000
 
-const onError = (error: unknown): void => say(plain(`error: ${explain(error).message}`))
+const onError = (error: unknown): void => say(plain(textFor('log', `error: ${explain(error).message}`)))
 
 /** Runs the gateway until SIGTERM or SIGINT. */
 export async function runGateway({ stateDir, identity, address, name, databasePool }: GatewayOptions): Promise<void> {
