@@ -11,6 +11,7 @@ import { type Attempt, logAttempt } from '../ledger/attempts.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey } from '../ledger/issuer-keys.ts'
 import { type Seen, seePerson, storeDelegation } from '../ledger/people.ts'
+import type { Residency } from '../privacy/residency.ts'
 import type { IssuerKeySets } from './issuers.ts'
 import { holdsToken, withoutTokens } from './problem.ts'
 import { verifyToken } from './token.ts'
@@ -22,6 +23,8 @@ export interface GatewayParts {
   readonly key: HostKey
   readonly mapping: IdentityMapping
   readonly keys: IssuerKeySets
+  /** Where workspaces are at home; absent: nowhere in particular. */
+  readonly residency?: Residency | undefined
   /** Hears of what is nobody's refusal: a database that is away, a defect. No token is in it. */
   readonly onError: (error: unknown) => void
 }
@@ -128,7 +131,7 @@ async function sign(
   token: Settled<string>,
   said: Settled<z.output<typeof request>>,
   known: Known,
-  { db, key, mapping, keys }: GatewayParts,
+  { db, key, mapping, keys, residency }: GatewayParts,
 ): Promise<Statement> {
   const { issuer, claims } = await verifyToken(valueOf(token), mapping, keys)
   known.who = { issuer: issuer.issuer, subject: null, workspace: null }
@@ -143,6 +146,7 @@ async function sign(
   const { about, workspace } = valueOf(said)
   const claimed = mapped.identityIn(about.kind === 'start' ? about.workspace : workspace)
   known.who = { ...known.who, workspace: claimed.workspace }
+  residency?.check(claimed.workspace)
   checkBehalf(about, mapping)
   const who = lessThan(newer, claimed)
   const statement = signStatement(key, { about, who })

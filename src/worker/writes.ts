@@ -116,7 +116,7 @@ export async function executeOnce(
   how: GuardedWrite,
   input: { readonly raw: Json; readonly parsed: unknown },
   warrant: Warrant,
-  businessKey: Digest | null,
+  businessKey: string | null,
   counts: readonly Counted[] = [],
 ): Promise<StepResult> {
   const claimed: Claim = {

@@ -28,7 +28,7 @@ function startOnce(runKey: RunKey): NewRun['statement'] {
 }
 
 /** A run as it is written down; of no business case unless one is given. */
-export const runOf = (runKey: RunKey, businessKey: Digest | null = null): NewRun => ({
+export const runOf = (runKey: RunKey, businessKey: string | null = null): NewRun => ({
   runKey,
   workflowId: runKey.slice(0, runKey.lastIndexOf('/')),
   workflowType: 'boxes',

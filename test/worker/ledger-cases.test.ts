@@ -13,7 +13,7 @@ const FIRST = { fence: 1 }
 let cases = 0
 const newCase = (): Digest => digestOf({ case: (cases += 1) })
 
-const newRun = (businessKey: Digest | null): NewRun => runOf(runKeyOf(`boxes-${randomUUID()}`, 'first'), businessKey)
+const newRun = (businessKey: string | null): NewRun => runOf(runKeyOf(`boxes-${randomUUID()}`, 'first'), businessKey)
 
 /** The same step of two runs of one case, both opened before either did anything. */
 async function twoRuns(): Promise<readonly [Claim, Claim]> {
