@@ -5,7 +5,7 @@ import { visibilityText } from '../contract/visibility.ts'
 import { inFull } from './in-full.ts'
 import { type Told, toldBy } from './told.ts'
 
-/** Where histories are, and how what is kept beside them is read. */
+/** Where histories are, and how what is kept beside them, or encrypted, is read: `historyCodec`. */
 export interface Histories {
   readonly client: Client
   readonly codec: PayloadCodec

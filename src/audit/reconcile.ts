@@ -12,8 +12,8 @@ import type { Told, ToldStep } from './told.ts'
 export interface ReconciledEffect {
   readonly step: string
   readonly tool: string
-  /** `claimed`: the history says `done`, and no host signed that. */
-  readonly history: Said | 'claimed'
+  /** `claimed`: the history says `done`, and no host signed that. `erased`: nobody can read it any more. */
+  readonly history: Said | 'claimed' | 'erased'
   /** The state in the ledger; `null`: no row. */
   readonly ledger: AuditedEffect['state'] | null
 }
@@ -25,6 +25,8 @@ export interface Reconciled {
   readonly playbook: string | null
   /** Of how many executions the histories were read. */
   readonly executions: number
+  /** Whether its keys were destroyed: its contents cannot be compared. */
+  readonly isErased: boolean
   /** The state that it ended in, else how Temporal closed it, else `open`; `null` without a history. */
   readonly ended: string | null
   readonly effects: readonly ReconciledEffect[]
@@ -43,6 +45,7 @@ export async function reconcile(
 ): Promise<Reconciled> {
   const told = histories.filter((one) => one.runKey === runKey).toSorted((a, b) => a.beganAtMs - b.beganAtMs)
   const newest = told.at(-1)
+  if (newest?.isErased === true) return erased(runKey, told, ledger)
   const effects: ReconciledEffect[] = []
   const findings: Finding[] = [...runFindings(told, ledger)]
   for (const { step, tool, steps, row } of joined(told, ledger.effects)) {
@@ -61,11 +64,23 @@ export async function reconcile(
     runKey,
     playbook: ledger.run?.workflowType ?? newest?.workflowType ?? null,
     executions: told.length,
+    isErased: false,
     ended: newest === undefined ? null : textIn(newest.result['state']) || (newest.closedBy ?? 'open'),
     effects,
     findings: onceEach(findings),
   }
 }
+
+/** What is left of a run that was erased: what the ledger says was done, and how Temporal closed it. */
+const erased = (runKey: RunKey, told: readonly Told[], { run, effects }: AuditedRun): Reconciled => ({
+  runKey,
+  playbook: run?.workflowType ?? told.at(-1)?.workflowType ?? null,
+  executions: told.length,
+  isErased: true,
+  ended: told.at(-1)?.closedBy ?? 'open',
+  effects: effects.map(({ step, tool, state }) => ({ step, tool, history: 'erased', ledger: state })),
+  findings: [],
+})
 
 /** The effects that either side has, in the order in which they came up. */
 function joined(told: readonly Told[], rows: readonly AuditedEffect[]) {

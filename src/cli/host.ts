@@ -14,6 +14,7 @@ import { type HostKey, hostKeyFile, hostKeyOf } from '../identity/host-key.ts'
 import type { DevelopmentIssuer } from '../identity/statements.ts'
 import type { WorkerVersion } from '../contract/version.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
+import type { MasterKeys } from '../privacy/master-keys.ts'
 import { loadModels } from '../tools/models/load.ts'
 import { createThinker } from '../tools/models/thinker.ts'
 import { bundlePlaybooks, type PlaybookBundle } from '../worker/bundle.ts'
@@ -52,6 +53,8 @@ export interface HostParts {
   readonly key: HostKey
   /** Whose statements count although they prove nothing; default: nobody's. */
   readonly development?: DevelopmentIssuer | undefined
+  /** With what payloads are encrypted; default: they stand in the clear. */
+  readonly masterKeys?: MasterKeys | undefined
   /** Made ahead of time; default: made here. */
   readonly bundle?: Promise<PlaybookBundle>
   /** Of what goes to Temporal; default: `DEFAULT_COMPRESSION`. */
@@ -160,6 +163,7 @@ export async function startHost({
   project,
   key,
   development,
+  masterKeys,
   bundle,
   more,
   ...rest
@@ -189,6 +193,7 @@ export async function startHost({
       db,
       key,
       development,
+      masterKeys,
       ...more,
       observer,
     }

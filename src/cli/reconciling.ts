@@ -1,15 +1,14 @@
-import { inFull } from '../audit/in-full.ts'
+import { historyCodec, inFull } from '../audit/in-full.ts'
 import { type Reconciled, reconcile } from '../audit/reconcile.ts'
-import { publishedKeys, reconcileId, sweep } from '../audit/sweep.ts'
+import { publishedKeys, reconcileId, type Sides, sweep } from '../audit/sweep.ts'
 import { type Told, toldBy } from '../audit/told.ts'
 import { auditedRun } from '../ledger/audited.ts'
-import { bulkCodec } from '../ledger/bulk-codec.ts'
-import type { LedgerDatabase } from '../ledger/database.ts'
 import type { ReconcileOptions } from './commands/reconcile.ts'
 import { connectDatabase } from './connect.ts'
 import { UsageError } from './errors.ts'
 import { historyIn } from './history-file.ts'
 import { assertLedger } from './ledger-schema.ts'
+import { findDataKeys } from './master-keys.ts'
 import { withSession } from './session.ts'
 import { findDatabase } from './where.ts'
 
@@ -31,24 +30,28 @@ export async function compare(workflowId: string | undefined, options: Reconcile
   const db = await connectDatabase(await findDatabase(options.stateDir))
   try {
     await assertLedger(db)
+    const keys = await findDataKeys(db)
     if (histories.length > 0) {
-      const full = await Promise.all(histories.map((history) => inFull(history, bulkCodec(db))))
-      return await compareFiles(db, full.map(toldBy), workflowId)
+      const codec = historyCodec(db, keys)
+      const full = await Promise.all(histories.map((history) => inFull(history, codec)))
+      return await compareFiles({ db, keys }, full.map(toldBy), workflowId)
     }
-    return await compareLive(db, workflowId, options)
+    return await compareLive({ db, keys }, workflowId, options)
   } finally {
     await db.destroy()
   }
 }
 
+type Ledger = Omit<Sides, 'client'>
+
 async function compareLive(
-  db: LedgerDatabase,
+  ledger: Ledger,
   workflowId: string | undefined,
   options: ReconcileOptions,
 ): Promise<Comparison> {
   let comparison: Comparison = { compared: 0, runs: [] }
   await withSession(options, async ({ temporal: client, taskQueue }) => {
-    const sides = { client, db }
+    const sides = { client, ...ledger }
     if (workflowId !== undefined) {
       const runs = await reconcileId(sides, workflowId)
       comparison = { compared: runs.length, runs }
@@ -63,7 +66,7 @@ async function compareLive(
 
 /** The run of exported histories, which have to be of one and the same. */
 async function compareFiles(
-  db: LedgerDatabase,
+  { db, keys }: Ledger,
   told: readonly Told[],
   workflowId: string | undefined,
 ): Promise<Comparison> {
@@ -78,6 +81,6 @@ async function compareFiles(
   if (workflowId !== undefined && told[0]?.workflowId !== workflowId) {
     throw new UsageError(`the history is not of \`${workflowId}\``, `It is of \`${told[0]?.workflowId}\`.`)
   }
-  const runs = [await reconcile(runKey, told, await auditedRun(db, runKey), publishedKeys(db))]
+  const runs = [await reconcile(runKey, told, await auditedRun(db, runKey, keys), publishedKeys(db))]
   return { compared: 1, runs }
 }

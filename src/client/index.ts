@@ -27,6 +27,8 @@ export type { RunEnd, RunState } from '../contract/states.ts'
 export type { StopMark, StopScope, StopTarget, StopWord } from '../contract/stop.ts'
 export type { WorkerVersion } from '../contract/version.ts'
 export { type ClientOptions, CountersignClient, type ListOptions, type RequestOf, type StartOptions } from './client.ts'
+export type { DataKey, DataKeys } from '../privacy/data-keys.ts'
+export { encryptedDataConverter, type EncryptionOptions } from '../privacy/encrypted.ts'
 export { RunHandle, type Said } from './run-handle.ts'
 export {
   developmentStatements,

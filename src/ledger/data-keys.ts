@@ -144,6 +144,24 @@ export async function destroyDataKeys(
   return rows.map(({ key_id }) => key_id)
 }
 
+/** The last time that keys of a workflow were destroyed, and why; `undefined`: never. */
+export async function erasureOf(
+  db: LedgerDatabase,
+  namespace: string,
+  workflowId: string,
+): Promise<{ readonly at: Date; readonly why: string } | undefined> {
+  const row = await db
+    .selectFrom('countersign.data_keys')
+    .select(['destroyed_at', 'destroyed_why'])
+    .where('namespace', '=', namespace)
+    .where('workflow_id', '=', workflowId)
+    .where('destroyed_at', 'is not', null)
+    .orderBy('destroyed_at', 'desc')
+    .executeTakeFirst()
+  if (row === undefined || row.destroyed_at === null) return undefined
+  return { at: row.destroyed_at, why: row.destroyed_why ?? '' }
+}
+
 /** Live keys that another master key than this one has wrapped, from a key id on, in the order of their ids. */
 export async function wrappedOtherwise(
   db: LedgerDatabase,
@@ -180,10 +198,15 @@ export async function replaceWrapped(
   return row !== undefined
 }
 
-/** How many live keys each master key has wrapped, and how many were destroyed (`null`). */
-export async function countDataKeys(
-  db: LedgerDatabase,
-): Promise<readonly { readonly masterKeyId: string; readonly live: number; readonly destroyed: number }[]> {
+/** How many live keys a master key has wrapped, and how many of those that it last wrapped were destroyed. */
+export interface MasterKeyUse {
+  readonly masterKeyId: string
+  readonly live: number
+  readonly destroyed: number
+}
+
+/** What each master key has wrapped. */
+export async function countDataKeys(db: LedgerDatabase): Promise<readonly MasterKeyUse[]> {
   const rows = await db
     .selectFrom('countersign.data_keys')
     .select([

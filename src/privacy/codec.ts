@@ -156,6 +156,17 @@ const jsonPayload = (value: Json): Payload => ({
   data: text.encode(JSON.stringify(value)),
 })
 
+/** Metadata of what only our readers write. */
+const ERASED_MARK = 'countersign-erased'
+
+function erasedPayload(): Payload {
+  const payload = jsonPayload({ ...ERASED })
+  return { ...payload, metadata: { ...payload.metadata, [ERASED_MARK]: new Uint8Array([1]) } }
+}
+
+/** Whether something reads so since its key was destroyed. */
+export const isErased = ({ metadata }: Loose): boolean => metadata?.[ERASED_MARK] !== undefined
+
 /** Only reads, and adopts nothing: what was erased reads as `{erased: true}`. Everything else that cannot be decrypted fails. */
 export const readingCodec = (keys: DataKeys): PayloadCodec => ({
   encode: () => Promise.reject(new TypeError('a codec that reads does not encode')),
@@ -164,7 +175,7 @@ export const readingCodec = (keys: DataKeys): PayloadCodec => ({
       try {
         return await decryptPayload(keys, payload, placeOf(context), { adopts: false })
       } catch (error) {
-        if (codeOf(error) === 'payload_erased') return jsonPayload({ ...ERASED })
+        if (codeOf(error) === 'payload_erased') return erasedPayload()
         throw error
       }
     }),

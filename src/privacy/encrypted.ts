@@ -23,6 +23,9 @@ export function encryptedDataConverter(
   { namespace = 'default', showErased = false }: EncryptionOptions = {},
 ): DataConverter {
   const strict = encryptingCodec(keys, namespace)
-  const codec: PayloadCodec = showErased ? { ...strict, decode: readingCodec(keys).decode } : strict
+  const reading = readingCodec(keys)
+  const codec: PayloadCodec = showErased
+    ? { ...strict, decode: (payloads, context) => reading.decode(payloads, context) }
+    : strict
   return { payloadCodecs: [codec], failureConverterPath: FAILURE_CONVERTER }
 }

@@ -4,7 +4,9 @@ import { shownTo } from '../../privacy/reader.ts'
 import { askRun } from '../patience.ts'
 import { runPage, summaryPage } from '../run-text.ts'
 import { linkOf, withSession } from '../session.ts'
-import { out, outJson, say } from '../terminal.ts'
+import { out, outJson, plain, say } from '../terminal.ts'
+import { moment } from '../../contract/moment.ts'
+import { erasureIn } from '../erasure.ts'
 import { stopsOver } from '../stops-over.ts'
 import { whoAnswers } from '../who-answers.ts'
 
@@ -19,11 +21,15 @@ async function show(workflowId: string, options: Options): Promise<void> {
   await withSession(options, async (session) => {
     const run = session.client.run(workflowId)
     const summary = await run.summary()
-    const answer = await askRun(session, () => run.status())
+    const erasure = await erasureIn(session.place.namespace, summary, options)
+    // A run whose history cannot be read any more cannot answer.
+    const answer = erasure === null ? await askRun(session, () => run.status()) : undefined
     const status = answer === undefined ? undefined : shownTo('operator', answer)
     const stops = await stopsOver(summary, status, options)
     const link = linkOf(session, workflowId, summary.runId)
-    if (status === undefined) {
+    if (erasure !== null) {
+      say(`ERASED ${moment(erasure.at)}: ${plain(erasure.why)}. What was said and done in it cannot be read any more.`)
+    } else if (status === undefined) {
       say('No worker answered within 5 seconds, so this is only what Temporal itself knows of the run.')
       say(`${await whoAnswers(session, workflowId)} Then ask again for the rest.`)
     }
@@ -33,6 +39,7 @@ async function show(workflowId: string, options: Options): Promise<void> {
         answeredBy: status === undefined ? 'visibility' : 'run',
         link,
         summary,
+        erased: erasure,
         status: status ?? null,
         stops,
       })
