@@ -125,11 +125,14 @@ const SAID_TO_BE_ONE =
 
 const phones: Detector = (text, found) => {
   PHONE.lastIndex = 0
+  let done = 0
   for (let match = PHONE.exec(text); match !== null; match = PHONE.exec(text)) {
     const { 0: run, index } = match
     const before = text.slice(Math.max(0, index - 40), index).trimEnd()
     const isSaid = /[A-Za-z:.]$/.test(before) && SAID_TO_BE_ONE.test(before)
-    if (!isSaid && !MAY_BEGIN.test(run)) {
+    // In the middle of digits that are no number as a whole, such as those of an account.
+    const isWithin = index > done + 1 && /\d $/.test(text.slice(Math.max(0, index - 2), index)) && !run.startsWith('+')
+    if (isWithin || (!isSaid && !MAY_BEGIN.test(run))) {
       PHONE.lastIndex = index + Math.max(run.search(/[ \u00a0]/), 1)
       continue
     }
@@ -138,7 +141,8 @@ const phones: Detector = (text, found) => {
     if (said === undefined) PHONE.lastIndex = index + Math.max(run.search(/[ \u00a0]/), 1)
     else {
       found(index, index + said.length)
-      PHONE.lastIndex = index + said.length
+      done = index + said.length
+      PHONE.lastIndex = done
     }
   }
 }
