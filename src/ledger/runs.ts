@@ -25,6 +25,8 @@ export interface RunRow {
   readonly buildId: string
   /** Who started it; `null`: it was opened before there were statements. */
   readonly statement: Statement | null
+  /** Absent: it was not erased. */
+  readonly erasedAt?: Date
 }
 
 /** A run that is just being opened. */
@@ -92,5 +94,6 @@ export async function findRun(db: LedgerDatabase, runKey: RunKey): Promise<RunRo
     kernelVersion: row.kernel_version,
     buildId: row.build_id,
     statement: row.statement,
+    ...(row.erased_at === null ? {} : { erasedAt: row.erased_at }),
   }
 }

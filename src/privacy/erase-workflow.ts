@@ -67,6 +67,15 @@ export async function holdTargetsOf(db: LedgerDatabase, { workflowId }: Workflow
   ]
 }
 
+/** On whose behalf it is erased. */
+interface Erasing {
+  /** `null`: nobody asked for it, its time is over; then what only tells who did what when goes, too. */
+  readonly erasureId: string | null
+  readonly why: string
+  /** Looked at once everything is locked: whether it still is to be erased. Default: it is. */
+  readonly isDue?: (tx: LedgerDatabase) => Promise<boolean>
+}
+
 /**
  * Erases all runs of one workflow id, which share a data key, in one transaction: destroys the key, blanks what is personal in the
  * ledger, and writes down what it did. Nothing happens while one of them is open, or an attempt of it may be under way, or a hold
@@ -75,7 +84,7 @@ export async function holdTargetsOf(db: LedgerDatabase, { workflowId }: Workflow
 export async function eraseWorkflow(
   parts: EraseParts,
   workflow: WorkflowRef,
-  { erasureId, why }: { readonly erasureId: string | null; readonly why: string },
+  { erasureId, why, isDue }: Erasing,
 ): Promise<WorkflowErased> {
   const { db } = parts
   const { namespace, workflowId } = workflow
@@ -100,6 +109,7 @@ export async function eraseWorkflow(
       .execute()
     const runKeys = runs.map(({ run_key }) => run_key)
     if (await isUnderWay(tx, runKeys)) return { came: 'open' }
+    if (isDue !== undefined && !(await isDue(tx))) return { came: 'open' }
     const known = await tx
       .selectFrom('countersign.data_keys')
       .select('key_id')
@@ -114,7 +124,7 @@ export async function eraseWorkflow(
     )
     let came: 'erased' | 'nothing' = 'nothing'
     for (const [at, run] of runs.entries()) {
-      const rows = await blankRun(tx, run, { key, hidden, workflowId })
+      const rows = await blankRun(tx, run, { key, hidden, workflowId, deletes: erasureId === null })
       // What is of the workflow is told with its first run.
       const did: Did = {
         keys: at === 0 ? destroyed : [],
@@ -256,11 +266,19 @@ interface Run {
   readonly erased_at: Date | null
 }
 
+interface Blanking {
+  readonly key: KeyObject
+  readonly hidden: Hidden
+  readonly workflowId: string
+  /** Whether rows that no other row needs are deleted, and not blanked. */
+  readonly deletes: boolean
+}
+
 /** Blanks what the ledger has of a run; answers with how many rows of which table it changed. Twice is once. */
 async function blankRun(
   tx: LedgerDatabase,
   run: Run,
-  { key, hidden, workflowId }: { readonly key: KeyObject; readonly hidden: Hidden; readonly workflowId: string },
+  { key, hidden, workflowId, deletes }: Blanking,
 ): Promise<Readonly<Record<string, number>>> {
   const { run_key: runKey } = run
   const rows: Record<string, number> = {}
@@ -329,6 +347,21 @@ async function blankRun(
     told('counts', counted.length)
   }
 
+  if (deletes) {
+    const notices = await tx.deleteFrom('countersign.notifications').where('run_key', '=', runKey).returning('id').execute()
+    told('notifications', notices.length)
+    // They were valid for minutes: nobody can use one again.
+    const used = await tx.deleteFrom('countersign.statements').where('run_key', '=', runKey).returning('nonce').execute()
+    told('statements', used.length)
+    const asked = await tx
+      .deleteFrom('countersign.attempts')
+      .where(isAboutRun(runKey, workflowId))
+      .returning('id')
+      .execute()
+    told('attempts', asked.length)
+    return rows
+  }
+
   const notices = await tx
     .selectFrom('countersign.notifications')
     .select(['id', 'action_digest'])
@@ -370,17 +403,12 @@ async function blankRun(
   const attempts = await tx
     .updateTable('countersign.attempts')
     .set({ about: sql`jsonb_build_object('kind', about -> 'kind') || ${JSON.stringify(about)}::jsonb` })
-    .where((where) =>
-      where.or([
-        where(sql`about ->> 'runKey'`, '=', runKey),
-        where.and([
-          where(sql`about ->> 'kind'`, '=', 'start'),
-          where(sql`about ->> 'workflowId'`, '=', workflowId),
-        ]),
-      ]),
-    )
+    .where(isAboutRun(runKey, workflowId))
     .returning('id')
     .execute()
   told('attempts', attempts.length)
   return rows
 }
+
+const isAboutRun = (runKey: string, workflowId: string) => sql<boolean>`
+  (about ->> 'runKey' = ${runKey} OR (about ->> 'kind' = 'start' AND about ->> 'workflowId' = ${workflowId}))`
