@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Verify } from '../identity/host-key.ts'
+import { publishedKeys } from '../audit/sweep.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { type Certificate, type ErasedRun, readCertificate } from './certificates.ts'
 import { ERASED } from './codec.ts'
@@ -11,12 +11,8 @@ export type Verified =
   | { readonly ok: false; readonly problems: readonly string[]; readonly certificate?: Certificate }
 
 /** Verifies the signature of a certificate, and that nothing that it lists can be read again in this database. */
-export async function verifyCertificate(
-  db: LedgerDatabase,
-  json: unknown,
-  verifierOf: (keyId: string) => Promise<Verify | undefined>,
-): Promise<Verified> {
-  const read = await readCertificate(json, verifierOf)
+export async function verifyCertificate(db: LedgerDatabase, json: unknown): Promise<Verified> {
+  const read = await readCertificate(json, publishedKeys(db))
   if (!read.ok) return { ok: false, problems: [read.why] }
   const { certificate } = read
   const problems: string[] = []
