@@ -17,6 +17,7 @@ import type { Thinker, ToolImplementation } from '../../src/tools/implementation
 import { makeCurrent } from '../../src/worker/deployment.ts'
 import type { NotifyConfig } from '../../src/notify/config.ts'
 import type { Observer } from '../../src/worker/observer.ts'
+import { databaseName, type Workspaces } from '../../src/privacy/residency.ts'
 import type { SecretSource } from '../../src/privacy/secrets.ts'
 import { createWorker, type WorkerSettings } from '../../src/worker/worker.ts'
 import { bundleOf } from './bundles.ts'
@@ -41,6 +42,9 @@ export interface WorldOptions {
   /** Default: nobody's data is written down. */
   readonly keys?: WorkerSettings['keys']
   readonly secrets?: readonly SecretSource[]
+  /** Where workspaces are at home; the database of the world is told when it is there. Default: nowhere. */
+  readonly workspaces?: (here: { readonly taskQueue: string; readonly database: string }) => Workspaces
+  readonly retention?: WorkerSettings['retention']
   /** Whether statements of the development issuer are refused. Default: they are taken. */
   readonly isProduction?: boolean
   /** Address of a dev server of one's own. */
@@ -121,6 +125,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const taskQueue = `queue-${randomUUID()}`
   const key = hostKeyOf(newHostKey())
   const workers: TestWorker[] = []
+  const workspaces = options.workspaces?.({ taskQueue, database: databaseName(database.url) })
   const startWorker: World['startWorker'] = async (other) => {
     const workflows = await bundleOf(other?.workflows ?? options.workflows ?? SHIPPED_WORKFLOWS)
     // Two workers of one build are not let onto one connection.
@@ -140,6 +145,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...(options.masterKeys && { masterKeys: options.masterKeys }),
       ...(options.keys && { keys: options.keys }),
       ...(options.secrets && { secrets: options.secrets }),
+      ...(workspaces && { residency: { workspaces, database: databaseName(database.url) } }),
+      ...(options.retention && { retention: options.retention }),
       ...(options.policyRefreshMs !== undefined && { policyRefreshMs: options.policyRefreshMs }),
       ...(options.observer && { observer: options.observer }),
     })
@@ -160,8 +167,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   }
   const { masterKeys } = options
   const keys = masterKeys && ledgerDataKeys(db, masterKeys)
+  // The client of a time-skipping server skips time, and has no keys.
   const temporal =
-    environment?.client ?? new Client({ connection, ...(keys && { dataConverter: encryptedDataConverter(keys) }) })
+    keys === undefined && environment !== undefined
+      ? environment.client
+      : new Client({ connection, ...(keys && { dataConverter: encryptedDataConverter(keys) }) })
   return {
     worker: first,
     startWorker,

@@ -10,6 +10,7 @@ import { erasedLines, type ErasedRunFacts, ledgerFactsOf, stepsIn } from '../era
 import { erasureIn } from '../erasure.ts'
 import { withLedger } from '../with-ledger.ts'
 import { stopsOver } from '../stops-over.ts'
+import { databaseUrlFrom, refusesElsewhere, residencyAt } from '../workspaces.ts'
 import { whoAnswers } from '../who-answers.ts'
 
 type Options = CommonOptions & JsonOption & QueueOption
@@ -23,6 +24,10 @@ async function show(workflowId: string, options: Options): Promise<void> {
   await withSession(options, async (session) => {
     const run = session.client.run(workflowId)
     const summary = await run.summary()
+    const { namespace } = session.place
+    const databaseUrl = await databaseUrlFrom(options.stateDir)
+    const residency = residencyAt({ namespace, taskQueue: summary.taskQueue, databaseUrl })
+    if (refusesElsewhere(residency, summary.workspace, options)) return
     const erasure = await erasureIn(session.place.namespace, summary, options)
     // A run whose history cannot be read any more cannot answer.
     const answer = erasure === null ? await askRun(session, () => run.status()) : undefined

@@ -9,6 +9,8 @@ import { assertLedger } from '../ledger-schema.ts'
 import { textFor } from '../../privacy/reader.ts'
 import { Closing, listenForStop } from '../stopping.ts'
 import { plain, say } from '../terminal.ts'
+import { databaseName, Residency } from '../../privacy/residency.ts'
+import { asConfig, findWorkspaces } from '../workspaces.ts'
 import { findDatabase, withoutPassword } from '../where.ts'
 
 const CLOSE_MS = 10_000
@@ -16,7 +18,14 @@ const CLOSE_MS = 10_000
 const onError = (error: unknown): void => say(plain(textFor('log', `error: ${explain(error).message}`)))
 
 /** Runs the gateway until SIGTERM or SIGINT. */
-export async function runGateway({ stateDir, identity, address, name, databasePool }: GatewayOptions): Promise<void> {
+export async function runGateway({
+  stateDir,
+  identity,
+  address,
+  name,
+  databasePool,
+  workspaces: file,
+}: GatewayOptions): Promise<void> {
   const stopping = listenForStop('the gateway closes')
   const closing = new Closing()
   try {
@@ -27,7 +36,10 @@ export async function runGateway({ stateDir, identity, address, name, databasePo
     closing.add(() => db.destroy())
     await assertLedger(db)
     await publishKey(db, key, name)
-    const parts = { db, key, mapping, keys: new IssuerKeySets(), onError }
+    const workspaces = findWorkspaces(file)
+    // It asks no Temporal: which namespace and task queue a statement is used in, the worker looks at.
+    const residency = workspaces && new Residency(workspaces, { database: asConfig(() => databaseName(database.url)) })
+    const parts = { db, key, mapping, residency, keys: new IssuerKeySets(), onError }
     const gateway = await serveGateway(address, parts).catch((cause: NodeJS.ErrnoException) => {
       const taken = `The gateway cannot listen at ${address.host}:${address.port} (${cause.code ?? cause.message}).`
       throw new CliError('address_in_use', taken, 'Name another address with `--address`.', { cause })
