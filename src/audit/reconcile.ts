@@ -89,7 +89,12 @@ function erased(runKey: RunKey, told: readonly Told[], { run, effects }: Audited
   }
 }
 
-const untoldFinding = (step: string, message: string): Finding => ({ code: 'effect_untold', step, message, eventId: null })
+const untoldFinding = (step: string, message: string): Finding => ({
+  code: 'effect_untold',
+  step,
+  message,
+  eventId: null,
+})
 
 /** The effects that either side has, in the order in which they came up. */
 function joined(told: readonly Told[], rows: readonly AuditedEffect[]) {

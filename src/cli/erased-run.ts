@@ -6,7 +6,12 @@ import { plain } from './terminal.ts'
 /** What is plain of a run that nobody can read any more. */
 export interface ErasedRunFacts {
   /** Activities by their ids, as Temporal has them. Times are ISO 8601, UTC. */
-  readonly steps: readonly { readonly at: string; readonly step: string; readonly tool: string; readonly came: string }[]
+  readonly steps: readonly {
+    readonly at: string
+    readonly step: string
+    readonly tool: string
+    readonly came: string
+  }[]
   readonly effects: readonly { readonly step: string; readonly tool: string; readonly state: string }[]
   /** Whose word a host heard, and of what kind; what was said is erased. */
   readonly said: readonly { readonly at: string; readonly about: string; readonly by: string }[]
@@ -41,10 +46,7 @@ export function stepsIn({ events }: temporal.api.history.v1.IHistory): ErasedRun
 }
 
 /** What the ledger still says of the runs of a workflow id. */
-export async function ledgerFactsOf(
-  db: LedgerDatabase,
-  workflowId: string,
-): Promise<Omit<ErasedRunFacts, 'steps'>> {
+export async function ledgerFactsOf(db: LedgerDatabase, workflowId: string): Promise<Omit<ErasedRunFacts, 'steps'>> {
   const runs = db.selectFrom('countersign.runs').select('run_key').where('workflow_id', '=', workflowId)
   const effects = await db
     .selectFrom('countersign.effects')
@@ -58,7 +60,10 @@ export async function ledgerFactsOf(
     .where('run_key', 'in', runs)
     .orderBy('used_at')
     .execute()
-  return { effects, said: said.map(({ about, subject, used_at }) => ({ at: used_at.toISOString(), about, by: subject })) }
+  return {
+    effects,
+    said: said.map(({ about, subject, used_at }) => ({ at: used_at.toISOString(), about, by: subject })),
+  }
 }
 
 const section = (title: string, lines: readonly string[]): readonly string[] =>

@@ -34,10 +34,9 @@ export const withGatewayOptions = (command: Command): Command =>
         .argParser(filled),
     )
     .addOption(
-      new Option(
-        '--workspaces <file>',
-        'where workspaces are at home (default: workspaces.yaml, if it is there)',
-      ).env('COUNTERSIGN_WORKSPACES'),
+      new Option('--workspaces <file>', 'where workspaces are at home (default: workspaces.yaml, if it is there)').env(
+        'COUNTERSIGN_WORKSPACES',
+      ),
     )
     .addOption(
       new Option('--database-pool <number>', 'connections to the database')

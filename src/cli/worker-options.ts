@@ -51,7 +51,11 @@ const count = (name: string, variable: string, description: string, [least, most
 const OPTIONS: readonly Option[] = [
   option('--bundle <folder>', 'BUNDLE', 'run what `countersign build` wrote there'),
   option('--notify <file>', 'NOTIFY', 'whom to tell of questions that wait for people, such as notify.yaml'),
-  option('--workspaces <file>', 'WORKSPACES', 'where workspaces are at home (default: workspaces.yaml, if it is there)'),
+  option(
+    '--workspaces <file>',
+    'WORKSPACES',
+    'where workspaces are at home (default: workspaces.yaml, if it is there)',
+  ),
   option('--retention-minutes <minutes>', 'RETENTION_MINUTES', 'how often what is past its time is deleted; 0: never')
     .default(60)
     .argParser(wholeNumber(0, 10_080)),

@@ -1,5 +1,12 @@
 import { existsSync } from 'node:fs'
-import { databaseName, type Place, readWorkspaces, Residency, type Workspaces, WorkspacesError } from '../privacy/residency.ts'
+import {
+  databaseName,
+  type Place,
+  readWorkspaces,
+  Residency,
+  type Workspaces,
+  WorkspacesError,
+} from '../privacy/residency.ts'
 import { CliError, printRefusal } from './errors.ts'
 import { EXIT } from './exit.ts'
 import { failureOf, failureRule } from '../contract/failures.ts'
@@ -14,12 +21,15 @@ const DEFAULT_FILE = 'workspaces.yaml'
  */
 export function findWorkspaces(named?: string): Workspaces | undefined {
   const variable = process.env['COUNTERSIGN_WORKSPACES']
-  const file = named ?? (variable === '' ? undefined : variable) ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined)
+  const file =
+    named ?? (variable === '' ? undefined : variable) ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined)
   return file === undefined ? undefined : asConfig(() => readWorkspaces(file))
 }
 
 /** Keeps what a command shows or exports where it is at home; `undefined`: nothing is bound. */
-export function residencyAt(place: Omit<Place, 'database'> & { readonly databaseUrl?: string | undefined }): Residency | undefined {
+export function residencyAt(
+  place: Omit<Place, 'database'> & { readonly databaseUrl?: string | undefined },
+): Residency | undefined {
   const workspaces = findWorkspaces()
   if (workspaces === undefined) return undefined
   const { databaseUrl, ...more } = place
@@ -37,7 +47,11 @@ export function asConfig<T>(read: () => T): T {
 }
 
 /** Refuses to show what is at home elsewhere. Whether it did. */
-export function refusesElsewhere(residency: Residency | undefined, workspace: string | null, { json }: JsonOption): boolean {
+export function refusesElsewhere(
+  residency: Residency | undefined,
+  workspace: string | null,
+  { json }: JsonOption,
+): boolean {
   try {
     residency?.check(workspace)
     return false

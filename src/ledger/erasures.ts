@@ -168,7 +168,11 @@ export async function erasedRuns(
 export async function storeCertificate(
   tx: Db,
   certificate: Certificate,
-  { erasureId, ids, isOver }: { readonly erasureId: string | null; readonly ids: readonly string[]; readonly isOver: boolean },
+  {
+    erasureId,
+    ids,
+    isOver,
+  }: { readonly erasureId: string | null; readonly ids: readonly string[]; readonly isOver: boolean },
 ): Promise<void> {
   const { id } = await tx
     .insertInto('countersign.certificates')
@@ -185,4 +189,3 @@ export async function storeCertificate(
     .where('id', '=', erasureId)
     .execute()
 }
-

@@ -376,7 +376,9 @@ const migrations: Readonly<Record<string, Migration>> = {
           lifted_at timestamptz,
           CHECK (num_nulls(lifted_by, lift_reason, lifted_at) IN (0, 3))
         )`.execute(db)
-      await sql`CREATE UNIQUE INDEX holds_in_force ON countersign.holds (scope, name) WHERE lifted_at IS NULL`.execute(db)
+      await sql`CREATE UNIQUE INDEX holds_in_force ON countersign.holds (scope, name) WHERE lifted_at IS NULL`.execute(
+        db,
+      )
       await sql`
         CREATE TABLE countersign.erasures (
           id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

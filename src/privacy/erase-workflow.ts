@@ -11,7 +11,7 @@ import type { DataKeys } from './data-keys.ts'
 import { commitment, hiddenDigest } from './hidden-digests.ts'
 
 /** What stands in place of a text that was erased. */
-export const ERASED_TEXT = 'ERASED'
+const ERASED_TEXT = 'ERASED'
 const MARK = JSON.stringify(ERASED)
 
 /** Whether Temporal has a workflow open; `elsewhere`: it is of another namespace than is asked here. */
@@ -250,11 +250,7 @@ async function isUnderWay(tx: LedgerDatabase, runKeys: readonly string[]): Promi
 
 async function deletedBlobs(tx: LedgerDatabase, keyIds: readonly string[]): Promise<readonly string[]> {
   if (keyIds.length === 0) return []
-  const rows = await tx
-    .deleteFrom('countersign.blobs')
-    .where('key_id', 'in', keyIds)
-    .returning('digest')
-    .execute()
+  const rows = await tx.deleteFrom('countersign.blobs').where('key_id', 'in', keyIds).returning('digest').execute()
   return rows.map(({ digest }) => digest).toSorted()
 }
 
@@ -348,10 +344,18 @@ async function blankRun(
   }
 
   if (deletes) {
-    const notices = await tx.deleteFrom('countersign.notifications').where('run_key', '=', runKey).returning('id').execute()
+    const notices = await tx
+      .deleteFrom('countersign.notifications')
+      .where('run_key', '=', runKey)
+      .returning('id')
+      .execute()
     told('notifications', notices.length)
     // They were valid for minutes: nobody can use one again.
-    const used = await tx.deleteFrom('countersign.statements').where('run_key', '=', runKey).returning('nonce').execute()
+    const used = await tx
+      .deleteFrom('countersign.statements')
+      .where('run_key', '=', runKey)
+      .returning('nonce')
+      .execute()
     told('statements', used.length)
     const asked = await tx
       .deleteFrom('countersign.attempts')

@@ -77,7 +77,10 @@ const WHY = {
 } as const
 
 /** Erases what can be erased by now, and certifies it. */
-export async function goOn(parts: SigningParts, erasure: Erasure): Promise<Exclude<Erased, { came: 'unknown' | 'held' }>> {
+export async function goOn(
+  parts: SigningParts,
+  erasure: Erasure,
+): Promise<Exclude<Erased, { came: 'unknown' | 'held' }>> {
   const { db } = parts
   const waits = new Map<string, string>()
   let stoppedBy: Hold | undefined

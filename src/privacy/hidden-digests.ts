@@ -7,7 +7,7 @@ import type { DataKeys } from './data-keys.ts'
  */
 export type HiddenDigest = `hmac-sha256:${string}`
 
-export const isHiddenDigest = (text: string): text is HiddenDigest => /^hmac-sha256:[0-9a-f]{64}$/.test(text)
+const isHiddenDigest = (text: string): text is HiddenDigest => /^hmac-sha256:[0-9a-f]{64}$/.test(text)
 
 /** By the index key, which outlives every run: the same digest is always the same, so that what was done once stays done. */
 export const hiddenDigest = async (keys: Pick<DataKeys, 'hiddenName'>, digest: string): Promise<HiddenDigest> =>

@@ -173,7 +173,9 @@ async function isWholeDue(tx: Tx, namespace: string, workflowId: string, now: Da
       closed_at IS NOT NULL AND retain_days IS NOT NULL AND closed_at <= ${now}::timestamptz - make_interval(days => retain_days)
     ), false) AS due
     FROM countersign.runs
-    WHERE workflow_id = ${workflowId} AND (namespace = ${namespace} OR namespace IS NULL) AND erased_at IS NULL`.execute(tx)
+    WHERE workflow_id = ${workflowId} AND (namespace = ${namespace} OR namespace IS NULL) AND erased_at IS NULL`.execute(
+    tx,
+  )
   return rows[0]?.due === true
 }
 
@@ -197,6 +199,10 @@ async function deleteOld(tx: Tx, before: Date): Promise<Readonly<Record<string, 
     DELETE FROM countersign.refused_stops
     WHERE at < ${before} AND NOT (scope = 'workspace' AND name = ANY(${workspaces})) AND NOT (scope = 'run' AND name = ANY(${runs}))
     RETURNING id`.execute(tx)
-  const counts = { attempts: attempts.rows.length, statements: statements.rows.length, refused_stops: refused.rows.length }
+  const counts = {
+    attempts: attempts.rows.length,
+    statements: statements.rows.length,
+    refused_stops: refused.rows.length,
+  }
   return Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0))
 }

@@ -459,7 +459,11 @@ class Host {
     await failpoint('undo.guarded')
     const { db, key } = this.#options
     const sealer = await this.#sealer()
-    const result = await undoOnce({ db, key, principal: run.principal, sealer, secrets: this.#secrets }, guarded, warrant)
+    const result = await undoOnce(
+      { db, key, principal: run.principal, sealer, secrets: this.#secrets },
+      guarded,
+      warrant,
+    )
     this.#observer.effect?.(how.contract.name, result.state === 'undone' ? 'undone' : 'barred')
     return result
   }

@@ -190,7 +190,8 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       notifier,
       keys,
       names: keys ?? settings.keys,
-      residency: residency && new Residency(residency.workspaces, { namespace, taskQueue, database: residency.database }),
+      residency:
+        residency && new Residency(residency.workspaces, { namespace, taskQueue, database: residency.database }),
       secrets: settings.secrets ?? secretSourcesOf(process.env),
     }),
     shutdownGraceTime: settings.shutdownGraceMs ?? DEFAULT_GRACE_MS,

@@ -6,6 +6,7 @@ import { type HostKey, hostKeyOf, newHostKey } from '../../src/identity/host-key
 import { parseMapping } from '../../src/identity/mapping-file.ts'
 import { storeIssuerKey } from '../../src/ledger/issuer-keys.ts'
 import type { LedgerDatabase } from '../../src/ledger/database.ts'
+import type { Residency } from '../../src/privacy/residency.ts'
 import { useLedger } from '../worker/ledger-case.ts'
 import { Browser } from './browser.ts'
 import { AUDIENCE, REDIRECT, SERVICE_SECRET, startProvider, type TestProvider } from './provider.ts'
@@ -47,7 +48,7 @@ export interface GatewayWorld {
 }
 
 /** A provider and a gateway of their own for a test file, with a ledger of their own. */
-export function useGateway(): () => GatewayWorld {
+export function useGateway({ residency }: { readonly residency?: Residency } = {}): () => GatewayWorld {
   const ledger = useLedger()
   let world: GatewayWorld | undefined
   let gateway: Gateway | undefined
@@ -60,7 +61,7 @@ export function useGateway(): () => GatewayWorld {
     await storeIssuerKey(ledger(), { keyId, publicKey, issuer: 'gateway', development: false })
     const errors: unknown[] = []
     const onError = (error: unknown): void => void errors.push(error)
-    const parts = { db: ledger(), key, mapping: parsed.mapping, keys: new IssuerKeySets(), onError }
+    const parts = { db: ledger(), key, mapping: parsed.mapping, keys: new IssuerKeySets(), onError, residency }
     gateway = await serveGateway({ host: '127.0.0.1', port: 0 }, parts)
     const url = `http://${gateway.address}`
     world = {

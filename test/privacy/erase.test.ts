@@ -15,8 +15,7 @@ const masterKeys = testMasterKeys()
 const world = useChangedPolicies(withoutWindow, { masterKeys })
 const parts = () => partsOf(world(), masterKeys)
 const ASKED = { reason: 'he asked for it', by: 'olga@acme.example' }
-const verified = (certificate: unknown) =>
-  verifyCertificate(world().db, JSON.parse(JSON.stringify(certificate)))
+const verified = (certificate: unknown) => verifyCertificate(world().db, JSON.parse(JSON.stringify(certificate)))
 
 const recordOf = async (of: World) => {
   const { rows } = await sql`SELECT refused, done_at FROM countersign.erasures ORDER BY id`.execute(of.db)
@@ -92,7 +91,10 @@ test('a legal hold keeps a run from being erased, whatever it is on, and the ref
       hold: { id: hold.id },
     })
     expect(await rowsOf(world(), mine.run.workflowId)).toBe(before)
-    expect((await recordOf(world())).at(-1)).toMatchObject({ done_at: null, refused: expect.stringContaining('a law suit') })
+    expect((await recordOf(world())).at(-1)).toMatchObject({
+      done_at: null,
+      refused: expect.stringContaining('a law suit'),
+    })
     await liftHold(world().db, hold.id, said)
   }
   expect(await mine.run.status()).toMatchObject({ state: 'completed' })
@@ -109,7 +111,11 @@ test('an open run is left alone, and erased by the next sweep once it has closed
   expect(await world().refunded(order.paymentId)).toBe(12_000)
   await isClosed(world(), { run, order })
   const again = await erase(parts(), { subject: order.customerId, ...ASKED })
-  expect(again).toMatchObject({ came: 'erased', isOver: true, certificate: { runs: [{ encrypted: true }], waiting: [] } })
+  expect(again).toMatchObject({
+    came: 'erased',
+    isOver: true,
+    certificate: { runs: [{ encrypted: true }], waiting: [] },
+  })
 })
 
 test('asked again it answers with the same certificate, and nobody of that name is nobody', async () => {
@@ -138,15 +144,25 @@ test('interrupted between two runs, and in the middle of one, it comes to the sa
   // The second of them dies at the end of its transaction.
   await sql`CREATE FUNCTION countersign.dies() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'killed'; END $$`.execute(world().db)
-  await sql.raw(`CREATE TRIGGER dies BEFORE INSERT ON countersign.erased_runs FOR EACH ROW
-    WHEN (NEW.workflow_id = '${ids[1]}') EXECUTE FUNCTION countersign.dies()`).execute(world().db)
+  await sql
+    .raw(`CREATE TRIGGER dies BEFORE INSERT ON countersign.erased_runs FOR EACH ROW
+    WHEN (NEW.workflow_id = '${ids[1]}') EXECUTE FUNCTION countersign.dies()`)
+    .execute(world().db)
   await expect(erase(parts(), asked)).rejects.toThrow('killed')
   expect(await rowsOf(world(), ids[0] ?? '')).not.toBe(before[0])
   expect(await rowsOf(world(), ids[1] ?? '')).toBe(before[1])
   await sql`DROP TRIGGER dies ON countersign.erased_runs`.execute(world().db)
 
   // Dead before it states anything.
-  const dead = { ...parts(), key: { ...world().key, sign: () => { throw new Error('killed') } } }
+  const dead = {
+    ...parts(),
+    key: {
+      ...world().key,
+      sign: () => {
+        throw new Error('killed')
+      },
+    },
+  }
   await expect(erase(dead, asked)).rejects.toThrow('killed')
 
   const erased = await erase(parts(), asked)

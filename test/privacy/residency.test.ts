@@ -72,7 +72,12 @@ test('the file is read strictly, and names of databases are compared with their 
   expect(new Residency(read(whole), { ...here, database: 'db.eu.example:5433/ledger' }).isHome('acme')).toBe(false)
   expect(new Residency(read(`${whole}others: anywhere\n`), here).isHome('zoo')).toBe(true)
   expect(new Residency(read(whole), here).isHome(null)).toBe(false)
-  for (const text of ['', 'workspaces: {acme: {namespace: eu}}', `${whole}more: 1`, whole.replace('DB.eu', 'me:pw@DB')]) {
+  for (const text of [
+    '',
+    'workspaces: {acme: {namespace: eu}}',
+    `${whole}more: 1`,
+    whole.replace('DB.eu', 'me:pw@DB'),
+  ]) {
     expect(() => read(text)).toThrow('workspaces.yaml')
   }
 })

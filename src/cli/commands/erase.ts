@@ -26,7 +26,11 @@ export function define(command: Command): void {
     .option('--by <subject>', BY, filled)
     .option('--out <file>', 'write the certificate there, and not to stdout', filled)
     .action(run)
-  withJson(withCommon(command.command('verify').description('whether a certificate is genuine, and what it lists still unreadable')))
+  withJson(
+    withCommon(
+      command.command('verify').description('whether a certificate is genuine, and what it lists still unreadable'),
+    ),
+  )
     .argument('<file>', 'a certificate of erasure or of retention')
     .action(verify)
 }
@@ -98,7 +102,8 @@ async function verify(file: string, { json, ...options }: CommonOptions & JsonOp
     if (json) outJson({ ok: verified.ok, problems: verified.ok ? [] : verified.problems })
     if (verified.ok) {
       const { kind, runs, at } = verified.certificate
-      if (!json) out(plain(`a certificate of ${kind}, of ${at}: genuine, and none of its ${runs.length} runs can be read`))
+      if (!json)
+        out(plain(`a certificate of ${kind}, of ${at}: genuine, and none of its ${runs.length} runs can be read`))
       return
     }
     for (const problem of verified.problems) {

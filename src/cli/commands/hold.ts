@@ -35,7 +35,11 @@ export function define(command: Command): void {
     .action(list)
 }
 
-async function add(scope: HoldTarget['scope'], named: string, { reason, by, json, ...options }: Options): Promise<void> {
+async function add(
+  scope: HoldTarget['scope'],
+  named: string,
+  { reason, by, json, ...options }: Options,
+): Promise<void> {
   await withLedger(options, async (db) => {
     const { placeHold } = await import('../../ledger/holds.ts')
     const name = scope === 'subject' ? await (await dataKeysOf(db, options)).hiddenName(named) : named
@@ -84,6 +88,7 @@ async function list({ all, json, ...options }: CommonOptions & JsonOption & { re
     const found = await holds(db, all ? 'all' : 'in force')
     if (json) outJson({ holds: found })
     else if (found.length === 0) say(all ? 'Nothing was ever held.' : 'Nothing is held.')
-    else for (const line of tableOf([all ? [...HEAD, 'LIFTED'] : HEAD, ...found.map((one) => rowOf(one, all))])) out(line)
+    else
+      for (const line of tableOf([all ? [...HEAD, 'LIFTED'] : HEAD, ...found.map((one) => rowOf(one, all))])) out(line)
   })
 }

@@ -29,7 +29,8 @@ export function define(command: Command): void {
 async function list({ stateDir, json, ...filter }: Options): Promise<void> {
   await withSession({ stateDir }, async ({ client, place }) => {
     const residency = residencyAt({ namespace: place.namespace, databaseUrl: await databaseUrlFrom(stateDir) })
-    if (filter.workspace !== undefined && refusesElsewhere(residency, filter.workspace, { ...(json && { json }) })) return
+    if (filter.workspace !== undefined && refusesElsewhere(residency, filter.workspace, { ...(json && { json }) }))
+      return
     const found = await client.list(filter)
     const runs = found.filter(
       ({ workspace, taskQueue }) => residency === undefined || residency.at({ taskQueue }).isHome(workspace),

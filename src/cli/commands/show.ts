@@ -67,5 +67,8 @@ async function erasedFacts(
   options: Options,
 ): Promise<ErasedRunFacts | null> {
   const history = await temporal.workflow.getHandle(workflowId).fetchHistory()
-  return await withLedger(options, async (db) => ({ steps: stepsIn(history), ...(await ledgerFactsOf(db, workflowId)) }))
+  return await withLedger(options, async (db) => ({
+    steps: stepsIn(history),
+    ...(await ledgerFactsOf(db, workflowId)),
+  }))
 }
