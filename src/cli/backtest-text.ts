@@ -30,8 +30,8 @@ const isWritten = (value: unknown): value is string => typeof value === 'string'
 function matchFor(reader: 'export', match: Match): Match {
   const { value, because } = match
   const known = isWritten(value) ? [{ kind: 'text', text: value } as const] : []
-  const shown = shownTo(reader, { because, ...(value === undefined ? {} : { value }) }, { known })
-  return { ...match, ...shown }
+  const told = shownTo(reader, { because, ...(value === undefined ? {} : { value }) }, { known })
+  return { ...match, ...told }
 }
 
 /** A backtest as JSON, with every action. */

@@ -1,3 +1,4 @@
+/* oxlint-disable no-underscore-dangle -- zod's own name of what a schema is made of */
 import { z } from 'zod'
 
 /**
@@ -24,7 +25,7 @@ const classOf = (schema: z.core.$ZodType): FieldClass | undefined =>
 
 function classified<S extends z.ZodType>(schema: S, more: FieldClass): S {
   const def = { ...schema.def, [KEY]: { ...classOf(schema), ...more } }
-  return schema.clone(def as unknown as S['_zod']['def'], { parent: true })
+  return schema.clone(def, { parent: true })
 }
 
 /**

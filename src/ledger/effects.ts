@@ -5,6 +5,7 @@ import type { RunKey, StepResult } from '../contract/evidence.ts'
 import { delayed, fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import { PLAIN, type Sealer } from '../privacy/sealed.ts'
+import { ANY_STOP } from './stops.ts'
 import type { LedgerTables } from './tables.ts'
 
 /** A database or a transaction on it. */
@@ -29,6 +30,8 @@ export interface Claim extends EffectKey {
 /** A claimed step: this attempt may run while its fence is the newest. */
 export interface Claimed {
   readonly fence: number
+  /** Nothing at all was stopped when it was claimed; absent: something was, or nobody looked. */
+  readonly isCalm?: boolean
 }
 
 /** A step whose earlier attempt came to no known end. */
@@ -139,9 +142,9 @@ export async function claim(
     .insertInto('countersign.effects')
     .values({ run_key: step.runKey, step: step.step, ...values })
     .onConflict((conflict) => conflict.doNothing())
-    .returning('fence')
+    .returning(['fence', sql<boolean>`NOT EXISTS (${ANY_STOP})`.as('isCalm')])
     .executeTakeFirst()
-  if (inserted !== undefined) return { fence: inserted.fence }
+  if (inserted !== undefined) return { fence: inserted.fence, isCalm: inserted.isCalm }
   const known = await findEffect(db, step, sealer)
   if (known === undefined) {
     throw (await repeated(db, step.businessKey, step.step)) ?? inFlight(`\`${step.step}\` is just being settled`)

@@ -299,6 +299,42 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`ALTER TABLE countersign.withdrawals ADD COLUMN withdrawn_by text, ADD COLUMN lifted_by text`.execute(db)
     },
   },
+  '0014_known_of': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // What `knownOf` answers. In this language a connection plans a query once.
+      await sql`
+        CREATE FUNCTION countersign.known_of(
+          of_nonce text, of_digest text, of_run_key text, of_person text, of_issuer text, of_workspace text, since timestamptz
+        ) RETURNS jsonb LANGUAGE plpgsql STABLE AS $known$
+        BEGIN
+          RETURN jsonb_build_object(
+            'usedAt', (
+              SELECT used_at FROM countersign.statements
+              WHERE nonce = of_nonce AND digest = of_digest AND run_key = of_run_key
+            ),
+            'seen', (
+              SELECT jsonb_build_object('groups', groups, 'workspaces', workspaces) FROM countersign.people
+              WHERE person = of_person AND issuer = of_issuer AND seen_at > since
+            ),
+            'offered', (
+              SELECT coalesce(jsonb_agg(to_jsonb(newest)), '[]') FROM (
+                SELECT DISTINCT ON (from_person, to_person, group_name, workspace) * FROM countersign.delegations
+                WHERE to_person = of_person AND workspace = of_workspace
+                ORDER BY from_person, to_person, group_name, workspace, id DESC
+              ) AS newest
+            ),
+            'taken', (
+              SELECT coalesce(jsonb_agg(jsonb_build_object('subject', subject, 'group', group_name) ORDER BY id), '[]')
+              FROM countersign.withdrawals
+              WHERE lifted_at IS NULL AND (person = of_person OR person IN (
+                SELECT from_person FROM countersign.delegations WHERE to_person = of_person AND workspace = of_workspace
+              ))
+            )
+          );
+        END
+        $known$`.execute(db)
+    },
+  },
   '0015_data_keys': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql`

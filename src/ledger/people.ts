@@ -1,10 +1,9 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import { jsonArrayFrom, jsonObjectFrom } from 'kysely/helpers/postgres'
 import type { RunKey } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import { personOf, sameName } from '../contract/principal.ts'
-import type { Identity, Statement } from '../contract/statement.ts'
-import { firstUse, usedAt, useStatement } from './statements.ts'
+import { type Identity, type Statement, statementDigestOf } from '../contract/statement.ts'
+import { firstUse, useStatement } from './statements.ts'
 import type { DelegationTable, LedgerTables, WithdrawalTable } from './tables.ts'
 
 type Db = Kysely<LedgerTables>
@@ -74,56 +73,47 @@ export interface Known {
  * which a host has heard it.
  */
 export async function knownOf(db: Db, statement: Statement, heardFor?: RunKey): Promise<Known> {
-  const { usedAt: used, ...known } = await db.selectNoFrom(columnsOf(db, statement, heardFor)).executeTakeFirstOrThrow()
-  return { ...readKnown(known), usedAt: used ?? undefined }
+  const { known } = await db.selectNoFrom(knownIn(statement, heardFor).as('known')).executeTakeFirstOrThrow()
+  return readKnown(known)
 }
 
 /** Uses a statement for a run, as `useStatement` does, and answers what is known of whoever says it, in one query. */
 export async function useAndKnow(db: Db, statement: Statement, runKey: RunKey): Promise<Omit<Known, 'usedAt'>> {
-  const {
-    isFirst,
-    usedAt: used,
-    ...known
-  } = await db
+  const { known, isFirst } = await db
     .with('used', (with_) => firstUse(with_, statement, runKey))
     .selectNoFrom((select) => [
-      ...columnsOf(db, statement, runKey),
+      knownIn(statement, runKey).as('known'),
       select.exists(select.selectFrom('used').select('used.nonce')).as('isFirst'),
     ])
     .executeTakeFirstOrThrow()
   // It was used before, elsewhere or while this query was under way.
-  if (isFirst !== true && used === null) await useStatement(db, statement, runKey)
+  if (isFirst !== true && known.usedAt === null) await useStatement(db, statement, runKey)
   return readKnown(known)
 }
 
-const columnsOf = (db: Db, statement: Statement, heardFor: RunKey | undefined) => {
-  const { who, issuedAt } = statement
-  return [
-    (heardFor === undefined ? sql<null>`NULL` : usedAt(db, statement, heardFor)).as('usedAt'),
-    jsonObjectFrom(seenOf(db, who, new Date(issuedAt))).as('seen'),
-    jsonArrayFrom(newestDelegations(db, who)).as('offered'),
-    jsonArrayFrom(
-      inForce(db)
-        .select(['subject', 'group_name as group'])
-        .where((where) =>
-          where.or([
-            where('person', '=', personOf(who.subject)),
-            where('person', 'in', delegationsTo(db, who).select('from_person')),
-          ]),
-        ),
-    ).as('taken'),
-  ] as const
-}
-
-const readKnown = ({
-  seen,
-  offered,
-  taken,
-}: {
+/** As JSON, in which times are texts. */
+interface KnownRow {
+  readonly usedAt: string | null
   readonly seen: Seen | null
   readonly offered: readonly DelegationRow[]
   readonly taken: Known['taken']
-}): Omit<Known, 'usedAt'> => ({ seen: seen ?? undefined, offered: delegatedNow(offered), taken })
+}
+
+/** A function of the database (migration `0014_known_of`) answers: it plans once a connection what it would otherwise plan each time. */
+const knownIn = (statement: Statement, heardFor: RunKey | undefined) => {
+  const { who, nonce, issuedAt } = statement
+  const heard = heardFor === undefined ? null : statementDigestOf(statement)
+  const person = personOf(who.subject)
+  return sql<KnownRow>`countersign.known_of(
+    ${nonce}, ${heard}, ${heardFor ?? null}, ${person}, ${who.issuer}, ${who.workspace}, ${issuedAt})`
+}
+
+const readKnown = ({ usedAt, seen, offered, taken }: KnownRow): Known => ({
+  usedAt: usedAt === null ? undefined : new Date(usedAt),
+  seen: seen ?? undefined,
+  offered: delegatedNow(offered),
+  taken,
+})
 
 /** Whether somebody does not count any more, in a group or (`null`) at all. */
 export const isTaken = (taken: Known['taken'], person: string, group: string | null): boolean =>
@@ -174,10 +164,9 @@ export async function liftWithdrawals(
 
 /** What is in force. */
 export async function withdrawals(db: Db): Promise<readonly Withdrawal[]> {
-  return (await inForce(db).selectAll().execute()).map(withdrawalOf)
+  const inForce = db.selectFrom('countersign.withdrawals').selectAll().where('lifted_at', 'is', null).orderBy('id')
+  return (await inForce.execute()).map(withdrawalOf)
 }
-
-const inForce = (db: Db) => db.selectFrom('countersign.withdrawals').where('lifted_at', 'is', null).orderBy('id')
 
 const withdrawalOf = (row: Selectable<WithdrawalTable>): Withdrawal => ({
   id: row.id,
@@ -268,15 +257,10 @@ export async function subjectsHeardOf(db: Db): Promise<readonly string[]> {
   return rows.map(({ subject }) => subject)
 }
 
-const delegationsTo = (db: Db, to: Pick<Identity, 'subject' | 'workspace'>) =>
+/** The newest between two people in a group and workspace. */
+const newestDelegations = (db: Db) =>
   db
     .selectFrom('countersign.delegations')
-    .where('to_person', '=', personOf(to.subject))
-    .where('workspace', '=', to.workspace)
-
-/** The newest between two people in a group and workspace; to one of them where he is named. */
-const newestDelegations = (db: Db, to?: Pick<Identity, 'subject' | 'workspace'>) =>
-  (to === undefined ? db.selectFrom('countersign.delegations') : delegationsTo(db, to))
     .distinctOn(['from_person', 'to_person', 'group_name', 'workspace'])
     .selectAll()
     .orderBy('from_person')

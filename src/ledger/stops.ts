@@ -92,6 +92,15 @@ export async function stopsInForce(
   return rows.map(stopOf)
 }
 
+/** A row where anything at all is stopped. */
+export const ANY_STOP = sql`SELECT FROM countersign.stops WHERE lifted_at IS NULL`
+
+/** Whether anything at all is stopped: nearly always nothing is, and this is half the price of asking what. */
+export async function isAnyInForce(db: Kysely<LedgerTables>): Promise<boolean> {
+  const { rows } = await sql`${ANY_STOP} LIMIT 1`.execute(db)
+  return rows.length > 0
+}
+
 /** Every stop there ever was, the newest first; of one target where it is given. */
 export async function stopHistory(db: LedgerDatabase, of?: StopTarget): Promise<readonly Stop[]> {
   const rows = await db

@@ -22,7 +22,7 @@ interface RunTable {
   policy_digest: string
   /** Of the policy that decides beside it, without effect. Points at nothing: a run does not need it. */
   candidate_digest: string | null
-  principal: JSONColumnType<Principal, string, string>
+  principal: JSONColumnType<Principal>
   request_digest: string
   /** The digest that names the business case; `null`: the run is a case of its own. */
   business_key: string | null
@@ -46,7 +46,7 @@ interface EffectTable {
   step: string
   tool: string
   state: LedgerEntry['state']
-  input: JSONColumnType<object, string, string>
+  input: JSONColumnType<object>
   input_digest: string
   action_digest: string | null
   /** That of the run. */

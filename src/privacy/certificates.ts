@@ -78,12 +78,13 @@ export type ReadCertificate =
   | { readonly ok: true; readonly certificate: Certificate }
   | { readonly ok: false; readonly why: string }
 
+const no = (why: string): ReadCertificate => ({ ok: false, why })
+
 /** Reads a certificate and verifies its signature by the published key that it names. */
 export async function readCertificate(
   json: unknown,
   verifierOf: (keyId: string) => Promise<Verify | undefined>,
 ): Promise<ReadCertificate> {
-  const no = (why: string): ReadCertificate => ({ ok: false, why })
   if (typeof json !== 'object' || json === null || !('signature' in json)) return no('it is no certificate')
   const { signature, ...rest } = json
   const parsed = unsigned.safeParse(rest)

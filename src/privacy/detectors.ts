@@ -21,15 +21,17 @@ type Detector = (text: string, found: (start: number, end: number) => void) => v
 
 const isDigit = (code: number): boolean => code >= 48 && code <= 57
 const isLetter = (code: number): boolean => (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
+const BEYOND_ASCII = /[\p{L}\p{N}\p{M}]/u
 /** Of words in any script, as far as one unit tells. */
-const isWord = (code: number): boolean => isDigit(code) || isLetter(code) || code === 95 || code >= 0xaa
+const isWord = (code: number): boolean =>
+  isDigit(code) || isLetter(code) || code === 95 || (code >= 0xaa && BEYOND_ASCII.test(String.fromCharCode(code)))
 
 const isWordAt = (text: string, at: number): boolean => at >= 0 && at < text.length && isWord(text.charCodeAt(at))
 
-const LOCAL = new Set([...`.!#$%&'*+/=?^_\`{|}~-`].map((letter) => letter.charCodeAt(0)))
+const LOCAL = new Set(Array.from(`.!#$%&'*+/=?^_\`{|}~-`, (letter) => letter.charCodeAt(0)))
 const isLocal = (code: number): boolean => isWord(code) || LOCAL.has(code)
 const isDomain = (code: number): boolean => isWord(code) || code === 46 || code === 45
-const TOP_LEVEL = /^(?:xn--[a-z0-9-]{1,59}|[^\d\W_]{2,63}|[^\x00-\x7f]{1,63})$/i
+const TOP_LEVEL = /^(?:xn--[a-z0-9-]{1,59}|[^\d\W_]{2,63}|[\u0080-\uffff]{1,63})$/i
 const QUOTES = /^[!#$%&'*/=?^`{|}~.]+/
 
 /** RFC 5321 bounds the part before the `@` to 64 characters, and the domain to 255. */

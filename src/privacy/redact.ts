@@ -9,7 +9,7 @@ export type CoveredKind = PiiKind | Detected
 export type Mark = (kind: CoveredKind, value: string) => string
 
 /** In the place of what nobody has to refer to. */
-export const MASK: Mark = (kind) => `[${kind}]`
+const MASK: Mark = (kind) => `[${kind}]`
 
 /** Classes as a tree of names; `*` is any name. */
 interface Branch {
@@ -172,9 +172,9 @@ class KnownValues {
 
 /** Puts marks in the place of what is personal in texts: of what is known, and of what can be told by its form. */
 export interface Cover {
-  text(text: string): string
+  readonly text: (text: string) => string
   /** The value with marks in it; `schema` says what of it is personal as a whole. */
-  value<T>(value: T, schema?: z.core.$ZodType): unknown
+  readonly value: (value: unknown, schema?: z.core.$ZodType) => unknown
 }
 
 export interface CoverOptions {

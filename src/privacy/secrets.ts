@@ -170,9 +170,9 @@ function base64Of(value: string): readonly string[] {
 
 /** A text without the secrets that this process has resolved. */
 export function withoutSecrets(text: string): string {
-  let masked = text
-  for (const [form, mask] of resolved) if (masked.includes(form)) masked = masked.replaceAll(form, mask)
-  return masked
+  let said = text
+  for (const [form, mask] of resolved) if (said.includes(form)) said = said.replaceAll(form, mask)
+  return said
 }
 
 /** The same for every text in a value; the value itself where there is none in it. */

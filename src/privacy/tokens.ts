@@ -11,7 +11,7 @@ export interface Veil {
    * What a model answered, with the values in the place of their tokens. A token that is none of this veil stays what it is; doing
    * it twice changes nothing.
    */
-  reveal(answer: unknown): unknown
+  readonly reveal: (answer: unknown) => unknown
 }
 
 const TOKEN = /<[a-z]+-\d{1,9}>/g

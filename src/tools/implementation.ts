@@ -124,7 +124,7 @@ export interface Veiled {
   /** Such as `<email-1>`. */
   readonly tokens: readonly string[]
   /** What was answered, with the values in the place of their tokens; doing it twice changes nothing. */
-  reveal(answer: unknown): unknown
+  readonly reveal: (answer: unknown) => unknown
 }
 
 export interface ThinkLimits {

@@ -80,10 +80,8 @@ export interface HostOptions {
   readonly development?: DevelopmentIssuer | undefined
   /** Tells people of questions; absent: nobody is told. */
   readonly notifier?: Notifier | undefined
-  /** What personal columns of the ledger are encrypted with; absent: they stand in the clear. */
+  /** What personal columns of the ledger are encrypted with, and whom the data is about hidden; absent: they stand in the clear. */
   readonly keys?: DataKeys | undefined
-  /** What names are hashed with. Default: `keys`. */
-  readonly names?: Pick<DataKeys, 'hiddenName'> | undefined
   /** Where workspaces are at home; absent: nowhere in particular. */
   readonly residency?: Residency | undefined
   /** Where references to secrets are looked up. Default: nowhere, so that none is known. */
@@ -145,7 +143,7 @@ class Host {
 
   constructor(options: HostOptions) {
     this.#options = options
-    this.#names = options.names ?? options.keys
+    this.#names = options.keys
     this.#stops = new StopGuard(options.db)
     this.#witness = new Witness(options.db, options.development)
     this.#observer = observers(options.observer ?? {})

@@ -3,7 +3,7 @@ import { fail, failureOf } from '../contract/failures.ts'
 import { STOP_SCOPES, type StopScope, type StopTarget, stopText } from '../contract/stop.ts'
 import { textOf } from '../contract/text.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
-import { stopsInForce } from '../ledger/stops.ts'
+import { isAnyInForce, stopsInForce } from '../ledger/stops.ts'
 import type { WriteImplementation } from '../tools/implementation.ts'
 import type { GuardedWrite } from './writes.ts'
 
@@ -37,7 +37,7 @@ export async function targetsOf(
  * transaction it is asked in it.
  */
 async function refuseStopped(db: LedgerDatabase, targets: readonly StopTarget[]): Promise<void> {
-  const [stop] = await told(stopsInForce(db, targets))
+  const [stop] = await told(isAnyInForce(db).then((any) => (any ? stopsInForce(db, targets) : [])))
   if (stop === undefined) return
   const { lifted: _, statement: _signed, ...mark } = stop
   throw fail('stopped', stopText(mark), { stop: mark })

@@ -14,7 +14,6 @@ import { ledgerDataKeys } from '../privacy/data-keys.ts'
 import { encryptedDataConverter, FAILURE_CONVERTER } from '../privacy/encrypted.ts'
 import type { MasterKeys } from '../privacy/master-keys.ts'
 import type { Thinker, ToolImplementation } from '../tools/implementation.ts'
-import type { DataKeys } from '../privacy/data-keys.ts'
 import { Residency, type Workspaces } from '../privacy/residency.ts'
 import { Retention, type RetentionParts } from '../privacy/retention.ts'
 import { standingIn } from '../privacy/standing.ts'
@@ -75,8 +74,6 @@ export interface WorkerSettings {
   readonly development?: DevelopmentIssuer | undefined
   /** Tells people of questions that wait for them. Default: nobody is told. */
   readonly notify?: NotifyConfig | undefined
-  /** The data keys. Present: whom the data of runs is about is written down, by keyed hashes. */
-  readonly keys?: Pick<DataKeys, 'hiddenName'> | undefined
   /**
    * Where references to secrets are looked up, the first first. Default: as the environment says, see `secretSourcesOf`.
    */
@@ -189,7 +186,6 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       development,
       notifier,
       keys,
-      names: keys ?? settings.keys,
       residency:
         residency && new Residency(residency.workspaces, { namespace, taskQueue, database: residency.database }),
       secrets: settings.secrets ?? secretSourcesOf(process.env),

@@ -7,7 +7,7 @@ import type { Json } from '../contract/json.ts'
 import { textOf } from '../contract/text.ts'
 import type { Tool, WriteTool } from '../contract/tool.ts'
 import type { Principal } from '../contract/principal.ts'
-import { type Digest, digestOf } from '../contract/digest.ts'
+import { digestOf } from '../contract/digest.ts'
 import { signCredential } from '../identity/credentials.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
@@ -98,6 +98,9 @@ const dueIn = (startToCloseMs: number): { readonly leftMs: () => number } => {
   return { leftMs: () => Math.floor(due - performance.now()) }
 }
 
+/** How long what a claim saw of the stops counts; milliseconds. */
+const CALM_MS = 100
+
 /** Codes with which a tool says for certain that it changed nothing. */
 const NOTHING_HAPPENED: ReadonlySet<string> = new Set([
   'input_invalid',
@@ -145,12 +148,14 @@ async function inOneTransaction(
 ): Promise<StepResult> {
   const { db, key, sealer } = host
   return await db.transaction().execute(async (tx) => {
+    const since = performance.now()
     const mine = await claim(tx, claimed, null, sealer)
     if (!('fence' in mine)) return resultOf(mine)
     if (counts.length > 0) await countWithin(tx, key, claimed, counts, warrant.reached)
     await failpoint('write.claimed')
     const call = writeCall({ ...host, db: tx }, how.contract, how.contract.startToCloseMs, warrant)
-    await how.admit?.(call)
+    // A claim that had to wait, for the other attempt or the process, saw what was stopped before.
+    if (mine.isCalm !== true || performance.now() - since > CALM_MS) await how.admit?.(call)
     const output = await how.execute(input, call)
     await failpoint('write.executed')
     const result = attest(host, how, input, output, claimed)

@@ -13,6 +13,7 @@ const GOLDEN: readonly (readonly [text: string, ...values: readonly string[]])[]
     "email o'neil@example.org",
     'email müller@bücher.example',
   ],
+  ['“write to maria@example.com.”', 'email maria@example.com'],
   ['mailto:x@y.de?subject=lamp', 'email x@y.de'],
   ['call me at +49 30 901820, or (415) 555-0132', 'phone +49 30 901820', 'phone (415) 555-0132'],
   ['My number is 415-555-0132 (home)', 'phone 415-555-0132'],

@@ -74,11 +74,11 @@ test('a legal hold keeps a run from being erased, whatever it is on, and the ref
   const before = await rowsOf(world(), mine.run.workflowId)
   const said = { by: 'counsel', reason: 'a law suit' }
   const subjectHash = await parts().keys.hiddenName(mine.order.customerId)
-  const [{ run_key: runKey = '' } = {}] = await world()
+  const { run_key: runKey } = await world()
     .db.selectFrom('countersign.runs')
     .select('run_key')
     .where('workflow_id', '=', mine.run.workflowId)
-    .execute()
+    .executeTakeFirstOrThrow()
   for (const target of [
     { scope: 'subject', name: subjectHash },
     { scope: 'run', name: mine.run.workflowId },
@@ -130,11 +130,11 @@ test('interrupted between two runs, and in the middle of one, it comes to the sa
   const first = await closedRefund(world())
   const second = await closedRefund(world())
   const hash = await parts().keys.hiddenName(first.order.customerId)
-  const [{ run_key: runKey = '' } = {}] = await world()
+  const { run_key: runKey } = await world()
     .db.selectFrom('countersign.runs')
     .select('run_key')
     .where('workflow_id', '=', second.run.workflowId)
-    .execute()
+    .executeTakeFirstOrThrow()
   const about = { subject_hash: hash, namespace: 'default', workflow_id: second.run.workflowId, run_key: runKey }
   await world().db.insertInto('countersign.data_subjects').values(about).execute()
   const ids = [first.run.workflowId, second.run.workflowId].toSorted()

@@ -37,11 +37,10 @@ export interface WorldOptions {
   readonly observer?: Observer
   /** Whom to tell of questions. Default: nobody. */
   readonly notify?: NotifyConfig
+  /** Where references to secrets are looked up. Default: as the environment says. */
+  readonly secrets?: readonly SecretSource[]
   /** With which all is encrypted, by workers and clients. Default: all stands in the clear. */
   readonly masterKeys?: MasterKeys
-  /** Default: nobody's data is written down. */
-  readonly keys?: WorkerSettings['keys']
-  readonly secrets?: readonly SecretSource[]
   /** Where workspaces are at home; the database of the world is told when it is there. Default: nowhere. */
   readonly workspaces?: (here: { readonly taskQueue: string; readonly database: string }) => Workspaces
   readonly retention?: WorkerSettings['retention']
@@ -143,7 +142,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       shutdownGraceMs: 500,
       ...(options.notify && { notify: options.notify }),
       ...(options.masterKeys && { masterKeys: options.masterKeys }),
-      ...(options.keys && { keys: options.keys }),
       ...(options.secrets && { secrets: options.secrets }),
       ...(workspaces && { residency: { workspaces, database: databaseName(database.url) } }),
       ...(options.retention && { retention: options.retention }),

@@ -41,7 +41,7 @@ async function run(workflowId: string | undefined, options: ReconcileOptions): P
     import('../reconcile-text.ts'),
   ])
   const { compared, runs: found } = await compare(workflowId, options)
-  const runs = options.inFull === true ? found : found.map((run) => shownTo('export', run))
+  const runs = options.inFull === true ? found : found.map((each) => shownTo('export', each))
   if (options.json) outJson(reconciledJson(compared, runs))
   else for (const line of reconciledLines(compared, runs)) out(line)
   if (runs.some(({ findings }) => findings.length > 0)) process.exitCode = EXIT.no

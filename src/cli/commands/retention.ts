@@ -9,6 +9,9 @@ import { withLedger } from '../with-ledger.ts'
 
 type Options = CommonOptions & JsonOption & MasterKeysOptions
 
+/** What is of no run is for workers: only they know which policies are in force. */
+const longestDays = () => Promise.resolve(null)
+
 /** `countersign retention`: what workers do by themselves, at once; and what they proved. */
 export function define(command: Command): void {
   withMasterKeys(
@@ -31,8 +34,6 @@ async function run({ json, ...options }: Options): Promise<void> {
       const { namespace } = place
       const standingOf = standingIn(temporal, namespace)
       const keys = await findDataKeys(db, options)
-      // What is of no run is for workers: only they know which policies are in force.
-      const longestDays = () => Promise.resolve(null)
       const swept = await new Retention({ db, keys, key, namespace, standingOf, longestDays }).sweep()
       if (json) outJson(swept)
       else if (swept.certificate !== null) outJson(swept.certificate)
