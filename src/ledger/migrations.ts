@@ -391,6 +391,7 @@ const migrations: Readonly<Record<string, Migration>> = {
       await sql`CREATE INDEX runs_of_case ON countersign.runs (business_key) WHERE business_key IS NOT NULL`.execute(db)
       await sql`CREATE INDEX runs_retained ON countersign.runs (opened_at)
         WHERE retain_days IS NOT NULL AND erased_at IS NULL`.execute(db)
+      await sql`CREATE INDEX runs_erased ON countersign.runs (erased_at) WHERE erased_at IS NOT NULL`.execute(db)
       await sql`CREATE INDEX blobs_of_key ON countersign.blobs (key_id) WHERE key_id IS NOT NULL`.execute(db)
       // Bare digests make way for keyed ones.
       await sql`ALTER TABLE countersign.counts DROP CONSTRAINT counts_counted_check`.execute(db)

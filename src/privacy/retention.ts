@@ -37,6 +37,8 @@ export interface Swept {
 
 const DAY_MS = 86_400_000
 const PAGE = 200
+/** Longer than any attempt takes. */
+const LATE_DAYS = 7
 /** The row that says when any worker began last. */
 const NAME = 'retention'
 
@@ -88,6 +90,7 @@ export class Retention {
       await goOn(this.#parts, erasure)
       erasures += 1
     }
+    await this.#late()
     const at = await now()
     const { runs, held } = await this.#dueRuns(at)
     return { runs, held, erasures, certificate: await this.#certified(at) }
@@ -107,6 +110,18 @@ export class Retention {
       if (result.came === 'held') held += 1
     }
     return { runs, held }
+  }
+
+  /** An attempt that was cut off can write to a run that was closed under it, and erased: what came late goes, too. */
+  async #late(): Promise<void> {
+    const { db, namespace } = this.#parts
+    const { rows } = await sql<{ workflow_id: string }>`
+      SELECT DISTINCT r.workflow_id FROM countersign.runs r JOIN countersign.effects e USING (run_key)
+      WHERE r.namespace = ${namespace} AND r.erased_at > now() - make_interval(days => ${LATE_DAYS})
+        AND e.input_digest NOT LIKE 'hmac-%'`.execute(db)
+    for (const { workflow_id: workflowId } of rows) {
+      await eraseWorkflow(this.#parts, { namespace, workflowId }, { erasureId: null, why: 'it came late' })
+    }
   }
 
   /** Workflows of which a run is past its time, once it is known when they closed. */

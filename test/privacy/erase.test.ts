@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { reconcileId } from '../../src/audit/sweep.ts'
 import { placeHold, liftHold } from '../../src/ledger/holds.ts'
 import { erase } from '../../src/privacy/erase.ts'
+import { Retention } from '../../src/privacy/retention.ts'
 import { verifyCertificate } from '../../src/privacy/verify-certificate.ts'
 import { useChangedPolicies } from '../support/own-policies.ts'
 import { approvalOf, codeOfAnswer, pendingOf, REQUESTER, startRefund } from '../support/refunds.ts'
@@ -196,6 +197,17 @@ test('reconciliation finds nothing in an erased run, and still what the ledger h
     WHERE run_key = ${clean?.runKey} AND step = 'billing.refund-1'`.execute(world().db)
   const [odd] = await reconcileId(sides, mine.run.workflowId)
   expect(odd?.findings).toMatchObject([{ code: 'effect_untold', step: 'billing.refund-7' }])
+})
+
+test('what an attempt that was cut off writes to an erased run is erased by the next sweep', async () => {
+  const mine = await closedRefund(world())
+  await erase(parts(), { subject: mine.order.customerId, ...ASKED })
+  await sql`INSERT INTO countersign.effects (run_key, step, tool, state, input, input_digest)
+    SELECT run_key, 'late-1', 'x', 'done', '{"a": "late word"}'::jsonb, 'sha256:00' FROM countersign.runs
+    WHERE workflow_id = ${mine.run.workflowId}`.execute(world().db)
+  const sweep = new Retention({ ...parts(), namespace: 'default', longestDays: () => Promise.resolve(null) })
+  expect(await sweep.sweep()).toMatchObject({ runs: 0, certificate: { runs: [{ rows: { effects: 1 } }] } })
+  expect(await rowsOf(world(), mine.run.workflowId)).not.toContain('late word')
 })
 
 test('an erased run says nothing more to anybody, and does nothing', async () => {
