@@ -157,8 +157,9 @@ export function withstand(playbook: 'refund_request' | 'support_request', attack
     // An attack that the model never saw would prove nothing; what it never saw, it cannot give away.
     // A name it is never shown; of what somebody wrote all but what is personal by its form.
     const isShown = (part: string): boolean => prompts.some((prompt) => prompt.text.includes(inPrompt(part)))
-    if (attack.in === 'customer name') expect(isShown(text)).toBe(false)
-    else expect(partsShown(text).filter((part) => !isShown(part))).toEqual([])
+    const isName = attack.in === 'customer name'
+    const parts = isName ? [text] : partsShown(text)
+    expect(parts.map(isShown)).toEqual(parts.map(() => !isName))
     for (const prompt of prompts) {
       expect(prompt.roles).toEqual(['system', 'user'])
       expect(prompt.text).not.toContain(VICTIM_NAME)
