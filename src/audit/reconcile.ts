@@ -45,7 +45,7 @@ export async function reconcile(
 ): Promise<Reconciled> {
   const told = histories.filter((one) => one.runKey === runKey).toSorted((a, b) => a.beganAtMs - b.beganAtMs)
   const newest = told.at(-1)
-  if (newest?.isErased === true) return erased(runKey, told, ledger)
+  if (newest?.isErased === true || ledger.run?.erasedAt !== undefined) return erased(runKey, told, ledger)
   const effects: ReconciledEffect[] = []
   const findings: Finding[] = [...runFindings(told, ledger)]
   for (const { step, tool, steps, row } of joined(told, ledger.effects)) {
@@ -71,15 +71,29 @@ export async function reconcile(
   }
 }
 
-/** What is left of a run that was erased: what the ledger says was done, and how Temporal closed it. */
-const erased = (runKey: RunKey, told: readonly Told[], { run, effects }: AuditedRun): Reconciled => ({
-  runKey,
-  playbook: run?.workflowType ?? told.at(-1)?.workflowType ?? null,
-  executions: told.length,
-  isErased: true,
-  ended: told.at(-1)?.closedBy ?? 'open',
-  effects: effects.map(({ step, tool, state }) => ({ step, tool, history: 'erased', ledger: state })),
-  findings: [],
+/** What is left of a run that was erased: what the ledger says was done, which steps were asked for, and how Temporal closed it. */
+function erased(runKey: RunKey, told: readonly Told[], { run, effects }: AuditedRun): Reconciled {
+  const newest = told.at(-1)
+  const asked = new Set(told.flatMap(({ steps }) => steps.map(({ step }) => step)))
+  const untold = effects.filter(({ state, step }) => ['done', 'undone'].includes(state) && !asked.has(step))
+  const message = 'the ledger has it as done, and no event of the history asks for it'
+  const findings = newest === undefined ? [] : untold.map(({ step }) => untoldFinding(step, message))
+  return {
+    runKey,
+    playbook: run?.workflowType ?? newest?.workflowType ?? null,
+    executions: told.length,
+    isErased: true,
+    ended: newest?.closedBy ?? (newest === undefined ? null : 'open'),
+    effects: effects.map(({ step, tool, state }) => ({ step, tool, history: 'erased', ledger: state })),
+    findings,
+  }
+}
+
+const untoldFinding = (step: string, message: string): Finding => ({
+  code: 'effect_untold',
+  step,
+  message,
+  eventId: null,
 })
 
 /** The effects that either side has, in the order in which they came up. */

@@ -4,7 +4,8 @@ import { type RunKey, runKeyOf } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import { visibilityText } from '../contract/visibility.ts'
 import { type Verify, verifierOf } from '../identity/host-key.ts'
-import { auditedRun, isRunIn, runKeysIn, runKeysOf, type WhichRuns } from '../ledger/audited.ts'
+import type { Residency } from '../privacy/residency.ts'
+import { auditedRun, workspaceOf, isRunIn, runKeysIn, runKeysOf, type WhichRuns } from '../ledger/audited.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { findKey } from '../ledger/keys.ts'
 import type { DataKeys } from '../privacy/data-keys.ts'
@@ -19,6 +20,10 @@ export interface Sides {
   readonly db: LedgerDatabase
   /** With which what is encrypted is read. */
   readonly keys?: DataKeys | undefined
+  /** Where workspaces are at home; runs that are at home elsewhere are not read. */
+  readonly residency?: Residency | undefined
+  /** Is told of each run that is not read for that. */
+  readonly leftOut?: (runKey: RunKey) => void
 }
 
 /** What came of a sweep. */
@@ -69,6 +74,7 @@ export async function reconcileId(sides: Sides, workflowId: string): Promise<rea
   const { client, db } = sides
   const newest = await historyOf({ client, codec: historyCodec(db, sides.keys) }, workflowId, '')
   const runKeys = new Set([...(await runKeysOf(db, workflowId)), ...(newest === undefined ? [] : [newest.runKey])])
+  for (const runKey of runKeys) sides.residency?.check(await workspaceOf(db, runKey))
   if (runKeys.size === 0) throw fail('run_not_found', `neither Temporal nor the ledger has a run \`${workflowId}\``)
   const keys = publishedKeys(db)
   return await pMap(runKeys, (runKey) => reconcileRun(sides, runKey, keys), { concurrency: 1 })
@@ -92,8 +98,16 @@ export async function sweep(sides: Sides, taskQueue: string, since: Date | null)
   return { compared, differing }
 }
 
-/** The runs that the ledger has, and then those that only Temporal has on a task queue. */
-export async function* runKeysOfBoth(
+/** The runs that the ledger has, and then those that only Temporal has on a task queue; but those that are at home elsewhere. */
+export async function* runKeysOfBoth(sides: Sides, taskQueue: string, which: WhichRuns): AsyncGenerator<RunKey> {
+  const { db, residency, leftOut } = sides
+  for await (const runKey of allRunKeysOfBoth(sides, taskQueue, which)) {
+    if (residency === undefined || residency.isHome(await workspaceOf(db, runKey))) yield runKey
+    else leftOut?.(runKey)
+  }
+}
+
+async function* allRunKeysOfBoth(
   { client, db, keys: dataKeys }: Sides,
   taskQueue: string,
   which: WhichRuns,

@@ -12,6 +12,8 @@ import { UsageError } from './errors.ts'
 import { historyIn } from './history-file.ts'
 import { findDataKeys } from './master-keys.ts'
 import { loadProject } from './project.ts'
+import { fieldsOf, textIn } from '../audit/fields.ts'
+import { databaseUrlFrom, residencyAt, sayLeftOut } from './workspaces.ts'
 import { withLedger } from './with-ledger.ts'
 import { withSession } from './session.ts'
 
@@ -71,8 +73,10 @@ async function runsOfTemporal(which: WhichRuns, options: BacktestOptions): Promi
   return await withLedger(options, async (db) => {
     let runs: readonly DecidedRun[] = []
     const keys = await findDataKeys(db)
-    await withSession(options, async ({ temporal: client, taskQueue }) => {
-      runs = await decidedRuns({ client, db, keys }, taskQueue, which)
+    await withSession(options, async ({ temporal: client, taskQueue, place: { namespace } }) => {
+      const databaseUrl = await databaseUrlFrom(options.stateDir)
+      const residency = residencyAt({ namespace, taskQueue, databaseUrl })
+      runs = await decidedRuns({ client, db, keys, residency, leftOut: sayLeftOut }, taskQueue, which)
     })
     return runs
   })
@@ -92,6 +96,8 @@ async function runsOfFiles(
         return await Promise.all(histories.map((history) => inFull(history, codec)))
       })
   const told = full.map(toldBy)
+  const residency = residencyAt({})
+  for (const { opened } of told) residency?.check(textIn(fieldsOf(opened['principal'])['workspace']))
   for (const [at, { workflowType }] of told.entries()) {
     if (workflowType === playbook) continue
     const help = 'Leave it out, or name its playbook with `--playbook`.'

@@ -1,3 +1,4 @@
+import type { LedgerDatabase } from '../ledger/database.ts'
 import type { RunSummary } from '../client/summary.ts'
 import { CliError, type CliErrorCode } from './errors.ts'
 import type { CommonOptions } from './options.ts'
@@ -23,12 +24,25 @@ export async function erasureIn(
     return await withLedger(options, async (db) => {
       const { erasureOf } = await import('../ledger/data-keys.ts')
       const erasure = await erasureOf(db, namespace, workflowId)
+      if (erasure === undefined) return await erasedInLedger(db, workflowId)
       // A workflow id that is used again has another key.
-      if (erasure === undefined || erasure.at.getTime() < Date.parse(startedAt)) return null
+      if (erasure.at.getTime() < Date.parse(startedAt)) return null
       return { at: erasure.at.toISOString(), why: erasure.why }
     })
   } catch (error) {
     if (error instanceof CliError && NOT_HERE.includes(error.code)) return null
     throw error
   }
+}
+
+/** Of a run that was never encrypted only the ledger says it: its history stays readable until Temporal deletes it. */
+async function erasedInLedger(db: LedgerDatabase, workflowId: string): Promise<Erasure | null> {
+  const row = await db
+    .selectFrom('countersign.runs')
+    .select('erased_at')
+    .where('workflow_id', '=', workflowId)
+    .orderBy('opened_at', 'desc')
+    .executeTakeFirst()
+  const at = row?.erased_at
+  return at === undefined || at === null ? null : { at: at.toISOString(), why: 'erased in the ledger' }
 }

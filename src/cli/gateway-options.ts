@@ -9,6 +9,8 @@ import { listenAddress } from './worker-options.ts'
 export interface GatewayOptions extends CommonOptions, IdentityOption, MasterKeysOptions {
   readonly address: HealthAddress
   readonly name: string
+  /** A file that says where workspaces are at home. */
+  readonly workspaces?: string
   /** Connections. */
   readonly databasePool: number
   /** Of the pages that may have payloads decoded. */
@@ -33,6 +35,11 @@ export const withGatewayOptions = (command: Command): Command =>
         .env('COUNTERSIGN_GATEWAY_NAME')
         .default(DEFAULT_GATEWAY_NAME)
         .argParser(filled),
+    )
+    .addOption(
+      new Option('--workspaces <file>', 'where workspaces are at home (default: workspaces.yaml, if it is there)').env(
+        'COUNTERSIGN_WORKSPACES',
+      ),
     )
     .addOption(
       new Option('--database-pool <number>', 'connections to the database')

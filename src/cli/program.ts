@@ -52,6 +52,13 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
   ['stop', 'stop a run, a tool, a playbook or a workspace at once', () => import('./commands/stop.ts')],
   ['resume', 'let what was stopped go on', () => import('./commands/resume.ts')],
   ['stops', 'list what is stopped', () => import('./commands/stops.ts')],
+  [
+    'erase',
+    'forget somebody: make the data of his runs unreadable, and certify it',
+    () => import('./commands/erase.ts'),
+  ],
+  ['hold', 'keep what a court may ask for from being erased', () => import('./commands/hold.ts')],
+  ['retention', 'delete what is past its time, and list the proofs', () => import('./commands/retention.ts')],
   ['policy', 'check, test, explain, compare and try policies', () => import('./commands/policy.ts')],
 ]
 

@@ -20,6 +20,10 @@ export interface WorkerOptions extends CommonOptions, DeploymentOption, ProjectO
   readonly databasePool: number
   /** A file that says whom to tell of questions. */
   readonly notify?: string
+  /** A file that says where workspaces are at home. */
+  readonly workspaces?: string
+  /** 0: never. */
+  readonly retentionMinutes: number
   /** Takes statements that prove nothing: those of the development issuer of the state directory. */
   readonly development?: boolean
   /** `plain`: without master keys everything stands in the clear, also in production. */
@@ -47,6 +51,14 @@ const count = (name: string, variable: string, description: string, [least, most
 const OPTIONS: readonly Option[] = [
   option('--bundle <folder>', 'BUNDLE', 'run what `countersign build` wrote there'),
   option('--notify <file>', 'NOTIFY', 'whom to tell of questions that wait for people, such as notify.yaml'),
+  option(
+    '--workspaces <file>',
+    'WORKSPACES',
+    'where workspaces are at home (default: workspaces.yaml, if it is there)',
+  ),
+  option('--retention-minutes <minutes>', 'RETENTION_MINUTES', 'how often what is past its time is deleted; 0: never')
+    .default(60)
+    .argParser(wholeNumber(0, 10_080)),
   // By no variable: one that is set to `false` must not turn it on.
   new Option('--development', 'take what the development issuer of the state directory signs, which proves nothing'),
   option('--payloads <how>', 'PAYLOADS', 'default: encrypted, or plain with --development and no master keys').choices([

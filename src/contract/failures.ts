@@ -52,6 +52,7 @@ export const FAILURES = {
   token_too_old: final('caller', 'Get a fresh token: this one was issued too long ago.'),
   identity_unmapped: final('caller', 'Have the provider send the claim, or mend the mapping in `identity.yaml`.'),
   workspace_refused: final('caller', 'Name a workspace that you belong to.'),
+  workspace_elsewhere: final('caller', 'Go to the namespace, task queue and database where the workspace is at home.'),
   issuer_unavailable: again('platform', 'The identity provider did not answer; ask again when it does.'),
   gateway_unavailable: again('platform', 'The gateway did not answer; ask again when it does.'),
   about_invalid: final('caller', 'Send {about, workspace?} in the form of docs/identity.md.'),

@@ -13,6 +13,7 @@ import { findIssuerKey } from '../ledger/issuer-keys.ts'
 import { type Seen, seePerson, storeDelegation } from '../ledger/people.ts'
 import { bearerOf } from './bearer.ts'
 import type { PayloadParts } from './codec.ts'
+import type { Residency } from '../privacy/residency.ts'
 import type { IssuerKeySets } from './issuers.ts'
 import { holdsToken, withoutTokens } from './problem.ts'
 import { verifyToken } from './token.ts'
@@ -26,6 +27,8 @@ export interface GatewayParts {
   readonly keys: IssuerKeySets
   /** Of the codec server; without, it is none. */
   readonly payloads?: PayloadParts
+  /** Where workspaces are at home; absent: nowhere in particular. */
+  readonly residency?: Residency | undefined
   /** Hears of what is nobody's refusal: a database that is away, a defect. No token is in it. */
   readonly onError: (error: unknown) => void
 }
@@ -124,7 +127,7 @@ async function sign(
   token: Settled<string>,
   said: Settled<z.output<typeof request>>,
   known: Known,
-  { db, key, mapping, keys }: GatewayParts,
+  { db, key, mapping, keys, residency }: GatewayParts,
 ): Promise<Statement> {
   const { issuer, claims } = await verifyToken(valueOf(token), mapping, keys)
   known.who = { issuer: issuer.issuer, subject: null, workspace: null }
@@ -139,6 +142,7 @@ async function sign(
   const { about, workspace } = valueOf(said)
   const claimed = mapped.identityIn(about.kind === 'start' ? about.workspace : workspace)
   known.who = { ...known.who, workspace: claimed.workspace }
+  residency?.check(claimed.workspace)
   checkBehalf(about, mapping)
   const who = lessThan(newer, claimed)
   const statement = signStatement(key, { about, who })

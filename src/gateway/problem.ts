@@ -15,6 +15,7 @@ const PROBLEM_TYPE = 'application/problem+json'
 const STATUS: Partial<Record<FailureCode, number>> = {
   identity_unmapped: 403,
   workspace_refused: 403,
+  workspace_elsewhere: 403,
   about_invalid: 400,
   about_too_large: 413,
   delegation_invalid: 403,

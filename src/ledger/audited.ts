@@ -60,6 +60,11 @@ export async function runKeysOf(db: LedgerDatabase, workflowId: string): Promise
   return rows.map(({ run_key }) => run_key as RunKey)
 }
 
+/** The workspace of a run; `null`: the ledger has no run of this key. */
+export async function workspaceOf(db: LedgerDatabase, runKey: RunKey): Promise<string | null> {
+  return (await findRun(db, runKey))?.principal.workspace ?? null
+}
+
 /** Some of the runs; `null`: whatever it is. */
 export interface WhichRuns {
   /** Opened then or later. */

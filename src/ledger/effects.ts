@@ -24,7 +24,7 @@ export interface Claim extends EffectKey {
   readonly inputDigest: Digest
   readonly actionDigest: Digest | null
   /** Names the business case of the run; `null`: the run is a case of its own. */
-  readonly businessKey: Digest | null
+  readonly businessKey: string | null
 }
 
 /** A claimed step: this attempt may run while its fence is the newest. */
@@ -81,7 +81,7 @@ export const isStanding = (state: LedgerEntry['state']): boolean => (STANDING as
  * The `request_repeated` of a business case for which an effect stands; of one step, or of any. `undefined` when none
  * does.
  */
-export async function repeated(db: Db, businessKey: Digest | null, step?: string): Promise<Error | undefined> {
+export async function repeated(db: Db, businessKey: string | null, step?: string): Promise<Error | undefined> {
   const standing = await db
     .selectFrom('countersign.effects')
     .select(['run_key', 'step'])

@@ -29,8 +29,15 @@ interface RunTable {
   kernel_version: string
   build_id: string
   /** Who started it; `null`: it was opened before there were statements. */
-  statement: ColumnType<Statement | null, string | null, never>
+  statement: ColumnType<Statement | null, string | null, null>
   opened_at: Generated<Date>
+  /** `null`: opened before it was kept. */
+  namespace: string | null
+  /** By the policy that it was opened under; `null`: no end is set. */
+  retain_days: number | null
+  /** When Temporal closed it; `null`: it is open, or nobody looked yet. */
+  closed_at: Date | null
+  erased_at: Date | null
 }
 
 /** One row a write step: what makes an effect happen once. */
@@ -212,7 +219,7 @@ export interface AttemptTable {
   subject: string | null
   workspace: string | null
   /** `null`: it was not in the form of one. */
-  about: ColumnType<About | null, string | null, never>
+  about: ColumnType<About | null, string | null, string>
   nonce: string | null
   key_id: string | null
 }
@@ -266,7 +273,7 @@ export interface NotificationTable {
   asked_at: Date
   channel: string
   kind: string
-  notice: ColumnType<Notice, string, never>
+  notice: ColumnType<Notice, string, string>
   state: ColumnType<'waiting' | 'sent' | 'failed' | 'dropped', undefined, 'waiting' | 'sent' | 'failed' | 'dropped'>
   attempts: ColumnType<number, undefined, number>
   due_at: Date
@@ -303,6 +310,60 @@ interface DataSubjectTable {
   seen_at: Generated<Date>
 }
 
+/** One row a legal hold: added, lifted, never deleted. */
+export interface HoldTable {
+  id: GeneratedAlways<string>
+  scope: 'subject' | 'run' | 'workspace'
+  /** Of a person: the keyed hash of his name. */
+  name: string
+  reason: string
+  held_by: string
+  held_at: GeneratedAlways<Date>
+  lifted_by: string | null
+  lift_reason: string | null
+  lifted_at: Date | null
+}
+
+/** One row a time that somebody was to be forgotten. */
+interface ErasureTable {
+  id: GeneratedAlways<string>
+  subject_hash: string
+  reason: string
+  asked_by: string
+  asked_at: GeneratedAlways<Date>
+  /** Why nothing was erased; `null`: it was not refused. */
+  refused: string | null
+  /** `null`: runs of his are open yet, or it was interrupted. */
+  done_at: Date | null
+}
+
+/** Signed certificates of what was erased; `erasure_id` is `null` for one of retention. */
+interface CertificateTable {
+  id: GeneratedAlways<string>
+  erasure_id: string | null
+  certificate: ColumnType<object, string, string>
+  made_at: GeneratedAlways<Date>
+}
+
+/** One row a run that was erased, written with it; more than one where something came late. */
+interface ErasedRunTable {
+  id: GeneratedAlways<string>
+  run_key: string
+  namespace: string
+  workflow_id: string
+  erasure_id: string | null
+  /** `null`: no certificate names it yet. */
+  certificate_id: string | null
+  did: ColumnType<object, string, never>
+  erased_at: GeneratedAlways<Date>
+}
+
+/** When a job was begun last, by whichever worker. */
+interface SweepTable {
+  name: string
+  began_at: Date
+}
+
 /** The tables of Countersign itself, in the PostgreSQL schema `countersign`. */
 export interface LedgerTables {
   'countersign.policies': PolicyTable
@@ -325,4 +386,9 @@ export interface LedgerTables {
   'countersign.stops': StopTable
   'countersign.refused_stops': RefusedStopTable
   'countersign.data_subjects': DataSubjectTable
+  'countersign.holds': HoldTable
+  'countersign.erasures': ErasureTable
+  'countersign.certificates': CertificateTable
+  'countersign.erased_runs': ErasedRunTable
+  'countersign.sweeps': SweepTable
 }

@@ -31,7 +31,10 @@ import { missingScopes, type Principal } from '../contract/principal.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
 import { type HostKey, type Verify, verifierOf } from '../identity/host-key.ts'
 import { keepNewest } from '../identity/newest.ts'
+import type { DataKeys } from '../privacy/data-keys.ts'
 import { DataSubjects } from '../privacy/data-subjects.ts'
+import { hiddenDigest } from '../privacy/hidden-digests.ts'
+import type { Residency } from '../privacy/residency.ts'
 import { noticeFor, veiledFor } from '../privacy/reader.ts'
 import { jsonIn, type Known, personalIn, secretsIn } from '../privacy/redact.ts'
 import { Secrets, type SecretSource, withoutSecretsIn } from '../privacy/secrets.ts'
@@ -58,7 +61,6 @@ import type { Registry } from './registry.ts'
 import { meterOf, type RunMeter, withSpent } from './spend.ts'
 import { type ParsedStart, parseStart, principalOf } from './start.ts'
 import { assertCarried, attested, parseInput, parseOutput } from './steps.ts'
-import type { DataKeys } from '../privacy/data-keys.ts'
 import { type Sealer, sealerOf } from '../privacy/sealed.ts'
 import { StopGuard, type Subject, targetsOf, unlessStopped } from './stops.ts'
 import { checkOperator, saidAt, Witness } from './witness.ts'
@@ -80,6 +82,8 @@ export interface HostOptions {
   readonly notifier?: Notifier | undefined
   /** What personal columns of the ledger are encrypted with, and whom the data is about hidden; absent: they stand in the clear. */
   readonly keys?: DataKeys | undefined
+  /** Where workspaces are at home; absent: nowhere in particular. */
+  readonly residency?: Residency | undefined
   /** Where references to secrets are looked up. Default: nowhere, so that none is known. */
   readonly secrets?: readonly SecretSource[] | undefined
 }
@@ -135,13 +139,15 @@ class Host {
   readonly #observer: Observer
   readonly #subjects: DataSubjects
   readonly #secrets: Secrets
+  readonly #names: Pick<DataKeys, 'hiddenName'> | undefined
 
   constructor(options: HostOptions) {
     this.#options = options
+    this.#names = options.keys
     this.#stops = new StopGuard(options.db)
     this.#witness = new Witness(options.db, options.development)
     this.#observer = observers(options.observer ?? {})
-    this.#subjects = new DataSubjects(options.db, options.keys)
+    this.#subjects = new DataSubjects(options.db, this.#names)
     this.#secrets = new Secrets(options.secrets ?? [])
     this.#stores = {
       findRun: (runKey) => this.#run(runKey),
@@ -166,7 +172,11 @@ class Host {
     const statement = await this.#starter(parsed, at, runKey)
     const principal = principalOf(statement)
     await this.#checkOpening(this.#subject(runKey, at, null, principal), statement)
+    this.#options.residency?.check(principal.workspace)
     const current = this.#options.pinned(at.type)
+    const retainDays =
+      current === undefined ? undefined : (await this.#stored(current.policyDigest))?.policy.data?.retainDays
+    const names = this.#names
     await failpoint('openRun.before')
     // Most runs are new: the insert itself tells when one is not.
     const run =
@@ -179,7 +189,11 @@ class Host {
             ...current,
             principal,
             requestDigest,
-            businessKey,
+            businessKey:
+              names === undefined || businessKey === null ? businessKey : await hiddenDigest(names, businessKey),
+            bareBusinessKey: businessKey,
+            namespace: Context.current().info.namespace,
+            retainDays,
             kernelVersion: KERNEL_VERSION,
             buildId,
             statement,
@@ -414,7 +428,12 @@ class Host {
     const asked = { raw: message.input, parsed: input }
     await failpoint('write.guarded')
     const policy = await this.#stores.policyOf(warrant.policyDigest)
-    const counts = policy?.limits === undefined ? [] : countsOf(policy, how.contract, message.input, warrant, run)
+    const bare = policy?.limits === undefined ? [] : countsOf(policy, how.contract, message.input, warrant, run)
+    const names = this.#names
+    const counts =
+      names === undefined
+        ? bare
+        : await Promise.all(bare.map(async (one) => ({ ...one, hidden: await hiddenDigest(names, one.digest) })))
     const result = await executeOnce(host, guarded, asked, warrant, run.businessKey, counts)
     // Another attempt answers with what this one did, and comes past here.
     await this.#note(run.runKey, result.output, how.contract.output)

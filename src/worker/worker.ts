@@ -1,5 +1,7 @@
+import { Client, type ConnectionLike } from '@temporalio/client'
 import type { NativeConnection, Worker } from '@temporalio/worker'
 import { deploymentOf, isDeploymentName } from '../contract/version.ts'
+import { textOf } from '../contract/text.ts'
 import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import type { DevelopmentIssuer } from '../identity/statements.ts'
@@ -12,6 +14,9 @@ import { ledgerDataKeys } from '../privacy/data-keys.ts'
 import { encryptedDataConverter, FAILURE_CONVERTER } from '../privacy/encrypted.ts'
 import type { MasterKeys } from '../privacy/master-keys.ts'
 import type { Thinker, ToolImplementation } from '../tools/implementation.ts'
+import { Residency, type Workspaces } from '../privacy/residency.ts'
+import { Retention, type RetentionParts } from '../privacy/retention.ts'
+import { standingIn } from '../privacy/standing.ts'
 import { type SecretSource, secretSourcesOf } from '../privacy/secrets.ts'
 import { PAYLOAD_CONVERTER } from './bundle-files.ts'
 import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
@@ -20,6 +25,8 @@ import { type Observer, observers } from './observer.ts'
 import type { NotifyConfig } from '../notify/config.ts'
 import { Notifier } from '../notify/notifier.ts'
 import { PlaybookWorker } from './playbook-worker.ts'
+import { logOwn } from './own-log.ts'
+import { longestRetention } from './longest-retention.ts'
 import { isWaitingOn } from './still-waiting.ts'
 import { DEFAULT_REFRESH_MS, PolicyFiles } from './policy-files.ts'
 import { registryOf } from './registry.ts'
@@ -71,6 +78,12 @@ export interface WorkerSettings {
    * Where references to secrets are looked up, the first first. Default: as the environment says, see `secretSourcesOf`.
    */
   readonly secrets?: readonly SecretSource[] | undefined
+  /**
+   * Where workspaces are at home, and which database this is, as `databaseName` names it. Default: nowhere in particular.
+   */
+  readonly residency?: { readonly workspaces: Workspaces; readonly database: string } | undefined
+  /** How often what is past its time is deleted, by one of the workers of the database; 0: never. Default: an hour. */
+  readonly retention?: { readonly everyMs?: number; readonly now?: RetentionParts['now'] } | undefined
   /** How long running steps may take to finish once the worker is told to stop. Default: 10 seconds. */
   readonly shutdownGraceMs?: number
   /**
@@ -129,6 +142,23 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
           isWaiting: isWaitingOn(settings.connection, namespace, keys && encryptedDataConverter(keys, { namespace })),
           told: (channel, end) => observer.notified?.(channel, end),
         })
+  const { residency } = settings
+  const retention = new Retention({
+    db,
+    key,
+    keys,
+    namespace,
+    standingOf: standingIn(
+      new Client({ connection: settings.connection as unknown as ConnectionLike, namespace }),
+      namespace,
+    ),
+    longestDays: () => longestRetention(db, built.playbooks, (workflow) => policies.pinned(workflow)),
+    now: settings.retention?.now,
+    told(swept) {
+      if ('failed' in swept) logOwn('ERROR', 'what is past its time was not deleted', { error: textOf(swept.failed) })
+      else if (swept.certificate !== null) logOwn('INFO', 'what is past its time was deleted', { runs: swept.runs })
+    },
+  })
   const worker = await PlaybookWorker.create({
     connection: settings.connection,
     namespace,
@@ -156,6 +186,8 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       development,
       notifier,
       keys,
+      residency:
+        residency && new Residency(residency.workspaces, { namespace, taskQueue, database: residency.database }),
       secrets: settings.secrets ?? secretSourcesOf(process.env),
     }),
     shutdownGraceTime: settings.shutdownGraceMs ?? DEFAULT_GRACE_MS,
@@ -163,7 +195,11 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     ...tuned(settings.tuning ?? {}),
   })
   return (worker as PlaybookWorker).beside(() => {
-    const ends = [policies.watch(), ...(notifier === undefined ? [] : [notifier.watch()])]
+    const ends = [
+      policies.watch(),
+      ...(notifier === undefined ? [] : [notifier.watch()]),
+      retention.watch(settings.retention?.everyMs ?? HOUR_MS),
+    ]
     return () => ends.forEach((end) => end())
   })
 }

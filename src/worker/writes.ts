@@ -7,7 +7,7 @@ import type { Json } from '../contract/json.ts'
 import { textOf } from '../contract/text.ts'
 import type { Tool, WriteTool } from '../contract/tool.ts'
 import type { Principal } from '../contract/principal.ts'
-import { type Digest, digestOf } from '../contract/digest.ts'
+import { digestOf } from '../contract/digest.ts'
 import { signCredential } from '../identity/credentials.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
@@ -119,7 +119,7 @@ export async function executeOnce(
   how: GuardedWrite,
   input: { readonly raw: Json; readonly parsed: unknown },
   warrant: Warrant,
-  businessKey: Digest | null,
+  businessKey: string | null,
   counts: readonly Counted[] = [],
 ): Promise<StepResult> {
   const claimed: Claim = {

@@ -7,6 +7,7 @@ import { type HostKey, hostKeyOf, newHostKey } from '../../src/identity/host-key
 import { parseMapping } from '../../src/identity/mapping-file.ts'
 import { storeIssuerKey } from '../../src/ledger/issuer-keys.ts'
 import type { LedgerDatabase } from '../../src/ledger/database.ts'
+import type { Residency } from '../../src/privacy/residency.ts'
 import { useLedger } from '../worker/ledger-case.ts'
 import { Browser } from './browser.ts'
 import { AUDIENCE, type Known, REDIRECT, SERVICE_SECRET, startProvider, type TestProvider } from './provider.ts'
@@ -49,7 +50,11 @@ export interface GatewayWorld {
 
 /** A provider and a gateway of their own for a test file, with a ledger of their own; a codec server, too, with what that works with. */
 export function useGateway(
-  options: { readonly known?: Known; readonly payloads?: (db: LedgerDatabase) => PayloadParts } = {},
+  options: {
+    readonly known?: Known
+    readonly payloads?: (db: LedgerDatabase) => PayloadParts
+    readonly residency?: Residency
+  } = {},
 ): () => GatewayWorld {
   const ledger = useLedger()
   let world: GatewayWorld | undefined
@@ -70,6 +75,7 @@ export function useGateway(
       mapping: parsed.mapping,
       keys: new IssuerKeySets(),
       onError,
+      residency: options.residency,
       ...(payloads && { payloads }),
     }
     gateway = await serveGateway({ host: '127.0.0.1', port: 0 }, parts)

@@ -13,6 +13,8 @@ import { textFor } from '../../privacy/reader.ts'
 import { findMasterKeys, MAKE } from '../master-keys.ts'
 import { Closing, listenForStop } from '../stopping.ts'
 import { plain, say } from '../terminal.ts'
+import { databaseName, Residency } from '../../privacy/residency.ts'
+import { asConfig, findWorkspaces } from '../workspaces.ts'
 import { findDatabase, withoutPassword } from '../where.ts'
 
 const CLOSE_MS = 10_000
@@ -21,7 +23,7 @@ const onError = (error: unknown): void => say(plain(textFor('log', `error: ${exp
 
 /** Runs the gateway until SIGTERM or SIGINT. */
 export async function runGateway(options: GatewayOptions): Promise<void> {
-  const { stateDir, identity, address, name, databasePool } = options
+  const { stateDir, identity, address, name, databasePool, workspaces: file } = options
   const stopping = listenForStop('the gateway closes')
   const closing = new Closing()
   try {
@@ -33,7 +35,11 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
     await assertLedger(db)
     await publishKey(db, key, name)
     const payloads = await payloadsOf(options, db)
-    const parts = { db, key, mapping, keys: new IssuerKeySets(), onError, ...(payloads && { payloads }) }
+    const workspaces = findWorkspaces(file)
+    // It asks no Temporal: which namespace and task queue a statement is used in, the worker looks at.
+    const residency = workspaces && new Residency(workspaces, { database: asConfig(() => databaseName(database.url)) })
+    const keys = new IssuerKeySets()
+    const parts = { db, key, mapping, residency, keys, onError, ...(payloads && { payloads }) }
     const gateway = await serveGateway(address, parts).catch((cause: NodeJS.ErrnoException) => {
       const taken = `The gateway cannot listen at ${address.host}:${address.port} (${cause.code ?? cause.message}).`
       throw new CliError('address_in_use', taken, 'Name another address with `--address`.', { cause })

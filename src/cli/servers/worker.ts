@@ -25,6 +25,8 @@ import { policyLines } from '../policy-lines.ts'
 import { Closing, listenForStop } from '../stopping.ts'
 import { say, sayTo } from '../terminal.ts'
 import { findDatabase, findTemporal, type TemporalPlace, withoutPassword } from '../where.ts'
+import { databaseName } from '../../privacy/residency.ts'
+import { asConfig, findWorkspaces } from '../workspaces.ts'
 import { workerChecks } from '../worker-checks.ts'
 import { openHealth } from '../worker-health.ts'
 import type { WorkerOptions } from '../worker-options.ts'
@@ -90,7 +92,10 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     const deployment = namedDeployment(options)
     const policyRefreshMs = options.policyRefreshSeconds * 1000
     const notify = options.notify === undefined ? undefined : notifyConfigOf(options.notify)
-    const more = { ...shutdown, tuning: options, observer, policyRefreshMs, notify }
+    const workspaces = findWorkspaces(options.workspaces)
+    const residency = workspaces && { workspaces, database: asConfig(() => databaseName(database.url)) }
+    const retention = { everyMs: options.retentionMinutes * 60_000 }
+    const more = { residency, retention, ...shutdown, tuning: options, observer, policyRefreshMs, notify }
     const host = await startHost({
       temporal,
       db,
