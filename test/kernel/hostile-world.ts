@@ -7,7 +7,7 @@ import { fail } from '../../src/contract/failures.ts'
 import type { JsonObject } from '../../src/contract/json.ts'
 import type { PrincipalClaim } from '../support/refunds.ts'
 import { implement, type Thinker } from '../../src/tools/implementation.ts'
-import { query, until, useWorld } from '../support/world.ts'
+import { query, until, useWorld, type WorldOptions } from '../support/world.ts'
 import { newBoxes } from './boxes.ts'
 import { book, charge, dollars, odd, payout } from './hostile-contracts.ts'
 
@@ -95,7 +95,7 @@ const thinker: Thinker = {
 }
 
 /** A world in which the playbooks, the tools and the callers mean no good. */
-export function useHostile() {
+export function useHostile(options: WorldOptions = {}) {
   const { boxes, tools } = newBoxes()
   const oddities = newOddities()
   const world = useWorld({
@@ -103,6 +103,7 @@ export function useHostile() {
     policies: join(import.meta.dirname, 'hostile-policies'),
     tools: [...tools, ...oddities.tools],
     thinker,
+    ...options,
   })
   beforeAll(async () => {
     await query(world().databaseUrl, 'CREATE TABLE booked (item text NOT NULL)')
