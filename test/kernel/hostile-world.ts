@@ -11,6 +11,8 @@ import { query, until, useWorld, type WorldOptions } from '../support/world.ts'
 import { newBoxes } from './boxes.ts'
 import { book, charge, dollars, odd, payout } from './hostile-contracts.ts'
 
+export const HOSTILE_WORKFLOWS = join(import.meta.dirname, 'hostile-playbooks.ts')
+
 const shown = async () => ({ changes: [], expect: {} })
 
 /** What tools of this world did: `odd <item>`, `undo odd <item>`. */
@@ -99,7 +101,7 @@ export function useHostile(options: WorldOptions = {}) {
   const { boxes, tools } = newBoxes()
   const oddities = newOddities()
   const world = useWorld({
-    workflows: join(import.meta.dirname, 'hostile-playbooks.ts'),
+    workflows: HOSTILE_WORKFLOWS,
     policies: join(import.meta.dirname, 'hostile-policies'),
     tools: [...tools, ...oddities.tools],
     thinker,

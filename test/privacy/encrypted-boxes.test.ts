@@ -1,12 +1,15 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import { replayable } from '../../src/audit/in-full.ts'
+import { replayHistory } from '../../src/audit/replay.ts'
 import { reconcileId } from '../../src/audit/sweep.ts'
 import { ENCRYPTED_ENCODING } from '../../src/privacy/codec.ts'
 import { ledgerDataKeys } from '../../src/privacy/data-keys.ts'
+import { bundleForReplay } from '../../src/worker/bundle.ts'
 import { eventsOf, executionsOf, reset, workflowTasksIn } from '../support/history.ts'
 import { useOwnServer } from '../support/own-server.ts'
-import { newItem, useBoxes } from '../kernel/box-world.ts'
-import { useHostile } from '../kernel/hostile-world.ts'
+import { BOX_WORKFLOWS, newItem, useBoxes } from '../kernel/box-world.ts'
+import { HOSTILE_WORKFLOWS, useHostile } from '../kernel/hostile-world.ts'
 import { testMasterKeys } from './keys.ts'
 import { foundIn, historyBytes, ledgerBytes } from './searched.ts'
 
@@ -113,6 +116,26 @@ test('keys are wrapped anew while runs go on, twice, and every run ends as it sh
     n: string
   }>`SELECT count(DISTINCT master_key_id) AS n FROM countersign.data_keys`.execute(world().db)
   expect(rows).toEqual([{ n: '1' }])
+})
+
+test('an encrypted history is replayed, also where much of it is kept beside it, and the code says what it says', async () => {
+  const item = newItem()
+  const run = await start('chain', { acts: acts(item, 2) })
+  await run.outcome()
+  const big = await hostile.start('bulk', { item, does: 'act side by side', count: 12, size: 200_000 })
+  await big.outcome()
+  for (const [one, workflows, { db, temporal }, master] of [
+    [run, BOX_WORKFLOWS, world(), masterKeys],
+    [big, HOSTILE_WORKFLOWS, hostile.world(), hostileKeys],
+  ] as const) {
+    const history = await temporal.workflow.getHandle(one.workflowId).fetchHistory()
+    const bundle = await bundleForReplay(workflows)
+    const full = await replayable(history, db, ledgerDataKeys(db, master))
+    const { compared, differences } = await replayHistory(bundle, full)
+    expect(differences).toEqual([])
+    expect(compared.activity).toBeGreaterThanOrEqual(2)
+    await expect(replayable(history, db)).rejects.toThrow('no master keys')
+  }
 })
 
 test('no item that was ever put stands in any table of the ledger', async () => {
