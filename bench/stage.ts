@@ -1,8 +1,12 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client, Connection } from '@temporalio/client'
 import { sql } from 'kysely'
 import { CountersignClient, developmentStatements } from '../src/client/index.ts'
 import { developmentIssuer } from '../src/identity/statements.ts'
+import { ledgerDataKeys } from '../src/privacy/data-keys.ts'
+import { encryptedDataConverter } from '../src/privacy/encrypted.ts'
+import { masterKeysFile, withNewMasterKey } from '../src/privacy/master-keys.ts'
 import { cpuOf } from './cpu.ts'
 import { startServers } from './servers.ts'
 import { type AppProcess, startWorker, type WorkerProcess } from './worker-process.ts'
@@ -22,7 +26,9 @@ export interface Stage {
   readonly temporal: Client
   /** Starts a worker that ends with the stage; see `startWorker`. */
   worker(
-    options: { readonly kind: 'bare' } | { readonly kind: 'governed'; readonly window: 0 | 30 },
+    options:
+      | { readonly kind: 'bare' }
+      | { readonly kind: 'governed'; readonly window: 0 | 30; readonly isEncrypted?: boolean },
     preload?: readonly string[],
   ): Promise<WorkerProcess>
   readonly clientOf: (worker: WorkerProcess) => CountersignClient
@@ -52,16 +58,22 @@ export async function openStage(runs: number): Promise<Stage> {
   const statements = developmentStatements(developmentIssuer(servers.dir))
   const connection = await Connection.connect({ address: server.address })
   const temporal = new Client({ connection })
+  const masterKeys = join(servers.dir, 'master-keys.json')
+  writeFileSync(masterKeys, JSON.stringify(withNewMasterKey(undefined)), { mode: 0o600 })
+  const dataConverter = encryptedDataConverter(ledgerDataKeys(servers.db, masterKeysFile(masterKeys)))
+  const encrypted = new Client({ connection, dataConverter })
   return {
     temporal,
     async worker(options, preload) {
       const policies = options.kind === 'governed' ? { policies: policiesOf(options.window), issuer: servers.dir } : {}
       const at = { address: server.address, database: postgres.url, queue: `bench-${++started}` }
-      const worker = await startWorker({ ...at, kind: options.kind, ...policies }, preload)
+      const keys = options.kind === 'governed' && options.isEncrypted === true ? { masterKeys } : {}
+      const worker = await startWorker({ ...at, kind: options.kind, ...policies, ...keys }, preload)
       workers.push(worker)
       return worker
     },
-    clientOf: ({ taskQueue }) => new CountersignClient(temporal, { taskQueue, statements }),
+    clientOf: ({ taskQueue, isEncrypted }) =>
+      new CountersignClient(isEncrypted ? encrypted : temporal, { taskQueue, statements }),
     address: server.address,
     server: server.pid,
     database: postgres.url,
