@@ -17,8 +17,6 @@ export interface AppProcess {
 /** A worker of the Temporal server. */
 export interface WorkerProcess extends AppProcess {
   readonly taskQueue: string
-  /** Whether it encrypts, and whoever talks to it has to. */
-  readonly isEncrypted: boolean
 }
 
 /** Starts a script with `--name=value` flags and resolves once it is ready. It ends with this process. */
@@ -65,11 +63,11 @@ export async function startWorker(
     readonly policies?: string
     /** The folder with the key that signs what people say. */
     readonly issuer?: string
-    /** A file of master keys: everything is encrypted. */
-    readonly masterKeys?: string
+    /** A file: everything is encrypted. */
+    readonly 'master-keys'?: string
   },
   preload: readonly string[] = [],
 ): Promise<WorkerProcess> {
   const app = await startApp(join(import.meta.dirname, 'worker.ts'), options, preload)
-  return { ...app, taskQueue: options.queue, isEncrypted: options.masterKeys !== undefined }
+  return { ...app, taskQueue: options.queue }
 }

@@ -24,7 +24,7 @@ const { values } = parseArgs({
     queue: { type: 'string', default: '' },
     policies: { type: 'string', default: '' },
     issuer: { type: 'string', default: '' },
-    masterKeys: { type: 'string' },
+    'master-keys': { type: 'string', default: '' },
   },
 })
 
@@ -70,7 +70,7 @@ const worker =
         db,
         key: hostKeyOf(newHostKey()),
         development: developmentIssuer(values.issuer),
-        masterKeys: values.masterKeys === undefined ? undefined : masterKeysFile(values.masterKeys),
+        ...(values['master-keys'] !== '' && { masterKeys: masterKeysFile(values['master-keys']) }),
       })
     : await Worker.create({
         connection,

@@ -6,7 +6,7 @@ import { countersign, useFolder } from '../cli/cli.ts'
 import { useWorkerChild } from '../cli/worker-child.ts'
 import { newOrder } from '../support/orders.ts'
 import { query, until } from '../support/world.ts'
-import { startVault, TOKEN } from './vault-server.ts'
+import { startVault } from './vault-server.ts'
 
 const folder = useFolder()
 const file = () => join(folder(), 'master-keys.json')
@@ -165,8 +165,10 @@ test.for([
 
 test('a command wraps data keys with Vault, by a token in a file', async () => {
   const vault = await startVault()
+  vault.makeKey('countersign')
+  vault.setToken('hvs.of-a-file')
   const token = join(folder(), 'vault-token')
-  writeFileSync(token, `${TOKEN}\n`)
+  writeFileSync(token, 'hvs.of-a-file\n')
   const env = {
     COUNTERSIGN_VAULT_KEY: 'countersign',
     VAULT_ADDR: vault.address,
@@ -194,5 +196,5 @@ test('a command wraps data keys with Vault, by a token in a file', async () => {
   )
   expect(rows).toEqual([{ master_key_id: 'vault:transit/countersign:v1' }])
   await query(child().databaseUrl, 'DELETE FROM countersign.data_keys WHERE workflow_id = $1', [id])
-  await vault.close()
+  await vault.stop()
 })

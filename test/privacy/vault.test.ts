@@ -1,130 +1,182 @@
-import { randomUUID } from 'node:crypto'
-import { afterEach, expect, test } from 'vitest'
-import { codeOf, failureOf } from '../../src/contract/failures.ts'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { failureOf } from '../../src/contract/failures.ts'
 import { countDataKeys } from '../../src/ledger/data-keys.ts'
+import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
 import { ledgerDataKeys } from '../../src/privacy/data-keys.ts'
-import { vaultMasterKeys } from '../../src/privacy/vault.ts'
-import { useLedger } from '../worker/ledger-case.ts'
-import { startVault, type TestVault, TOKEN } from './vault-server.ts'
+import { vaultMasterKeys, type VaultSettings } from '../../src/privacy/vault.ts'
+import { approvalOf, pendingOf, startRefund } from '../support/refunds.ts'
+import { sampleDatabase, startWorld, type TestDatabase } from '../support/world.ts'
+import { startVault, type TestVault } from './vault-server.ts'
 
-const ledger = useLedger()
-const vaults: TestVault[] = []
-afterEach(() => Promise.all(vaults.splice(0).map((vault) => vault.close())))
+let vault: TestVault
+let database: TestDatabase
+let db: LedgerDatabase
+beforeAll(async () => {
+  vault = await startVault()
+  database = await sampleDatabase()
+  db = openDatabase(database.url, () => {})
+})
+afterAll(async () => {
+  await db.destroy()
+  await database.drop()
+  await vault.stop()
+})
+afterEach(() => {
+  vault.setSealed(false)
+  vault.setToken('token-1')
+  vault.answerWith(undefined)
+})
 
-async function vaultOf(options: Parameters<typeof startVault>[0] = {}) {
-  const vault = await startVault(options)
-  vaults.push(vault)
-  return { vault, settings: { address: vault.address, key: 'countersign', token: () => TOKEN } }
+const settings = (key: string, more: Partial<VaultSettings> = {}): VaultSettings => ({
+  address: vault.address,
+  key,
+  token: () => 'token-1',
+  ...more,
+})
+const newKey = (derived = false, type?: string): string => {
+  const name = `k-${randomUUID()}`
+  vault.makeKey(name, { derived, ...(type !== undefined && { type }) })
+  return name
 }
-const plain = Buffer.alloc(32, 7)
-const refused = (asked: Promise<unknown>) =>
-  asked.then(
-    () => 'done',
-    (error: unknown) => failureOf(error)?.message ?? String(error),
+/** What a call fails with; fails itself where it does not. */
+const failure = async (call: Promise<unknown>) =>
+  await call.then(
+    () => Promise.reject(new Error('it did not fail')),
+    (error: unknown) => failureOf(error) ?? Promise.reject(error as Error),
   )
 
-test.for([[false], [true]] as const)(
-  'a data key is wrapped for what it is of, and for nothing else (derived key: %s)',
-  async ([derived]) => {
-    const { settings } = await vaultOf({ derived })
-    const keys = await vaultMasterKeys(settings)
-    const wrapped = await keys.wrap(plain, 'default/run')
-    expect(wrapped.masterKeyId).toBe('vault:transit/countersign:v1')
-    expect(Buffer.from(wrapped.bytes).toString()).toMatch(/^vault:v1:/)
-    expect(Buffer.from(await keys.unwrap(wrapped, 'default/run'))).toEqual(plain)
-    expect(await refused(keys.unwrap(wrapped, 'default/other'))).toContain('message authentication failed')
+test.each([
+  ['plain', false],
+  ['derived', true],
+])('a %s transit key wraps what it alone unwraps, for what it was wrapped for', async (_, derived) => {
+  const keys = await vaultMasterKeys(settings(newKey(derived)))
+  const plain = randomBytes(32)
+  const wrapped = await keys.wrap(plain, 'default, refund-1')
+  expect(wrapped.masterKeyId).toBe(keys.currentId)
+  expect(wrapped.masterKeyId).toMatch(/^vault:transit\/k-[\w-]+:v1$/)
+  expect(Buffer.from(wrapped.bytes).toString()).toMatch(/^vault:v1:/)
+  expect(Buffer.from(await keys.unwrap(wrapped, 'default, refund-1'))).toEqual(plain)
+  expect(await failure(keys.unwrap(wrapped, 'default, refund-2'))).toMatchObject({
+    code: 'keys_unavailable',
+    message: expect.stringContaining('cipher: message authentication failed'),
+  })
+  const other = await vaultMasterKeys(settings(newKey(derived)))
+  expect(await failure(other.unwrap(wrapped, 'default, refund-1'))).toMatchObject({ code: 'keys_unavailable' })
+})
+
+test('what is wrong with Vault is told by its status, and the token is in no message', async () => {
+  const key = newKey()
+  const keys = await vaultMasterKeys(settings(key, { timeoutMs: 300 }))
+  const wrapped = await keys.wrap(randomBytes(32), 'x')
+  const said: string[] = []
+  const fails = async (words: string, call: Promise<unknown> = keys.unwrap(wrapped, 'x')) => {
+    const { code, message } = await failure(call)
+    said.push(message)
+    expect({ code, message }).toEqual({ code: 'keys_unavailable', message: expect.stringContaining(words) })
+  }
+  vault.setToken('token-2')
+  await fails('Vault refused: the token is missing, over, or may not do this (403): permission denied')
+  vault.setToken('token-1')
+  vault.setSealed(true)
+  await fails('Vault is sealed or down for maintenance (503): Vault is sealed')
+  await fails('is sealed', vaultMasterKeys(settings(key)))
+  vault.setSealed(false)
+  await fails('Vault knows no such key, or no such engine (404)', vaultMasterKeys(settings('nobody')))
+  await fails('no such engine (404): no handler for route', vaultMasterKeys(settings(key, { mount: 'elsewhere' })))
+  await fails('is of type rsa-2048', vaultMasterKeys(settings(newKey(false, 'rsa-2048'))))
+  vault.answerWith({ status: 473, body: '' })
+  await fails('Vault is a standby that does not answer (473)')
+  vault.answerWith({ status: 500, body: '<html>' })
+  await fails('Vault answered 500')
+  vault.answerWith({ status: 200, body: '<html>' })
+  await fails('in another form than its documentation says')
+  vault.answerWith({ status: 200, body: '{"data":{"plaintext":7}}' })
+  await fails('in another form than its documentation says')
+  vault.answerWith('hang')
+  await fails('Vault did not answer: TimeoutError')
+  vault.answerWith(undefined)
+  const gone = await startVault()
+  await gone.stop()
+  await fails('Vault did not answer: ECONNREFUSED', vaultMasterKeys(settings(key, { address: gone.address })))
+  expect(said.filter((message) => message.includes('token-1'))).toEqual([])
+  // Vault is as it was, and so is what was wrapped.
+  await keys.unwrap(wrapped, 'x')
+})
+
+test('the token goes to no other address', async () => {
+  const keys = await vaultMasterKeys(settings(newKey()))
+  const other = await startVault()
+  vault.answerWith({ status: 307, body: '', location: `${other.address}/v1/transit/encrypt/k` })
+  expect(await failure(keys.wrap(randomBytes(32), 'x'))).toMatchObject({
+    code: 'keys_unavailable',
+    message: 'Vault did not answer: unexpected redirect',
+  })
+  expect(other.requests).toEqual([])
+  await other.stop()
+})
+
+test('a renewed token counts from the next call on, and a namespace of Vault is named', async () => {
+  let token = 'token-1'
+  const keys = await vaultMasterKeys(settings(newKey(), { token: () => token, namespace: 'acme/' }))
+  vault.setToken('token-2')
+  expect(await failure(keys.wrap(randomBytes(32), 'x'))).toMatchObject({ code: 'keys_unavailable' })
+  token = 'token-2'
+  await keys.wrap(randomBytes(32), 'x')
+  expect(vault.requests.at(-1)?.headers).toMatchObject({
+    'x-vault-token': 'token-2',
+    'x-vault-namespace': 'acme/',
+    'x-vault-request': 'true',
+  })
+})
+
+test.each([
+  ['plain', false],
+  ['derived', true],
+])(
+  'a %s key that is rotated in Vault: new keys by the new version, rewrap for the old ones, then the old version may go',
+  async (_, derived) => {
+    const name = newKey(derived)
+    const workflowIds = Array.from({ length: 5 }, () => `w-${randomUUID()}`)
+    const before = ledgerDataKeys(db, await vaultMasterKeys(settings(name)))
+    const made = await Promise.all(workflowIds.map((id) => before.keyFor('default', id)))
+    vault.rotate(name)
+    // Who runs on hears of it with the next key that is made.
+    await before.keyFor('default', `w-${randomUUID()}`)
+    const usedBy = async () =>
+      (await countDataKeys(db))
+        .filter(({ masterKeyId }) => masterKeyId.includes(name))
+        .map(({ masterKeyId, live }) => `${masterKeyId.split(':').at(-1)} ${live}`)
+    expect(await usedBy()).toEqual(['v1 5', 'v2 1'])
+    const masterKeys = await vaultMasterKeys(settings(name))
+    expect(masterKeys.currentId).toMatch(/:v2$/)
+    const from = vault.requests.length
+    expect(await ledgerDataKeys(db, masterKeys).rewrap()).toMatchObject({ rewrapped: 5 })
+    expect(await usedBy()).toEqual(['v2 6'])
+    // A derived key is rewrapped within Vault: no data key leaves it.
+    const asked = new Set(vault.requests.slice(from).map(({ what }) => what.split('/')[1]))
+    expect([...asked].toSorted()).toEqual(derived ? ['rewrap'] : ['decrypt', 'encrypt'])
+    vault.setMinDecryptionVersion(name, 2)
+    const after = ledgerDataKeys(db, await vaultMasterKeys(settings(name)))
+    for (const { keyId, key } of made) expect((await after.keyById(keyId)).key.equals(key)).toBe(true)
   },
 )
 
-test.for([
-  [false, ['POST /v1/transit/decrypt/countersign', 'POST /v1/transit/encrypt/countersign']],
-  [true, ['POST /v1/transit/rewrap/countersign']],
-] as const)(
-  'after a rotation in Vault every data key is wrapped anew, and the old version can go (derived key: %s)',
-  async ([derived, calls]) => {
-    const { vault, settings } = await vaultOf({ derived })
-    const master = await vaultMasterKeys(settings)
-    const keys = ledgerDataKeys(ledger(), master)
-    const workflowId = `vault-${randomUUID()}`
-    const { keyId } = await keys.keyFor('default', workflowId)
-    vault.rotate()
-    // Until somebody looks, or wraps: then the new version is the current one.
-    expect(master.currentId).toBe('vault:transit/countersign:v1')
-    const later = await vaultMasterKeys(settings)
-    expect(later.currentId).toBe('vault:transit/countersign:v2')
-    const from = vault.asked.length
-    expect(await ledgerDataKeys(ledger(), later).rewrap()).toMatchObject({ rewrapped: 1, left: 0 })
-    expect(vault.asked.slice(from)).toEqual(calls)
-    expect(await countDataKeys(ledger())).toEqual([
-      { masterKeyId: 'vault:transit/countersign:v2', live: 1, destroyed: 0 },
-    ])
-    vault.trim(2)
-    expect(await ledgerDataKeys(ledger(), later).keyById(keyId)).toMatchObject({ workflowId })
-    await ledger().deleteFrom('countersign.data_keys').execute()
-  },
-)
-
-test.for([
-  ['sealed', 503, '{"errors":["Vault is sealed"]}', 'is sealed or down for maintenance (503): Vault is sealed'],
-  [
-    'a token that may not',
-    403,
-    '{"errors":["permission denied"]}',
-    'refused: the token is missing, over, or may not do this (403)',
-  ],
-  ['no such key', 404, '{"errors":[]}', 'knows no such key, or no such engine (404)'],
-  ['a standby', 429, '', 'is a standby that does not answer (429)'],
-  ['an error of its own', 500, '{"errors":["1 error occurred"]}', 'answered 500: 1 error occurred'],
-  ['a page of a proxy', 200, '<html>', 'answered in another form'],
-  ['no ciphertext', 200, '{"data":{}}', 'answered in another form'],
-  ['a redirect', 307, '', 'did not answer'],
-] as const)('%s is `keys_unavailable`, with what Vault said and no token', async ([, status, body, says]) => {
-  const { vault, settings } = await vaultOf()
-  const keys = await vaultMasterKeys(settings)
-  vault.answer(status, body)
-  const wrapping = keys.wrap(plain, 'x')
-  expect(await wrapping.catch(codeOf)).toBe('keys_unavailable')
-  expect(await refused(wrapping)).toContain(says)
-  expect(await refused(wrapping)).not.toContain(TOKEN)
-  vault.answer(undefined)
-  expect(await refused(keys.wrap(plain, 'x'))).toBe('done')
-})
-
-test('a Vault that is sealed or gone when it is opened is told at once, and one that is unsealed goes on', async () => {
-  const { vault, settings } = await vaultOf()
-  vault.seal(true)
-  expect(await refused(vaultMasterKeys(settings))).toContain('is sealed')
-  vault.seal(false)
-  const keys = await vaultMasterKeys(settings)
-  expect(await refused(vaultMasterKeys({ ...settings, token: () => 'hvs.another' }))).toContain(
-    '(403): permission denied',
-  )
-  expect(await refused(vaultMasterKeys({ ...settings, key: 'none' }))).toContain('knows no such key')
-  expect(await refused(vaultMasterKeys({ ...settings, mount: 'elsewhere' }))).toContain(
-    'knows no such key, or no such engine (404)',
-  )
-  await vault.close()
-  expect(await refused(keys.wrap(plain, 'x'))).toContain('Vault did not answer: ')
-})
-
-test('one that does not answer in time is given up', async () => {
-  const { settings } = await vaultOf()
-  const keys = await vaultMasterKeys(settings)
-  const slow = await vaultMasterKeys({ ...settings, timeoutMs: 5_000 })
-  expect(slow.currentId).toBe(keys.currentId)
-  const silent = { ...settings, address: 'http://192.0.2.1:8200', timeoutMs: 100 }
-  expect(await refused(vaultMasterKeys(silent))).toContain('Vault did not answer')
-})
-
-test('a key that cannot bind what it wraps is refused', async () => {
-  const { settings } = await vaultOf({ type: 'rsa-4096' })
-  expect(await refused(vaultMasterKeys(settings))).toContain('is of type rsa-4096')
-})
-
-test('what another key wrapped is not sent to Vault', async () => {
-  const { vault, settings } = await vaultOf()
-  const keys = await vaultMasterKeys(settings)
-  const from = vault.asked.length
-  expect(await refused(keys.unwrap({ masterKeyId: 'm-1', bytes: plain }, 'x'))).toContain('not among those')
-  expect(vault.asked.length).toBe(from)
+test('a run on keys of Vault; while Vault is sealed no other worker starts, and then it goes on there', async () => {
+  const world = await startWorld({ masterKeys: await vaultMasterKeys(settings(newKey())) })
+  try {
+    const { run, order } = await startRefund(world, { amountCents: 12_000 })
+    const pending = await pendingOf(run)
+    await world.worker.stop()
+    vault.setSealed(true)
+    expect(await failure(world.startWorker())).toMatchObject({ code: 'keys_unavailable' })
+    expect(await world.refunded(order.paymentId)).toBe(0)
+    vault.setSealed(false)
+    await world.startWorker()
+    expect(await run.decide(approvalOf(pending))).toMatchObject({ accepted: true })
+    expect(await run.outcome()).toMatchObject({ state: 'completed' })
+    expect(await world.refunded(order.paymentId)).toBe(12_000)
+  } finally {
+    await world.stop()
+  }
 })
