@@ -121,12 +121,12 @@ export function useHostile(options: WorldOptions = {}) {
     start: (
       playbook: string,
       request: JsonObject,
-      options: { readonly workflowId?: string; readonly principal?: PrincipalClaim } = {},
+      more: { readonly workflowId?: string; readonly principal?: PrincipalClaim } = {},
     ): Promise<RunHandle> =>
       world().client.start(playbook, request, {
         principal: { subject: 'ana', workspace: 'boxes' },
         workflowId: `${playbook}-${randomUUID()}`,
-        ...options,
+        ...more,
       }),
   }
 }

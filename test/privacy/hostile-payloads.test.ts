@@ -155,7 +155,7 @@ test('while the master keys are away nothing starts and nothing is done; then al
   await until('a task or an attempt that failed for want of a key', async () => {
     const { raw } = await plain.workflow.getHandle(workflowId).describe()
     const attempts = [
-      Number(raw.pendingWorkflowTask?.attempt ?? 0),
+      raw.pendingWorkflowTask?.attempt ?? 0,
       ...(raw.pendingActivities ?? []).map(({ attempt }) => Number(attempt)),
     ]
     const failed = await failedTasks(workflowId)

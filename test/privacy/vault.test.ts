@@ -155,7 +155,7 @@ test.each([
     expect(await usedBy()).toEqual(['v2 6'])
     // A derived key is rewrapped within Vault: no data key leaves it.
     const asked = new Set(vault.requests.slice(from).map(({ what }) => what.split('/')[1]))
-    expect([...asked].toSorted()).toEqual(derived ? ['rewrap'] : ['decrypt', 'encrypt'])
+    expect(asked).toEqual(new Set(derived ? ['rewrap'] : ['decrypt', 'encrypt']))
     vault.setMinDecryptionVersion(name, 2)
     const after = ledgerDataKeys(db, await vaultMasterKeys(settings(name)))
     for (const { keyId, key } of made) expect((await after.keyById(keyId)).key.equals(key)).toBe(true)
