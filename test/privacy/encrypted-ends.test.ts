@@ -107,7 +107,8 @@ function seenIn(value: unknown, seen: Seen, at = ''): Seen {
   if (typeof fields['activityId'] === 'string') seen.activityIds.add(fields['activityId'])
   if (typeof fields['message'] === 'string' && 'source' in fields) {
     seen.messages.add(fields['message'])
-    if (fields['stackTrace']) seen.messages.add(String(fields['stackTrace']))
+    const { stackTrace } = fields
+    if (typeof stackTrace === 'string' && stackTrace !== '') seen.messages.add(stackTrace)
   }
   for (const [name, each] of Object.entries(fields)) seenIn(each, seen, `${at}.${name}`)
   return seen
