@@ -87,6 +87,7 @@ test('a worker that has all it needs: a line each, nothing fails, nothing is cha
     'ledger-writes',
     'ledger-effects',
     'key',
+    'master-keys',
     'models',
   ])
   expect(stdout).toMatch(/^ok {4}temporal +127\.0\.0\.1:\d+ \(TEMPORAL_ADDRESS\) answers, server 1\.\d+\.\d+$/m)

@@ -249,6 +249,8 @@ test('every data key is wrapped anew, by whoever does it at once, and none is lo
 
 test('wrapping anew is given up while the master keys are away', async () => {
   const db = rewrapped()
+  // Those of other tests have master keys of their own.
+  await db.deleteFrom('countersign.data_keys').execute()
   const master = testMasterKeys()
   const keys = ledgerDataKeys(db, master)
   await Promise.all(Array.from({ length: 12 }, () => keys.keyFor('default', newId())))
