@@ -144,4 +144,3 @@ export interface RecordInput {
   readonly gatewayLog?: readonly LoggedAttempt[]
 }
 
-// `recordOf(input: RecordInput): Promise<AuditRecord>` is in `record-of.ts`, `historyBytes(history: IHistory): Uint8Array` in `history-bytes.ts`.
