@@ -1,6 +1,8 @@
 import { createPublicKey } from 'node:crypto'
 import { type Verify, verifierOf } from '../../identity/host-key.ts'
-import type { IssuerKey } from '../../ledger/issuer-keys.ts'
+import type { LedgerDatabase } from '../../ledger/database.ts'
+import { type IssuerKey, issuerKeys } from '../../ledger/issuer-keys.ts'
+import { allKeys } from '../../ledger/keys.ts'
 import type { Verifiers } from '../receipt-flaw.ts'
 import type { PublishedIssuer, PublishedKeys } from './types.ts'
 
@@ -39,17 +41,15 @@ const keyOf = ({ validFrom, validTo, revokedAt, compromisedAt, ...key }: Publish
   compromisedAt: dateOf(compromisedAt),
 })
 
-/** A key of a gateway as it is published. */
-export const publishedIssuer = ({
-  validFrom,
-  validTo,
-  revokedAt,
-  compromisedAt,
-  ...key
-}: IssuerKey): PublishedIssuer => ({
+const publishedIssuer = ({ validFrom, validTo, revokedAt, compromisedAt, ...key }: IssuerKey): PublishedIssuer => ({
   ...key,
   validFrom: validFrom.toISOString(),
   validTo: validTo?.toISOString() ?? null,
   revokedAt: revokedAt?.toISOString() ?? null,
   compromisedAt: compromisedAt?.toISOString() ?? null,
 })
+
+/** Every public key that a ledger has: of hosts, and of gateways with the times in which they count. */
+export async function keysIn(db: LedgerDatabase): Promise<PublishedKeys> {
+  return { hosts: await allKeys(db), issuers: (await issuerKeys(db)).map(publishedIssuer) }
+}

@@ -130,6 +130,7 @@ async function localIn(
 ): Promise<readonly Found[]> {
   const place = { at: timeOf(event), events: refs(execution, event) }
   const stops = stopsIn(execution, event, null, failure)
+  if (failure !== null && KERNELS.has(type)) return [hostFailed(place, type, failure), ...stops]
   if (failure !== null) {
     const outcome: Outcome = { state: 'failed', answer, failure, identity: '' }
     const failed = { step: '', tool: type, inputDigest: null, isThought: type === think, input: undefined }
@@ -173,6 +174,19 @@ function digestOfInput(tool: string, input: Json | undefined): Digest | null {
     return null
   }
 }
+
+/** Nothing that was read: what the kernel itself asked a host for. */
+const KERNELS: ReadonlySet<string> = new Set([openRun, spent, seal, hear, notify, recall])
+
+const hostFailed = (place: Pick<Found, 'at' | 'events'>, type: string, failure: JsonObject): Found => ({
+  ...place,
+  kind: 'execution',
+  step: null,
+  proof: 'claimed',
+  by: null,
+  says: { asked: type, failure },
+  text: `${type === openRun ? 'The run could not be opened' : `A host did not do \`${line(type)}\``}: ${line(textIn(failure['message']))}.`,
+})
 
 const toldPeople = (place: Pick<Found, 'at' | 'events'>): Found => ({
   ...place,

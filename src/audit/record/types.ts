@@ -143,4 +143,3 @@ export interface RecordInput {
   /** With it, so is what the gateway says otherwise: all attempts, or those about this run. */
   readonly gatewayLog?: readonly LoggedAttempt[]
 }
-
