@@ -94,8 +94,9 @@ export async function decryptPayload(
   return PayloadProto.decode(plain)
 }
 
+/** No namespace is named where an exported history is read. */
 const placeOf = (context: SerializationContext | undefined): Place | undefined =>
-  context === undefined ? undefined : { namespace: context.namespace, workflowId: context.workflowId ?? null }
+  context === undefined ? undefined : { namespace: context.namespace || null, workflowId: context.workflowId ?? null }
 
 /**
  * Encrypts every payload with the data key of the workflow that it is of; of no workflow, with a key that the first workflow
@@ -159,7 +160,8 @@ const jsonPayload = (value: Json): Payload => ({
 /** Metadata of what only our readers write. */
 const ERASED_MARK = 'countersign-erased'
 
-function erasedPayload(): Payload {
+/** What stands in place of something of which the key was destroyed. */
+export function erasedPayload(): Payload {
   const payload = jsonPayload({ ...ERASED })
   return { ...payload, metadata: { ...payload.metadata, [ERASED_MARK]: new Uint8Array([1]) } }
 }
