@@ -58,7 +58,7 @@ export interface HostParts {
   /** Grace, tuning, who is told, and how often policies are looked at; default: those of `createWorker`. */
   readonly more?: Pick<
     WorkerSettings,
-    'shutdownGraceMs' | 'shutdownForceMs' | 'tuning' | 'observer' | 'policyRefreshMs' | 'notify'
+    'shutdownGraceMs' | 'shutdownForceMs' | 'tuning' | 'observer' | 'policyRefreshMs' | 'notify' | 'exports'
   >
 }
 

@@ -51,6 +51,7 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
   ['stop', 'stop a run, a tool, a playbook or a workspace at once', () => import('./commands/stop.ts')],
   ['resume', 'let what was stopped go on', () => import('./commands/resume.ts')],
   ['stops', 'list what is stopped', () => import('./commands/stops.ts')],
+  ['audit', 'what leaves the audit record for other systems', () => import('./commands/audit.ts')],
   ['policy', 'check, test, explain, compare and try policies', () => import('./commands/policy.ts')],
 ]
 

@@ -19,6 +19,8 @@ export interface WorkerOptions extends CommonOptions, DeploymentOption, ProjectO
   readonly databasePool: number
   /** A file that says whom to tell of questions. */
   readonly notify?: string
+  /** A file that says where audit records are exported to. */
+  readonly exports?: string
   /** Takes statements that prove nothing: those of the development issuer of the state directory. */
   readonly development?: boolean
   /** How messages to Temporal are compressed. */
@@ -44,6 +46,7 @@ const count = (name: string, variable: string, description: string, [least, most
 const OPTIONS: readonly Option[] = [
   option('--bundle <folder>', 'BUNDLE', 'run what `countersign build` wrote there'),
   option('--notify <file>', 'NOTIFY', 'whom to tell of questions that wait for people, such as notify.yaml'),
+  option('--exports <file>', 'EXPORTS', 'where audit records are exported to, such as exports.yaml'),
   // By no variable: one that is set to `false` must not turn it on.
   new Option('--development', 'take what the development issuer of the state directory signs, which proves nothing'),
   option('--grace <seconds>', 'GRACE', 'how long running steps may take to finish after SIGTERM')

@@ -11,7 +11,10 @@ import type { Thinker, ToolImplementation } from '../tools/implementation.ts'
 import { PAYLOAD_CONVERTER } from './bundle-files.ts'
 import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 import { activitiesOf } from './host.ts'
+import { exportLog } from './export-log.ts'
 import { type Observer, observers } from './observer.ts'
+import { type ExportsConfig, uncovered } from '../audit/export/config.ts'
+import { Exporter } from '../audit/export/exporter.ts'
 import type { NotifyConfig } from '../notify/config.ts'
 import { Notifier } from '../notify/notifier.ts'
 import { PlaybookWorker } from './playbook-worker.ts'
@@ -57,6 +60,11 @@ export interface WorkerSettings {
   readonly development?: DevelopmentIssuer | undefined
   /** Tells people of questions that wait for them. Default: nobody is told. */
   readonly notify?: NotifyConfig | undefined
+  /**
+   * Where audit records are exported to, as policies ask for it. Default: nowhere; then a policy that asks for it keeps a worker from
+   * starting, unless it is for development: there, events wait in the outbox.
+   */
+  readonly exports?: ExportsConfig | undefined
   /** How long running steps may take to finish once the worker is told to stop. Default: 10 seconds. */
   readonly shutdownGraceMs?: number
   /**
@@ -74,7 +82,7 @@ export interface WorkerSettings {
  * Makes a worker: checks contracts, implementations and policies, publishes policy texts and its public key,
  * then registers the playbooks and each tool behind its guard. Nothing is polled, and no file looked at again, before
  * `run()`, nor after it.
- * Fails with `contract_incomplete`, `policy_not_found` or `policy_invalid`, naming what and where.
+ * Fails with `contract_incomplete`, `policy_not_found`, `policy_invalid` or `export_unconfigured`, naming what and where.
  */
 export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   const { db, key, tools, thinker, workflows } = settings
@@ -91,15 +99,17 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   const built = typeof workflows === 'string' ? await bundlePlaybooks(workflows) : workflows
   const registry = registryOf(built.playbooks, tools)
   const observer = observers(settings.observer ?? {})
+  const { development, exports } = settings
+  const sinks = exports?.sinks ?? []
   const policies = await PolicyFiles.open({
     folder: settings.policies,
     contracts: [...built.playbooks.values()],
     db,
     refreshMs: policyRefreshMs,
     observer,
+    ...(development === undefined && { isExported: (target) => uncovered([target], sinks).length === 0 }),
   })
   await storeKey(db, key.keyId, key.publicKey)
-  const { development } = settings
   if (development !== undefined) await storeIssuerKey(db, development.published)
   const notifier =
     settings.notify === undefined
@@ -109,6 +119,18 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
           config: settings.notify,
           isWaiting: isWaitingOn(settings.connection, settings.namespace ?? 'default'),
           told: (channel, end) => observer.notified?.(channel, end),
+        })
+  const logExport = exportLog()
+  const exporter =
+    exports === undefined
+      ? undefined
+      : new Exporter({
+          db,
+          config: exports,
+          told(sink, end, events, why) {
+            logExport(sink, end, events, why)
+            observer.exported?.(sink, end, events, why)
+          },
         })
   const worker = await PlaybookWorker.create({
     connection: settings.connection,
@@ -137,7 +159,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     ...tuned(settings.tuning ?? {}),
   })
   return (worker as PlaybookWorker).beside(() => {
-    const ends = [policies.watch(), ...(notifier === undefined ? [] : [notifier.watch()])]
+    const ends = [policies, notifier, exporter].flatMap((beside) => beside?.watch() ?? [])
     return () => ends.forEach((end) => end())
   })
 }
