@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { KERNEL_VERSION } from '../contract/wire.ts'
 import { type LedgerDatabase, poolUseOf } from '../ledger/database.ts'
-import { outboxStanding } from '../ledger/outbox.ts'
+import { type OutboxStanding, outboxStanding } from '../ledger/outbox.ts'
 import { unsettledEffects } from '../ledger/unsettled.ts'
 import type { AttemptEnd, Observer } from './observer.ts'
 
@@ -158,31 +158,46 @@ function gaugesOf(database: () => LedgerDatabase | undefined): readonly Gauge[] 
       for (const [state, count] of Object.entries(counts ?? {})) this.set({ state }, Number(count))
     },
   })
-  let outboxAt = 0
-  const age = new Gauge({
-    name: 'countersign_outbox_oldest_seconds',
-    help: 'How long the oldest event waits that a sink has not had; 0: none.',
-    labelNames: ['sink'],
-    registers: [],
-  })
+  return [connections, unsettled, ...outboxGauges(database)]
+}
+
+/** Of the outbox, which both ask at most once in a while. */
+function outboxGauges(database: () => LedgerDatabase | undefined): readonly Gauge[] {
+  let nextAt = 0
+  let last: Promise<OutboxStanding | undefined> = Promise.resolve(undefined)
+  const looked = (): Promise<OutboxStanding | undefined> => {
+    const db = database()
+    if (db === undefined || performance.now() < nextAt) return last
+    nextAt = performance.now() + LEDGER_MS
+    last = outboxStanding(db).catch(() => undefined)
+    return last
+  }
   const waiting = new Gauge({
     name: 'countersign_outbox_events',
     help: 'Events of the whole outbox that a sink has not had, or calls malformed.',
     labelNames: ['sink', 'state'],
     registers: [],
     async collect() {
-      const db = database()
-      if (db === undefined || performance.now() < outboxAt) return
-      outboxAt = performance.now() + LEDGER_MS
-      const standing = await outboxStanding(db).catch(() => undefined)
+      const standing = await looked()
       this.reset()
-      age.reset()
-      for (const { sink, waiting: count, refused, oldest } of standing?.sinks ?? []) {
+      for (const { sink, waiting: count, refused } of standing?.sinks ?? []) {
         this.set({ sink, state: 'waiting' }, count)
         this.set({ sink, state: 'refused' }, refused)
-        age.set({ sink }, oldest === null ? 0 : Math.max(0, (Date.now() - oldest.getTime()) / 1000))
       }
     },
   })
-  return [connections, unsettled, waiting, age]
+  const age = new Gauge({
+    name: 'countersign_outbox_oldest_seconds',
+    help: 'How long the oldest event waits that a sink has not had; 0: none.',
+    labelNames: ['sink'],
+    registers: [],
+    async collect() {
+      const standing = await looked()
+      this.reset()
+      for (const { sink, oldest } of standing?.sinks ?? []) {
+        this.set({ sink }, oldest === null ? 0 : Math.max(0, (Date.now() - oldest.getTime()) / 1000))
+      }
+    },
+  })
+  return [waiting, age]
 }

@@ -77,6 +77,7 @@ test('a worker that has all it needs: a line each, nothing fails, nothing is cha
     'contracts',
     'policies',
     'bundle',
+    'exports',
     'temporal',
     'namespace',
     'search-attributes',
@@ -86,6 +87,7 @@ test('a worker that has all it needs: a line each, nothing fails, nothing is cha
     'ledger',
     'ledger-writes',
     'ledger-effects',
+    'outbox',
     'key',
     'models',
   ])

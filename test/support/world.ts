@@ -12,6 +12,7 @@ import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import type { Thinker, ToolImplementation } from '../../src/tools/implementation.ts'
 import { makeCurrent } from '../../src/worker/deployment.ts'
+import type { ExportsConfig } from '../../src/audit/export/config.ts'
 import type { NotifyConfig } from '../../src/notify/config.ts'
 import type { Observer } from '../../src/worker/observer.ts'
 import { createWorker } from '../../src/worker/worker.ts'
@@ -32,6 +33,8 @@ export interface WorldOptions {
   readonly observer?: Observer
   /** Whom to tell of questions. Default: nobody. */
   readonly notify?: NotifyConfig
+  /** Where audit records are exported to. Default: nowhere. */
+  readonly exports?: ExportsConfig
   /** Whether statements of the development issuer are refused. Default: they are taken. */
   readonly isProduction?: boolean
   /** Address of a dev server of one's own. */
@@ -128,6 +131,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...(options.isProduction === true ? {} : { development: issuer }),
       shutdownGraceMs: 500,
       ...(options.notify && { notify: options.notify }),
+      ...(options.exports && { exports: options.exports }),
       ...(options.policyRefreshMs !== undefined && { policyRefreshMs: options.policyRefreshMs }),
       ...(options.observer && { observer: options.observer }),
     })
