@@ -95,11 +95,11 @@ function attempted(read: () => JsonObject): JsonObject | undefined {
 
 export const idOf = ({ eventId }: Event): number => Number(String(eventId ?? 0))
 
-/** The latest time that can be written. */
-const LATEST_MS = 8.64e15
+/** The latest time that is written: the end of the year 9999. */
+const LATEST_MS = 253_402_300_799_999
 
 /** ISO 8601, UTC; what is no time is 1970. */
-export const isoOf = (ms: number): string => new Date(Math.abs(ms) <= LATEST_MS ? ms : 0).toISOString()
+export const isoOf = (ms: number): string => new Date(ms >= 0 && ms <= LATEST_MS ? ms : 0).toISOString()
 
 /** When an event was: ISO 8601, UTC. */
 export const timeOf = ({ eventTime }: Event): string => isoOf(millisecondsOf(eventTime))

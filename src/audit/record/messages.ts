@@ -253,8 +253,8 @@ const VERBS: Readonly<Record<string, string>> = {
   reject: 'rejected',
   change: 'changed',
   undo: 'asked to undo the run',
-  retry: 'had tried again',
-  settled: 'stated to be settled',
+  retry: 'asked to try it again at',
+  settled: 'stated that it was put right by hand at',
 }
 
 function sentenceOf({ name, isSignal, read, answer, event, identity }: Message, what: Sentence): string {

@@ -24,6 +24,7 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   outbox_cursors: ['SELECT', 'INSERT', 'UPDATE'],
   outbox_refused: ['SELECT', 'INSERT', 'UPDATE'],
   stops: ['SELECT'],
+  data_keys: ['SELECT', 'INSERT', 'UPDATE'],
 }
 
 /** What a worker needs of its database, and what of the ledger waits. */

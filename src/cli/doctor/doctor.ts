@@ -18,6 +18,7 @@ import { lookAtDatabase } from './database.ts'
 import { lookAtExports, lookAtOutbox } from './exports.ts'
 import { type Finding, looked } from './finding.ts'
 import { lookAtKey } from './key.ts'
+import { lookAtMasterKeys } from './master-keys.ts'
 import { lookAtModels } from './models.ts'
 import { lookAtProject } from './project.ts'
 import { lookAtTemporal } from './temporal.ts'
@@ -108,5 +109,6 @@ async function lookAtAll(
   if (ledgerDb !== undefined) tell(await looked('outbox', () => lookAtOutbox(ledgerDb)))
 
   tell(await looked('key', () => lookAtKey(stateDir, ledgerDb)))
+  tell(await looked('master-keys', () => lookAtMasterKeys(ledgerDb)))
   if (project !== undefined) tell(await lookAtModels(project, options.model))
 }
