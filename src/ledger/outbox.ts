@@ -321,6 +321,17 @@ export async function emptyDelivered(db: LedgerDatabase, keepDays: number, most:
   return Number(numAffectedRows ?? 0n)
 }
 
+/** Empties all of a run, whoever has not had it: it is erased. Answers how many. */
+export async function emptyRun(db: LedgerDatabase, runKey: string): Promise<number> {
+  const { numUpdatedRows } = await db
+    .updateTable('countersign.outbox')
+    .set({ native: null, ocsf: null })
+    .where('run_key', '=', runKey)
+    .where('native', 'is not', null)
+    .executeTakeFirst()
+  return Number(numUpdatedRows)
+}
+
 /** How a sink stands. */
 export interface SinkStanding {
   readonly sink: string

@@ -6,7 +6,7 @@ import type { Sink } from '../../../src/audit/export/config.ts'
 import type { Outlet } from '../../../src/audit/export/delivery.ts'
 import { ENTRY_KINDS } from '../../../src/audit/record/types.ts'
 import { runKeyOf } from '../../../src/contract/evidence.ts'
-import { emptyDelivered, forgetSink, outboxStanding, type OutboxEvent } from '../../../src/ledger/outbox.ts'
+import { emptyDelivered, emptyRun, forgetSink, outboxStanding, type OutboxEvent } from '../../../src/ledger/outbox.ts'
 import { useLedger } from '../../worker/ledger-case.ts'
 import { enqueuedRun, entryOf, openedRun, recordOf } from './records.ts'
 
@@ -88,6 +88,41 @@ test('what an entry says beyond measure is told by its digest; signs that databa
   const said = rows.map(({ native }) => (JSON.parse(native) as { readonly says: object }).says)
   expect(said[0]).toEqual({ omitted: { digest: expect.stringMatching(/^sha256:/), characters: 200_013 } })
   expect(said[1]).toEqual(odd.says)
+})
+
+test('what looks personal is masked before it is written down, but for those who acted', async () => {
+  const runKey = await openedRun(db())
+  const said =
+    'Carla Moreno <carla.moreno@mail.example>, +1 415 555 2671, DE89 3704 0044 0532 0130 00, asked ben@acme.example'
+  const entries = [
+    entryOf(0, 'request', { says: { message: said, at: '2026-11-27T10:00:00.000Z' }, text: said }),
+    entryOf(1, 'approval', {
+      by: 'ben@acme.example',
+      says: { digest: `sha256:${'0123456789abcdef'.repeat(4)}`, runKey },
+    }),
+  ]
+  await enqueue(db(), recordOf(runKey, entries))
+  const { rows } = await sql<{ native: string; ocsf: string }>`
+    SELECT native, ocsf FROM countersign.outbox WHERE run_key = ${runKey} ORDER BY id`.execute(db())
+  const all = rows.map(({ native, ocsf }) => native + ocsf).join('')
+  for (const personal of ['carla.moreno', '555 2671', '0532 0130']) expect(all).not.toContain(personal)
+  const natives = rows.map(({ native }) => JSON.parse(native))
+  expect(natives[0]).toMatchObject({
+    says: {
+      message: expect.stringMatching(/\[email\].*\[phone\].*\[iban\].*ben@acme\.example/),
+      at: entries[0]?.says['at'],
+    },
+  })
+  expect(natives[1]).toMatchObject({ by: 'ben@acme.example', says: entries[1]?.says })
+})
+
+test('what is erased of a run leaves the outbox at once', async () => {
+  const runKey = await enqueuedRun(db(), 4, 'erased-target')
+  expect(await emptyRun(db(), runKey)).toBe(4)
+  expect(await emptyRun(db(), runKey)).toBe(0)
+  const got: OutboxEvent[] = []
+  await exporterOf(sinkOf('erased-target'), got).sendDue()
+  expect(got).toEqual([])
 })
 
 const memory = (got: OutboxEvent[]): Outlet => ({
