@@ -7,7 +7,7 @@ import type { EntryKind } from '../record/types.ts'
 import type { ExportedEvent } from './event.ts'
 
 /** The version of the Open Cybersecurity Schema Framework whose form this is. */
-export const OCSF_VERSION = '1.9.0'
+const OCSF_VERSION = '1.9.0'
 
 /** An event in the form of OCSF, and what the next one of its run names of it. */
 export interface OcsfEvent {

@@ -117,7 +117,7 @@ test.each([false, true])(
     }
     hec.onTaken = () => {
       if (requests % 7 === 5) sender.kill()
-      if (requests % 7 === 0) setTimeout(sender.kill, 1)
+      if (requests % 7 === 0) setTimeout(() => sender.kill(), 1)
     }
     await untilEmpty(sink)
     expect(sender.kills()).toBeGreaterThan(5)

@@ -49,6 +49,7 @@ interface Row {
 
 let runKey: RunKey
 let rows: readonly Row[]
+let enqueued: { readonly target: string | null; readonly added: number; readonly entries: number }
 beforeAll(async () => {
   const { run } = await startRefund(world(), { amountCents: 12_000 })
   const pending = await pendingOf(run)
@@ -62,8 +63,7 @@ beforeAll(async () => {
   runKey = key
   const sides = { client: world().temporal, db: world().db }
   const record = await recordOf(await recordInputOf(sides, 'default', runKey))
-  // The shipped policy wants it exported to Splunk.
-  expect(await enqueue(world().db, record)).toEqual({ target: 'splunk', added: record.entries.length })
+  enqueued = { ...(await enqueue(world().db, record)), entries: record.entries.length }
   rows = (
     await sql<Row>`SELECT event_id, native, ocsf::json AS ocsf, ocsf AS text FROM countersign.outbox ORDER BY id`.execute(
       world().db,
@@ -72,6 +72,8 @@ beforeAll(async () => {
 })
 
 test('every event of a run that was approved and undone is an API Activity of OCSF 1.9', () => {
+  // The shipped policy wants it exported to Splunk.
+  expect(enqueued).toEqual({ target: 'splunk', added: rows.length, entries: rows.length })
   expect(rows.length).toBeGreaterThan(15)
   expect(rows.flatMap(({ ocsf }) => flaws(ocsf))).toEqual([])
   expect(new Set(rows.map(({ ocsf }) => ocsf['class_uid']))).toEqual(new Set([6003]))
