@@ -94,8 +94,12 @@ export async function decryptPayload(
   return PayloadProto.decode(plain)
 }
 
-const placeOf = (context: SerializationContext | undefined): Place | undefined =>
-  context === undefined ? undefined : { namespace: context.namespace, workflowId: context.workflowId ?? null }
+/** `''`: the namespace is not known. */
+function placeOf(context: SerializationContext | undefined): Place | undefined {
+  if (context === undefined) return undefined
+  const { namespace, workflowId = null } = context
+  return { namespace: namespace === '' ? null : namespace, workflowId }
+}
 
 /**
  * Encrypts every payload with the data key of the workflow that it is of; of no workflow, with a key that the first workflow
@@ -159,7 +163,8 @@ const jsonPayload = (value: Json): Payload => ({
 /** Metadata of what only our readers write. */
 const ERASED_MARK = 'countersign-erased'
 
-function erasedPayload(): Payload {
+/** What stands in place of something of which the key was destroyed. */
+export function erasedPayload(): Payload {
   const payload = jsonPayload({ ...ERASED })
   return { ...payload, metadata: { ...payload.metadata, [ERASED_MARK]: new Uint8Array([1]) } }
 }

@@ -38,6 +38,7 @@ export {
   type VaultSecretOptions,
 } from '../privacy/secrets.ts'
 export { type Difference, differenceText } from '../audit/differences.ts'
+export { replayable } from '../audit/in-full.ts'
 export { type Replayed, replayHistory } from '../audit/replay.ts'
 export { type ExportsConfig, readExportsConfig } from '../audit/export/config.ts'
 export { bundleForReplay, bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
