@@ -77,7 +77,7 @@ export class Exporter {
   }
 
   /** Sends everything that is due now. */
-  async sendDue(signal = new AbortController().signal): Promise<void> {
+  async sendDue(signal: AbortSignal = new AbortController().signal): Promise<void> {
     await Promise.all(
       this.#senders.map(async (sender) => {
         while ((await sender.step(signal)) === 'went');
