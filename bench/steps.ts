@@ -28,6 +28,7 @@ export type Place = Pick<ToolCall, 'runKey' | 'step' | 'idempotencyKey' | 'signa
 export const callOn = (db: LedgerDatabase, place: Place): ToolCall => ({
   ...place,
   credential: () => 'none',
+  secret: () => Promise.reject(new Error('there is none')),
   fetch,
   heartbeat: () => {},
   db: db as unknown as ToolCall['db'],

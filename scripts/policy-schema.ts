@@ -21,6 +21,7 @@ import {
 import { AUDIT, AUDIT_KEYS, LOG_LEVELS, MOST_REDACTIONS, MOST_RETENTION_DAYS } from '../src/policy/load/audit.ts'
 import { BUDGET_KEYS, ENTRY_KEYS, MOST_ENTRIES, MOST_TOOL_CALLS, ON_EXCEEDED } from '../src/policy/load/budget.ts'
 import { LONGEST_CEL } from '../src/policy/load/cel.ts'
+import { DATA_KEYS, MOST_RETAIN_DAYS } from '../src/policy/load/data.ts'
 import { DEMANDED_KINDS, EVIDENCE_KEYS, LEAST_RISK, MOST_DEMANDS } from '../src/policy/load/evidence.ts'
 import { MOST_USD_DIGITS } from '../src/policy/load/found.ts'
 import {
@@ -272,6 +273,11 @@ export const policySchema = (): Schema => ({
         description: 'Fields that are blacked out. Kept and shown; not acted on yet.',
       }),
     }),
+    data: map(
+      DATA_KEYS,
+      { retain_days: whole(1, MOST_RETAIN_DAYS, 'How long what a run holds is kept once it has closed.') },
+      { required: ['retain_days'] },
+    ),
     rollback: map(
       ROLLBACK_KEYS,
       {

@@ -1,5 +1,6 @@
 /** The vocabulary that tools and playbooks are declared with. Pure: it runs on both sides of the sandbox. */
 export type { Change, Preview } from './contract/action.ts'
+export { pii, type PiiKind, secret, subject } from './contract/classes.ts'
 export type { EvidenceKind } from './contract/evidence.ts'
 export {
   booleanFact,

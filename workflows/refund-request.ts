@@ -5,6 +5,7 @@ import { reply } from '../activities/helpdesk/contract.ts'
 import { readClaim } from '../activities/model/contract.ts'
 import { ticketId } from '../activities/records/contract.ts'
 import { getParcel } from '../activities/shipping/contract.ts'
+import { pii } from '../src/contract/classes.ts'
 import { formatMoney } from '../src/contract/money.ts'
 import { playbook } from './kernel/index.ts'
 
@@ -21,7 +22,7 @@ export const refundRequest = playbook(
   {
     name: 'refund_request',
     title: 'Refund request',
-    request: z.strictObject({ orderId, ticketId, message: z.string().min(1).max(20_000) }),
+    request: z.strictObject({ orderId, ticketId, message: pii(z.string().min(1).max(20_000), 'text') }),
     tools: [getOrder, getCustomer, getParcel, refund, reply],
     thoughts: [readClaim],
     businessKey: (request) => `${request.orderId}/${request.ticketId}`,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { pii, subject } from '../../src/contract/classes.ts'
 import { enumFact, moneyFact, textFact } from '../../src/contract/fact.ts'
 import { formatMoney, type Money, moneySchema, usd } from '../../src/contract/money.ts'
 import { readTool, writeTool } from '../../src/contract/tool.ts'
@@ -46,7 +47,7 @@ export const getOrder = readTool({
   input: z.strictObject({ orderId }),
   output: z.strictObject({
     id: orderId,
-    customerId,
+    customerId: subject(customerId),
     paymentId,
     status: z.enum(ORDER_STATUSES),
     placedAt: z.iso.datetime(),
@@ -81,7 +82,13 @@ export const refund = writeTool({
   name: 'billing.refund',
   title: 'refund the payment',
   /** `ticketId`: where it was asked for. */
-  input: z.strictObject({ paymentId, amount: positiveMoney, reason, ticketId, statement: statement.optional() }),
+  input: z.strictObject({
+    paymentId,
+    amount: positiveMoney,
+    reason: pii(reason, 'text'),
+    ticketId,
+    statement: pii(statement, 'text').optional(),
+  }),
   output: z.strictObject({
     refundId,
     paymentId,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { pii, subject } from '../../src/contract/classes.ts'
 import { readTool } from '../../src/contract/tool.ts'
 
 export const CUSTOMER_TIERS = ['standard', 'plus', 'enterprise'] as const
@@ -11,8 +12,13 @@ export const customerId = z.string().regex(/^cus_[a-z0-9]{1,40}$/, 'must look li
 export const getCustomer = readTool({
   name: 'crm.getCustomer',
   title: 'look the customer up',
-  input: z.strictObject({ customerId }),
-  output: z.strictObject({ id: customerId, name: z.string(), email: z.string(), tier: z.enum(CUSTOMER_TIERS) }),
+  input: z.strictObject({ customerId: subject(customerId) }),
+  output: z.strictObject({
+    id: subject(customerId),
+    name: pii(z.string(), 'name'),
+    email: pii(z.string(), 'email'),
+    tier: z.enum(CUSTOMER_TIERS),
+  }),
   scopes: ['crm:read'],
   risk: 'low',
   local: true,

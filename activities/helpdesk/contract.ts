@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { pii } from '../../src/contract/classes.ts'
 import { booleanFact } from '../../src/contract/fact.ts'
 import { mentionsIn } from '../../src/contract/mentions.ts'
 import type { Money } from '../../src/contract/money.ts'
@@ -53,7 +54,7 @@ function claimsMore(text: string, order: Order, refunds: readonly Refund[]): boo
 export const reply = writeTool({
   name: 'helpdesk.reply',
   title: 'answer the customer',
-  input: z.strictObject({ ticketId, body }),
+  input: z.strictObject({ ticketId, body: pii(body, 'text') }),
   output: z.strictObject({ replyId, ticketId }),
   scopes: ['helpdesk:reply'],
   risk: 'low',

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { pii } from '../../src/contract/classes.ts'
 import { moneySchema } from '../../src/contract/money.ts'
 import { proposal } from '../../src/contract/proposal.ts'
 import { quotedJson } from '../../src/contract/text.ts'
@@ -18,7 +19,7 @@ export type ClaimCategory = (typeof CLAIM_CATEGORIES)[number]
 const wellFormed = (text: string) => text.isWellFormed()
 
 const claimInput = z.object({
-  message: z.string().min(1).max(20_000).refine(wellFormed, 'must not hold half a surrogate pair'),
+  message: pii(z.string().min(1).max(20_000).refine(wellFormed, 'must not hold half a surrogate pair'), 'text'),
   order: z.object({
     id: z.string().min(1).max(200),
     refundable: moneySchema(),
@@ -29,12 +30,15 @@ const claimInput = z.object({
 const claimOutput = z
   .strictObject({
     category: z.enum(CLAIM_CATEGORIES),
-    reason: z
-      .string()
-      .min(1)
-      .max(REASON_LIMIT)
-      .refine(wellFormed, 'must not hold half a surrogate pair')
-      .describe('Why the customer asks, in their own words'),
+    reason: pii(
+      z
+        .string()
+        .min(1)
+        .max(REASON_LIMIT)
+        .refine(wellFormed, 'must not hold half a surrogate pair')
+        .describe('Why the customer asks, in their own words'),
+      'text',
+    ),
     asksFor: z.enum(ASKED_FOR).describe('How much the customer asks for; unclear: a person has to read it'),
     amount: moneySchema()
       .refine(({ cents }) => cents > 0, 'must be more than nothing')
@@ -110,4 +114,8 @@ export const nextStep = proposal({
     'is `refundable`; give as the reason why the customer asks, in their own words. Answer once, at the end, and say',
     'only what was done: no promises, no links, no data of anybody else.',
   ].join('\n'),
+  seen: z.looseObject({
+    message: pii(z.string(), 'text'),
+    customer: z.looseObject({ name: pii(z.string(), 'name') }),
+  }),
 })

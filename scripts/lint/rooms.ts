@@ -64,7 +64,7 @@ const ROOMS: readonly Room[] = [
   },
   {
     files: 'src/gateway/**',
-    imports: ['src/contract/**', 'src/ledger/**', 'src/identity/**'],
+    imports: ['src/contract/**', 'src/ledger/**', 'src/identity/**', 'src/privacy/**'],
     packages: 'any',
   },
   { files: 'src/embedded/**', imports: ['src/contract/**'], packages: 'any' },

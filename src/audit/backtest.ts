@@ -4,7 +4,7 @@ import type { RunKey } from '../contract/evidence.ts'
 import { type Money, isMoney } from '../contract/money.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
 import type { WhichRuns } from '../ledger/audited.ts'
-import { bulkCodec } from '../ledger/bulk-codec.ts'
+import { historyCodec } from './in-full.ts'
 import { decideAgain } from '../policy/again.ts'
 import { EFFECTS_BY_FORCE } from '../policy/decide/index.ts'
 import type { Policy } from '../policy/types.ts'
@@ -75,7 +75,7 @@ export const decidedRun = (runKey: RunKey, histories: readonly Told[]): DecidedR
 
 /** What was decided in these runs, on the ledger and on a task queue. */
 export async function decidedRuns(sides: Sides, taskQueue: string, which: WhichRuns): Promise<readonly DecidedRun[]> {
-  const from = { client: sides.client, codec: bulkCodec(sides.db) }
+  const from = { client: sides.client, codec: historyCodec(sides.db, sides.keys) }
   return await pMap(
     runKeysOfBoth(sides, taskQueue, which),
     async (runKey) => decidedRun(runKey, await historiesOf(from, runKey)),

@@ -6,7 +6,7 @@ import { inFull } from './in-full.ts'
 import type { ExportedHistory } from './record/types.ts'
 import { type Told, toldBy } from './told.ts'
 
-/** Where histories are, and how what is kept beside them is read. */
+/** Where histories are, and how what is kept beside them, or encrypted, is read: `historyCodec`. */
 export interface Histories {
   readonly client: Client
   readonly codec: PayloadCodec

@@ -1,51 +1,85 @@
-import type { PayloadCodec } from '@temporalio/common'
+import type { Payload, PayloadCodec, SerializationContext } from '@temporalio/common'
 import type { temporal } from '@temporalio/proto'
-import { codeOf } from '../contract/failures.ts'
-import { bulkDigestOf } from '../ledger/bulk-codec.ts'
+import { codeOf, fail } from '../contract/failures.ts'
+import { bulkCodec, bulkDigestOf } from '../ledger/bulk-codec.ts'
+import { dataKeysById } from '../ledger/data-keys.ts'
+import type { LedgerDatabase } from '../ledger/database.ts'
+import { isEncrypted, keyIdOf, readingCodec } from '../privacy/codec.ts'
+import type { DataKeys } from '../privacy/data-keys.ts'
+import { shown } from '../privacy/hidden-failures.ts'
 
 type History = temporal.api.history.v1.IHistory
-type Payloads = temporal.api.common.v1.IPayloads
+type Loose = temporal.api.common.v1.IPayload
 
 /**
- * A history with what is kept beside it in its place, as far as effects are told by it: inputs and results of activities.
- * `codec` is that of `bulkCodec`. What is missing, or is not what its digest says, stays out: then it says nothing.
+ * Reads what stands in histories: what is kept beside them in the ledger, and what is encrypted. What was erased reads as `{erased: true}`. Without
+ * keys, what is encrypted fails with `keys_unavailable`.
  */
-export async function inFull({ events }: History, codec: PayloadCodec): Promise<History> {
-  const told = await Promise.all(
-    (events ?? []).map(async (event) => {
-      const { activityTaskScheduledEventAttributes: asked, activityTaskCompletedEventAttributes: done } = event
-      if (asked) {
-        return { ...event, activityTaskScheduledEventAttributes: { ...asked, input: await read(asked.input, codec) } }
-      }
-      if (done) {
-        return { ...event, activityTaskCompletedEventAttributes: { ...done, result: await read(done.result, codec) } }
-      }
-      const { markerRecordedEventAttributes: marker } = event
-      const result = marker?.details?.['result']
-      if (!marker || !result) return event
-      const details = { ...marker.details, result: (await read(result, codec)) ?? result }
-      return { ...event, markerRecordedEventAttributes: { ...marker, details } }
-    }),
-  )
-  return { events: told }
+export function historyCodec(db: LedgerDatabase, keys: DataKeys | undefined): PayloadCodec {
+  const beside = bulkCodec(db)
+  const reading = keys === undefined ? undefined : readingCodec(keys)
+  return {
+    encode: (payloads, context) => beside.encode(payloads, context),
+    async decode(payloads, context) {
+      const there = await beside.decode(payloads, context)
+      if (reading !== undefined) return await reading.decode(there, context)
+      // Anybody can send something that looks encrypted; what names a key of ours is.
+      const keyIds = there.flatMap((payload) => keyIdOf(payload) ?? [])
+      if ((await dataKeysById(db, keyIds)).length === 0) return there
+      throw fail('keys_unavailable', 'the history is encrypted, and this process has no master keys')
+    },
+  }
 }
 
-/** Whether nothing that `inFull` looks for is kept beside a history. */
-export const isInFull = ({ events }: History): boolean =>
-  (events ?? []).every((event) =>
-    [
-      event.activityTaskScheduledEventAttributes?.input,
-      event.activityTaskCompletedEventAttributes?.result,
-      event.markerRecordedEventAttributes?.details?.['result'],
-    ].every((payloads) => (payloads?.payloads ?? []).every((payload) => bulkDigestOf(payload) === undefined)),
-  )
+/**
+ * A history with what is kept beside it in its place, and decrypted. `codec` is that of `historyCodec`. What is missing, is not what
+ * its digest says, or cannot be decrypted, stays as it is: then it says nothing.
+ */
+export async function inFull(history: History, codec: PayloadCodec): Promise<History> {
+  if (isInFull(history)) return history
+  const started = history.events?.[0]?.workflowExecutionStartedEventAttributes
+  // In which namespace it is, an exported history does not say.
+  const context = { type: 'workflow', namespace: '', workflowId: started?.workflowId ?? '' } as const
+  return (await read(history, codec, context)) as History
+}
 
-async function read(payloads: Payloads | null | undefined, codec: PayloadCodec): Promise<Payloads | null> {
-  if (!payloads?.payloads) return payloads ?? null
+/** Whether nothing is kept beside a history, and nothing in it is encrypted. */
+export const isInFull = (history: History): boolean => !someIn(history, isElsewhere)
+
+const isElsewhere = (payload: Loose): boolean => bulkDigestOf(payload) !== undefined || isEncrypted(payload)
+
+const isPayload = (value: object): value is Payload =>
+  'metadata' in value &&
+  typeof value.metadata === 'object' &&
+  value.metadata !== null &&
+  'encoding' in value.metadata &&
+  value.metadata.encoding instanceof Uint8Array
+
+/** Bytes, and the two halves of a 64-bit number. */
+const isLeaf = (value: object): boolean => value instanceof Uint8Array || ('low' in value && 'high' in value)
+
+function someIn(value: unknown, isOne: (payload: Loose) => boolean): boolean {
+  if (typeof value !== 'object' || value === null || isLeaf(value)) return false
+  if (isPayload(value)) return isOne(value)
+  return Object.values(value).some((one) => someIn(one, isOne))
+}
+
+async function read(value: unknown, codec: PayloadCodec, context: SerializationContext): Promise<unknown> {
+  if (typeof value !== 'object' || value === null || isLeaf(value)) return value
+  if (isPayload(value)) return isElsewhere(value) ? await decoded(value, codec, context) : value
+  if (Array.isArray(value)) return await Promise.all(value.map((one) => read(one, codec, context)))
+  const fields = Object.entries(value).map(async ([name, one]) => [name, await read(one, codec, context)] as const)
+  const known = Object.fromEntries(await Promise.all(fields)) as object
+  return 'encodedAttributes' in known ? shown(known as temporal.api.failure.v1.IFailure) : known
+}
+
+const UNREADABLE = ['blob_missing', 'blob_altered', 'payload_key_unknown', 'payload_moved', 'payload_damaged']
+
+async function decoded(payload: Payload, codec: PayloadCodec, context: SerializationContext): Promise<Payload> {
   try {
-    return { payloads: await codec.decode(payloads.payloads) }
+    return (await codec.decode([payload], context))[0] ?? payload
   } catch (error) {
-    if (codeOf(error) === 'blob_missing' || codeOf(error) === 'blob_altered') return payloads
+    if (UNREADABLE.includes(codeOf(error) ?? '')) return payload
     throw error
   }
 }

@@ -12,8 +12,8 @@ import type { Told, ToldStep } from './told.ts'
 export interface ReconciledEffect {
   readonly step: string
   readonly tool: string
-  /** `claimed`: the history says `done`, and no host signed that. */
-  readonly history: Said | 'claimed'
+  /** `claimed`: the history says `done`, and no host signed that. `erased`: nobody can read it any more. */
+  readonly history: Said | 'claimed' | 'erased'
   /** The state in the ledger; `null`: no row. */
   readonly ledger: AuditedEffect['state'] | null
 }
@@ -25,6 +25,8 @@ export interface Reconciled {
   readonly playbook: string | null
   /** Of how many executions the histories were read. */
   readonly executions: number
+  /** Whether its keys were destroyed: its contents cannot be compared. */
+  readonly isErased: boolean
   /** The state that it ended in, else how Temporal closed it, else `open`; `null` without a history. */
   readonly ended: string | null
   readonly effects: readonly ReconciledEffect[]
@@ -43,6 +45,7 @@ export async function reconcile(
 ): Promise<Reconciled> {
   const told = histories.filter((one) => one.runKey === runKey).toSorted((a, b) => a.beganAtMs - b.beganAtMs)
   const newest = told.at(-1)
+  if (newest?.isErased === true || ledger.run?.erasedAt !== undefined) return erased(runKey, told, ledger)
   const effects: ReconciledEffect[] = []
   const findings: Finding[] = [...runFindings(told, ledger)]
   for (const { step, tool, steps, row } of joined(told, ledger.effects)) {
@@ -61,11 +64,37 @@ export async function reconcile(
     runKey,
     playbook: ledger.run?.workflowType ?? newest?.workflowType ?? null,
     executions: told.length,
+    isErased: false,
     ended: newest === undefined ? null : textIn(newest.result['state']) || (newest.closedBy ?? 'open'),
     effects,
     findings: onceEach(findings),
   }
 }
+
+/** What is left of a run that was erased: what the ledger says was done, which steps were asked for, and how Temporal closed it. */
+function erased(runKey: RunKey, told: readonly Told[], { run, effects }: AuditedRun): Reconciled {
+  const newest = told.at(-1)
+  const asked = new Set(told.flatMap(({ steps }) => steps.map(({ step }) => step)))
+  const untold = effects.filter(({ state, step }) => ['done', 'undone'].includes(state) && !asked.has(step))
+  const message = 'the ledger has it as done, and no event of the history asks for it'
+  const findings = newest === undefined ? [] : untold.map(({ step }) => untoldFinding(step, message))
+  return {
+    runKey,
+    playbook: run?.workflowType ?? newest?.workflowType ?? null,
+    executions: told.length,
+    isErased: true,
+    ended: newest?.closedBy ?? (newest === undefined ? null : 'open'),
+    effects: effects.map(({ step, tool, state }) => ({ step, tool, history: 'erased', ledger: state })),
+    findings,
+  }
+}
+
+const untoldFinding = (step: string, message: string): Finding => ({
+  code: 'effect_untold',
+  step,
+  message,
+  eventId: null,
+})
 
 /** The effects that either side has, in the order in which they came up. */
 function joined(told: readonly Told[], rows: readonly AuditedEffect[]) {

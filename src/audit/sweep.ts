@@ -4,11 +4,13 @@ import { type RunKey, runKeyOf } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import { visibilityText } from '../contract/visibility.ts'
 import { type Verify, verifierOf } from '../identity/host-key.ts'
-import { auditedRun, isRunIn, runKeysIn, runKeysOf, type WhichRuns } from '../ledger/audited.ts'
-import { bulkCodec } from '../ledger/bulk-codec.ts'
+import type { Residency } from '../privacy/residency.ts'
+import { auditedRun, workspaceOf, isRunIn, runKeysIn, runKeysOf, type WhichRuns } from '../ledger/audited.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { findKey } from '../ledger/keys.ts'
+import type { DataKeys } from '../privacy/data-keys.ts'
 import { historiesOf, historyOf } from './histories.ts'
+import { historyCodec } from './in-full.ts'
 import type { Verifiers } from './receipt-flaw.ts'
 import { type Reconciled, reconcile } from './reconcile.ts'
 
@@ -16,6 +18,12 @@ import { type Reconciled, reconcile } from './reconcile.ts'
 export interface Sides {
   readonly client: Client
   readonly db: LedgerDatabase
+  /** With which what is encrypted is read. */
+  readonly keys?: DataKeys | undefined
+  /** Where workspaces are at home; runs that are at home elsewhere are not read. */
+  readonly residency?: Residency | undefined
+  /** Is told of each run that is not read for that. */
+  readonly leftOut?: (runKey: RunKey) => void
 }
 
 /** What came of a sweep. */
@@ -44,10 +52,15 @@ export function publishedKeys(db: LedgerDatabase): Verifiers {
  * Compares one run. What is found is looked for a second time, on both sides, since a run goes on between the reading of
  * one and of the other: only what was found twice is told.
  */
-async function reconcileRun({ client, db }: Sides, runKey: RunKey, keys: Verifiers): Promise<Reconciled> {
+async function reconcileRun(
+  { client, db, keys: dataKeys }: Sides,
+  runKey: RunKey,
+  keys: Verifiers,
+): Promise<Reconciled> {
   const once = async (): Promise<Reconciled> => {
-    const ledger = await auditedRun(db, runKey)
-    return await reconcile(runKey, await historiesOf({ client, codec: bulkCodec(db) }, runKey), ledger, keys)
+    const ledger = await auditedRun(db, runKey, dataKeys)
+    const codec = historyCodec(db, dataKeys)
+    return await reconcile(runKey, await historiesOf({ client, codec }, runKey), ledger, keys)
   }
   const first = await once()
   if (first.findings.length === 0) return first
@@ -59,8 +72,9 @@ async function reconcileRun({ client, db }: Sides, runKey: RunKey, keys: Verifie
 /** Compares every run of a workflow id. Fails with `run_not_found` when neither side knows one. */
 export async function reconcileId(sides: Sides, workflowId: string): Promise<readonly Reconciled[]> {
   const { client, db } = sides
-  const newest = await historyOf({ client, codec: bulkCodec(db) }, workflowId, '')
+  const newest = await historyOf({ client, codec: historyCodec(db, sides.keys) }, workflowId, '')
   const runKeys = new Set([...(await runKeysOf(db, workflowId)), ...(newest === undefined ? [] : [newest.runKey])])
+  for (const runKey of runKeys) sides.residency?.check(await workspaceOf(db, runKey))
   if (runKeys.size === 0) throw fail('run_not_found', `neither Temporal nor the ledger has a run \`${workflowId}\``)
   const keys = publishedKeys(db)
   return await pMap(runKeys, (runKey) => reconcileRun(sides, runKey, keys), { concurrency: 1 })
@@ -84,9 +98,17 @@ export async function sweep(sides: Sides, taskQueue: string, since: Date | null)
   return { compared, differing }
 }
 
-/** The runs that the ledger has, and then those that only Temporal has on a task queue. */
-export async function* runKeysOfBoth(
-  { client, db }: Sides,
+/** The runs that the ledger has, and then those that only Temporal has on a task queue; but those that are at home elsewhere. */
+export async function* runKeysOfBoth(sides: Sides, taskQueue: string, which: WhichRuns): AsyncGenerator<RunKey> {
+  const { db, residency, leftOut } = sides
+  for await (const runKey of allRunKeysOfBoth(sides, taskQueue, which)) {
+    if (residency === undefined || residency.isHome(await workspaceOf(db, runKey))) yield runKey
+    else leftOut?.(runKey)
+  }
+}
+
+async function* allRunKeysOfBoth(
+  { client, db, keys: dataKeys }: Sides,
   taskQueue: string,
   which: WhichRuns,
 ): AsyncGenerator<RunKey> {
@@ -95,7 +117,7 @@ export async function* runKeysOfBoth(
   for await (const { workflowId, runId } of client.workflow.list({ query: queryOf(taskQueue, which), pageSize: 200 })) {
     // Visibility does not tell to which run an execution belongs; most are the first of theirs.
     if (await isRunIn(db, runKeyOf(workflowId, runId), which)) continue
-    const runKey = (await historyOf({ client, codec: bulkCodec(db) }, workflowId, runId))?.runKey
+    const runKey = (await historyOf({ client, codec: historyCodec(db, dataKeys) }, workflowId, runId))?.runKey
     if (runKey === undefined || told.has(runKey) || (await isRunIn(db, runKey, which))) continue
     told.add(runKey)
     yield runKey

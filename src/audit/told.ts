@@ -4,6 +4,7 @@ import type { Digest } from '../contract/digest.ts'
 import { type RunKey, runKeyOf } from '../contract/evidence.ts'
 import type { Json, JsonObject } from '../contract/json.ts'
 import { WIRE } from '../contract/wire.ts'
+import { isErased } from '../privacy/codec.ts'
 import { failureOf, millisecondsOf } from './command.ts'
 import { type DecidedAction, decidedIn } from './decided.ts'
 import { fieldsOf, saidIn, textIn } from './fields.ts'
@@ -43,6 +44,8 @@ export interface Told {
   readonly beganAtMs: number
   /** Executions of the same run that this one comes from. */
   readonly comesFrom: readonly string[]
+  /** Whether the keys with which it was encrypted were destroyed: then it tells what happened when, and not what. */
+  readonly isErased: boolean
   /** `null`: it is open. */
   readonly closing: Closing | null
   /** The last event of a closed one, such as `WorkflowExecutionTerminated`. */
@@ -83,6 +86,7 @@ export function toldBy({ events }: temporal.api.history.v1.IHistory): Told {
     runId,
     workflowType: started.workflowType?.name ?? '',
     beganAtMs: millisecondsOf((reset ?? first)?.eventTime),
+    isErased: (started.input?.payloads ?? []).some(isErased),
     comesFrom: comesFrom.filter((id): id is string => Boolean(id) && id !== runId),
     ...end,
     opened: fieldsOf(locals.findLast(({ type }) => type === WIRE.activities.openRun)?.answer),

@@ -1,6 +1,8 @@
 import { type Group, isChanged, type Place } from '../audit/backtest.ts'
+import type { Match } from '../contract/action.ts'
 import { formatMoney } from '../contract/money.ts'
 import { matchText } from '../contract/text.ts'
+import { shownTo, textFor } from '../privacy/reader.ts'
 import type { Candidate, Tried } from './backtesting.ts'
 import { plain } from './terminal.ts'
 import { moment } from '../contract/moment.ts'
@@ -8,6 +10,29 @@ import { moment } from '../contract/moment.ts'
 const MOST_SHOWN = 20
 
 const workflowIdOf = ({ runKey }: Place): string => runKey.slice(0, runKey.lastIndexOf('/'))
+
+/** A backtest as a reader may see it: what matched may hold what somebody wrote. */
+export function triedFor(reader: 'export', tried: Tried): Tried {
+  const groups = tried.groups.map((group) => ({
+    ...group,
+    actions: group.actions.map((action) => ({
+      ...action,
+      decision: { ...action.decision, matches: action.decision.matches.map((match) => matchFor(reader, match)) },
+    })),
+  }))
+  const undecided = tried.undecided.map((each) => ({ ...each, why: textFor(reader, each.why) }))
+  return { ...tried, groups, undecided }
+}
+
+/** One word is one of a list that a contract knows, such as a tier; more of them somebody wrote. */
+const isWritten = (value: unknown): value is string => typeof value === 'string' && /\s/.test(value)
+
+function matchFor(reader: 'export', match: Match): Match {
+  const { value, because } = match
+  const known = isWritten(value) ? [{ kind: 'text', text: value } as const] : []
+  const told = shownTo(reader, { because, ...(value === undefined ? {} : { value }) }, { known })
+  return { ...match, ...told }
+}
 
 /** A backtest as JSON, with every action. */
 export const backtestJson = ({ file, digest, policy, playbook }: Candidate, tried: Tried) => ({

@@ -1,9 +1,8 @@
 import { type Backtest, backtest, type DecidedRun, decidedRun, decidedRuns } from '../audit/backtest.ts'
-import { inFull, isInFull } from '../audit/in-full.ts'
+import { historyCodec, inFull, isInFull } from '../audit/in-full.ts'
 import { type Told, toldBy } from '../audit/told.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
 import type { WhichRuns } from '../ledger/audited.ts'
-import { bulkCodec } from '../ledger/bulk-codec.ts'
 import { loadPolicy, type PolicyProblem } from '../policy/load/index.ts'
 import { suggestion } from '../policy/load/nearest.ts'
 import type { Policy } from '../policy/types.ts'
@@ -11,7 +10,10 @@ import { readPlaybooks } from '../worker/registry.ts'
 import type { BacktestOptions } from './commands/policy-backtest.ts'
 import { UsageError } from './errors.ts'
 import { historyIn } from './history-file.ts'
+import { findDataKeys } from './master-keys.ts'
 import { loadProject } from './project.ts'
+import { fieldsOf, textIn } from '../audit/fields.ts'
+import { databaseUrlFrom, residencyAt, sayLeftOut } from './workspaces.ts'
 import { withLedger } from './with-ledger.ts'
 import { withSession } from './session.ts'
 
@@ -70,14 +72,17 @@ export async function backtestOf(candidate: Candidate, options: BacktestOptions)
 async function runsOfTemporal(which: WhichRuns, options: BacktestOptions): Promise<readonly DecidedRun[]> {
   return await withLedger(options, async (db) => {
     let runs: readonly DecidedRun[] = []
-    await withSession(options, async ({ temporal: client, taskQueue }) => {
-      runs = await decidedRuns({ client, db }, taskQueue, which)
+    const keys = await findDataKeys(db)
+    await withSession(options, async ({ temporal: client, taskQueue, place: { namespace } }) => {
+      const databaseUrl = await databaseUrlFrom(options.stateDir)
+      const residency = residencyAt({ namespace, taskQueue, databaseUrl })
+      runs = await decidedRuns({ client, db, keys, residency, leftOut: sayLeftOut }, taskQueue, which)
     })
     return runs
   })
 }
 
-/** The runs of exported histories. The database is only needed where something is kept beside them. */
+/** The runs of exported histories. The database is only needed where something is kept beside them, or encrypted. */
 async function runsOfFiles(
   files: readonly string[],
   { playbook }: Candidate,
@@ -86,8 +91,13 @@ async function runsOfFiles(
   const histories = await Promise.all(files.map(historyIn))
   const full = histories.every(isInFull)
     ? histories
-    : await withLedger(options, (db) => Promise.all(histories.map((history) => inFull(history, bulkCodec(db)))))
+    : await withLedger(options, async (db) => {
+        const codec = historyCodec(db, await findDataKeys(db))
+        return await Promise.all(histories.map((history) => inFull(history, codec)))
+      })
   const told = full.map(toldBy)
+  const residency = residencyAt({})
+  for (const { opened } of told) residency?.check(textIn(fieldsOf(opened['principal'])['workspace']))
   for (const [at, { workflowType }] of told.entries()) {
     if (workflowType === playbook) continue
     const help = 'Leave it out, or name its playbook with `--playbook`.'

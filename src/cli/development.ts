@@ -50,7 +50,7 @@ export async function startDevelopment(options: DevelopmentOptions, closing: Clo
   const place = await findTemporal(stateDir)
   const { taskQueue, deployment } = options.work(stack)
   const session = await openSession(place, { stateDir, taskQueue })
-  closing.add(() => session.connection.close())
+  closing.add(session.close)
   say(`Temporal  ${place.address}, namespace ${place.namespace} (${place.from})`)
   const { postgresPid } = stack.servers
   const from = postgresPid === undefined ? 'DATABASE_URL' : `the stack in \`${stateDir}\``

@@ -13,6 +13,7 @@ export type CliErrorCode =
   | 'drain_incomplete'
   | 'login_failed'
   | 'login_invalid'
+  | 'master_keys_missing'
   | 'models_invalid'
   | 'namespace_unknown'
   | 'no_answer'

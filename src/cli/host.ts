@@ -14,12 +14,14 @@ import { type HostKey, hostKeyFile, hostKeyOf } from '../identity/host-key.ts'
 import type { DevelopmentIssuer } from '../identity/statements.ts'
 import type { WorkerVersion } from '../contract/version.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
+import type { MasterKeys } from '../privacy/master-keys.ts'
 import { loadModels } from '../tools/models/load.ts'
 import { createThinker } from '../tools/models/thinker.ts'
 import { bundlePlaybooks, type PlaybookBundle } from '../worker/bundle.ts'
 import { observers, type PolicyStanding } from '../worker/observer.ts'
 import { ownFields } from '../worker/own-log.ts'
 import type { Project } from '../worker/project.ts'
+import { textFor } from '../privacy/reader.ts'
 import { DEFAULT_COMPRESSION } from '../worker/tuning.ts'
 import { createWorker, type WorkerSettings } from '../worker/worker.ts'
 import { unreachable } from './connect.ts'
@@ -51,6 +53,8 @@ export interface HostParts {
   readonly key: HostKey
   /** Whose statements count although they prove nothing; default: nobody's. */
   readonly development?: DevelopmentIssuer | undefined
+  /** With what payloads are encrypted; default: they stand in the clear. */
+  readonly masterKeys?: MasterKeys | undefined
   /** Made ahead of time; default: made here. */
   readonly bundle?: Promise<PlaybookBundle>
   /** Of what goes to Temporal; default: `DEFAULT_COMPRESSION`. */
@@ -58,7 +62,14 @@ export interface HostParts {
   /** Grace, tuning, who is told, and how often policies are looked at; default: those of `createWorker`. */
   readonly more?: Pick<
     WorkerSettings,
-    'shutdownGraceMs' | 'shutdownForceMs' | 'tuning' | 'observer' | 'policyRefreshMs' | 'notify'
+    | 'shutdownGraceMs'
+    | 'shutdownForceMs'
+    | 'tuning'
+    | 'observer'
+    | 'policyRefreshMs'
+    | 'notify'
+    | 'residency'
+    | 'retention'
   >
 }
 
@@ -80,7 +91,8 @@ function sayEntry({ level, message, meta, timestampNanos }: LogEntry): void {
   const { workflowId, activityType, error } = (meta ?? {}) as Readonly<Record<string, unknown>>
   const about = [workflowId, activityType, error instanceof Error ? error.message : undefined]
   const words = about.filter((word): word is string => typeof word === 'string')
-  say(`${at}  temporal ${level.toLowerCase()}: ${plain([message, ...words].join('  '))}`)
+  // What a tool or a playbook logs, and what it failed with, may hold anything.
+  say(`${at}  temporal ${level.toLowerCase()}: ${plain(textFor('log', [message, ...words].join('  ')))}`)
 }
 
 const LEVELS: readonly LogLevel[] = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR']
@@ -158,6 +170,7 @@ export async function startHost({
   project,
   key,
   development,
+  masterKeys,
   bundle,
   more,
   ...rest
@@ -187,6 +200,7 @@ export async function startHost({
       db,
       key,
       development,
+      masterKeys,
       ...more,
       observer,
     }

@@ -1,6 +1,7 @@
 import type { LogEntry } from '@temporalio/worker'
-import { pino } from 'pino'
+import { type LoggerOptions, pino } from 'pino'
 import { codeOf } from '../contract/failures.ts'
+import { shownTo, textFor } from '../privacy/reader.ts'
 import type { Attempt, AttemptEnd, Observer } from '../worker/observer.ts'
 import { ownFields } from '../worker/own-log.ts'
 import type { LogLevel } from './worker-options.ts'
@@ -18,12 +19,20 @@ export interface JsonLog {
   readonly temporal: (entry: LogEntry) => void
 }
 
+/** Whatever is logged, and whoever calls: nothing personal that can be told by its form, and no secret. */
+const maskedLog: NonNullable<NonNullable<LoggerOptions['hooks']>['logMethod']> = function (args, write) {
+  const [fields, message, ...rest] = args
+  const shown = typeof fields === 'string' ? textFor('log', fields) : shownTo('log', fields)
+  write.call(this, shown, message === undefined ? undefined : textFor('log', message), ...rest)
+}
+
 /** Written at once: nothing is lost when the process ends. */
 export function jsonLog(level: LogLevel): JsonLog {
   const options = {
     level,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    hooks: { logMethod: maskedLog },
   }
   const log = pino(options, pino.destination({ dest: 2, sync: true }))
   return {

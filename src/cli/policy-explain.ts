@@ -12,7 +12,7 @@ import {
 } from '../policy/analyse/explain.ts'
 import { readGivenFacts } from '../policy/analyse/given-facts.ts'
 import { demandsOn, demandText } from '../policy/decide/evidence.ts'
-import type { EvidenceDemand } from '../policy/types.ts'
+import type { EvidenceDemand, Policy } from '../policy/types.ts'
 import { valueText } from '../policy/analyse/regions.ts'
 import { suggestion } from '../policy/load/nearest.ts'
 import { UsageError } from './errors.ts'
@@ -28,7 +28,12 @@ const FACTS_HELP = {
 
 /** What speaks of tools, or what is said of one action. */
 export type Explained =
-  | { readonly about: 'tools'; readonly tools: readonly Spoken[] }
+  | {
+      readonly about: 'tools'
+      readonly tools: readonly Spoken[]
+      /** How long what its runs hold is kept; absent: until it is erased, or one tool was asked for. */
+      readonly data?: Policy['data']
+    }
   | {
       readonly about: 'action'
       readonly tool: WriteTool
@@ -52,7 +57,8 @@ export function explainPolicy(
     throw new UsageError(`unknown tool \`${action}\``, help)
   }
   if (facts === undefined) {
-    return { about: 'tools', tools: (tool === undefined ? writes : [tool]).map((each) => spokenOf(policy, each)) }
+    const tools = (tool === undefined ? writes : [tool]).map((each) => spokenOf(policy, each))
+    return { about: 'tools', tools, ...(tool === undefined && policy.data !== undefined ? { data: policy.data } : {}) }
   }
   if (tool === undefined) {
     throw new UsageError('--facts are facts of an action', 'Name its tool with --action.')
@@ -71,7 +77,9 @@ export function explainPolicy(
 
 /** What was explained, as people read it. */
 export function explainedLines(explained: Explained): readonly string[] {
-  if (explained.about === 'tools') return explained.tools.flatMap(spokenLines).map(plainIndented)
+  if (explained.about === 'tools') {
+    return [...explained.tools.flatMap(spokenLines), ...dataLines(explained.data)].map(plainIndented)
+  }
   const { tool, facts, is, limits, demands } = explained
   const { decision, requires, nearly, changes, cel } = is
   const also = [
@@ -127,6 +135,12 @@ const spokenLines = ({ tool, entries }: Spoken): readonly string[] => [
   ),
 ]
 
+/** What becomes of the data of its runs. */
+const dataLines = (data: Policy['data']): readonly string[] =>
+  data === undefined
+    ? []
+    : ['data', `  data.retain_days: ${data.retainDays} days after a run has closed, what it holds of people is deleted`]
+
 /** Lines under a label; what is said where there is none. */
 const section = (label: string, lines: readonly string[], none: string): readonly string[] =>
   (lines.length === 0 ? [none] : lines).map(
@@ -137,7 +151,10 @@ const toldJson = <T extends OneFactAway>({ value, ...rest }: T) => ({ ...rest, v
 
 /** What was explained, as JSON. Money is in cents; a `value` of `null`: if the fact were not known. */
 export function explainedJson(explained: Explained) {
-  if (explained.about === 'tools') return { tools: explained.tools }
+  if (explained.about === 'tools') {
+    const { tools, data } = explained
+    return { tools, ...(data === undefined ? {} : { data }) }
+  }
   const { tool, facts, is, limits, demands } = explained
   return {
     tool: tool.name,

@@ -27,6 +27,7 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
   ['login', 'log in at the identity provider', () => import('./commands/login.ts')],
   ['logout', 'forget who is logged in', () => import('./commands/logout.ts')],
   ['whoami', 'show who is logged in, and what the mapping makes of it', () => import('./commands/whoami.ts')],
+  ['token', 'print a fresh access token, for other programs', () => import('./commands/token.ts')],
   ['statement', 'print a signed statement, for other clients of Temporal', () => import('./commands/statement.ts')],
   ['delegate', 'let somebody else speak for you in a group', () => import('./commands/delegate.ts')],
   ['people', 'list delegations; withdraw and restore whose word counts', () => import('./commands/people.ts')],
@@ -52,6 +53,13 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
   ['stop', 'stop a run, a tool, a playbook or a workspace at once', () => import('./commands/stop.ts')],
   ['resume', 'let what was stopped go on', () => import('./commands/resume.ts')],
   ['stops', 'list what is stopped', () => import('./commands/stops.ts')],
+  [
+    'erase',
+    'forget somebody: make the data of his runs unreadable, and certify it',
+    () => import('./commands/erase.ts'),
+  ],
+  ['hold', 'keep what a court may ask for from being erased', () => import('./commands/hold.ts')],
+  ['retention', 'delete what is past its time, and list the proofs', () => import('./commands/retention.ts')],
   ['policy', 'check, test, explain, compare and try policies', () => import('./commands/policy.ts')],
 ]
 

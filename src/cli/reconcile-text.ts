@@ -29,7 +29,8 @@ export function reconciledLines(compared: number, runs: readonly Reconciled[]): 
 }
 
 function linesOf(run: Reconciled): readonly string[] {
-  const { playbook, ended, effects, findings, executions } = run
+  const { playbook, ended, effects, findings, executions, isErased } = run
+  const erased = isErased ? '  ERASED' : ''
   const histories = executions === 1 ? '' : `, ${executions} executions`
   const rows = effects.map(({ step, history, ledger }) => [
     plain(step),
@@ -37,7 +38,7 @@ function linesOf(run: Reconciled): readonly string[] {
     `ledger: ${ledger ?? 'nothing'}`,
   ])
   return [
-    `${plain(playbook ?? 'unknown')}  ${plain(workflowIdOf(run))}  ${plain(ended ?? 'no history')}${histories}`,
+    `${plain(playbook ?? 'unknown')}  ${plain(workflowIdOf(run))}  ${plain(ended ?? 'no history')}${histories}${erased}`,
     ...tableOf(rows).map((line) => `  ${line}`),
     ...findings.flatMap(findingLines),
     '',

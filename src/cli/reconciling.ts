@@ -1,15 +1,15 @@
-import { inFull } from '../audit/in-full.ts'
+import { historyCodec, inFull } from '../audit/in-full.ts'
 import { type Reconciled, reconcile } from '../audit/reconcile.ts'
-import { publishedKeys, reconcileId, sweep } from '../audit/sweep.ts'
+import { publishedKeys, reconcileId, type Sides, sweep } from '../audit/sweep.ts'
 import { type Told, toldBy } from '../audit/told.ts'
-import { auditedRun } from '../ledger/audited.ts'
-import { bulkCodec } from '../ledger/bulk-codec.ts'
-import type { LedgerDatabase } from '../ledger/database.ts'
+import { databaseUrlFrom, residencyAt, sayLeftOut } from './workspaces.ts'
+import { auditedRun, workspaceOf } from '../ledger/audited.ts'
 import type { ReconcileOptions } from './commands/reconcile.ts'
 import { connectDatabase } from './connect.ts'
 import { UsageError } from './errors.ts'
 import { historyIn } from './history-file.ts'
 import { assertLedger } from './ledger-schema.ts'
+import { findDataKeys } from './master-keys.ts'
 import { withSession } from './session.ts'
 import { findDatabase } from './where.ts'
 
@@ -28,27 +28,37 @@ export async function compare(workflowId: string | undefined, options: Reconcile
     throw new UsageError('`--since` is for all runs', 'Leave it out, or the workflow id and the history.')
   }
   const histories = await Promise.all(files.map(historyIn))
-  const db = await connectDatabase(await findDatabase(options.stateDir))
+  const database = await findDatabase(options.stateDir)
+  const db = await connectDatabase(database)
   try {
     await assertLedger(db)
+    const keys = await findDataKeys(db)
     if (histories.length > 0) {
-      const full = await Promise.all(histories.map((history) => inFull(history, bulkCodec(db))))
-      return await compareFiles(db, full.map(toldBy), workflowId)
+      const codec = historyCodec(db, keys)
+      const full = await Promise.all(histories.map((history) => inFull(history, codec)))
+      return await compareFiles({ db, keys }, full.map(toldBy), workflowId, database.url)
     }
-    return await compareLive(db, workflowId, options)
+    return await compareLive({ db, keys }, workflowId, options)
   } finally {
     await db.destroy()
   }
 }
 
+type Ledger = Omit<Sides, 'client'>
+
 async function compareLive(
-  db: LedgerDatabase,
+  ledger: Ledger,
   workflowId: string | undefined,
   options: ReconcileOptions,
 ): Promise<Comparison> {
   let comparison: Comparison = { compared: 0, runs: [] }
-  await withSession(options, async ({ temporal: client, taskQueue }) => {
-    const sides = { client, db }
+  await withSession(options, async ({ temporal: client, taskQueue, place }) => {
+    const residency = residencyAt({
+      namespace: place.namespace,
+      taskQueue,
+      databaseUrl: await databaseUrlFrom(options.stateDir),
+    })
+    const sides = { client, ...ledger, residency, leftOut: sayLeftOut }
     if (workflowId !== undefined) {
       const runs = await reconcileId(sides, workflowId)
       comparison = { compared: runs.length, runs }
@@ -63,9 +73,10 @@ async function compareLive(
 
 /** The run of exported histories, which have to be of one and the same. */
 async function compareFiles(
-  db: LedgerDatabase,
+  { db, keys }: Ledger,
   told: readonly Told[],
   workflowId: string | undefined,
+  databaseUrl: string,
 ): Promise<Comparison> {
   const runKeys = [...new Set(told.map(({ runKey }) => runKey))]
   const [runKey, other] = runKeys
@@ -78,6 +89,7 @@ async function compareFiles(
   if (workflowId !== undefined && told[0]?.workflowId !== workflowId) {
     throw new UsageError(`the history is not of \`${workflowId}\``, `It is of \`${told[0]?.workflowId}\`.`)
   }
-  const runs = [await reconcile(runKey, told, await auditedRun(db, runKey), publishedKeys(db))]
+  residencyAt({ databaseUrl })?.check(await workspaceOf(db, runKey))
+  const runs = [await reconcile(runKey, told, await auditedRun(db, runKey, keys), publishedKeys(db))]
   return { compared: 1, runs }
 }

@@ -8,6 +8,8 @@ import type { TemporalPlace } from './where.ts'
 export interface Session {
   readonly place: TemporalPlace
   readonly connection: Connection
+  /** Closes it, and whatever else was opened for the session. */
+  readonly close: () => Promise<void>
   readonly temporal: Client
   readonly client: CountersignClient
   readonly taskQueue: string
@@ -28,7 +30,7 @@ export async function withSession(
   try {
     await work(session)
   } finally {
-    await session.connection.close()
+    await session.close()
   }
 }
 

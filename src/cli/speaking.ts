@@ -86,7 +86,10 @@ async function sourceOf(options: Options): Promise<StatementSource> {
 }
 
 /** A token of a service, or of whoever is logged in. */
-async function tokenOf({ stateDir, identity = DEFAULT_IDENTITY }: Options): Promise<string> {
+export async function tokenOf({
+  stateDir,
+  identity = DEFAULT_IDENTITY,
+}: Pick<Options, 'stateDir' | 'identity'>): Promise<string> {
   const given = process.env['COUNTERSIGN_TOKEN']
   if (given !== undefined && given !== '') return given
   const [{ freshLogin, isFresh }, { readLogin }, { readMapping }] = await Promise.all([

@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { HealthAddress } from '../worker/health-server.ts'
 import { DEFAULT_COMPRESSION, type Tuning } from '../worker/tuning.ts'
+import { type MasterKeysOptions, withMasterKeys } from './master-keys.ts'
 import { type CommonOptions, type DeploymentOption, type ProjectOption, wholeNumber } from './options.ts'
 
 /** How `countersign worker` is run; each option but `--development` can be given as an environment variable, too. */
-export interface WorkerOptions extends CommonOptions, DeploymentOption, ProjectOption, Tuning {
+export interface WorkerOptions extends CommonOptions, DeploymentOption, ProjectOption, MasterKeysOptions, Tuning {
   /** A folder that `countersign build` wrote; without one, the playbooks are bundled at the start. */
   readonly bundle?: string
   /** Seconds. */
@@ -19,8 +20,14 @@ export interface WorkerOptions extends CommonOptions, DeploymentOption, ProjectO
   readonly databasePool: number
   /** A file that says whom to tell of questions. */
   readonly notify?: string
+  /** A file that says where workspaces are at home. */
+  readonly workspaces?: string
+  /** 0: never. */
+  readonly retentionMinutes: number
   /** Takes statements that prove nothing: those of the development issuer of the state directory. */
   readonly development?: boolean
+  /** `plain`: without master keys everything stands in the clear, also in production. */
+  readonly payloads?: 'encrypted' | 'plain'
   /** How messages to Temporal are compressed. */
   readonly grpcCompression: 'none' | 'gzip'
 }
@@ -44,8 +51,20 @@ const count = (name: string, variable: string, description: string, [least, most
 const OPTIONS: readonly Option[] = [
   option('--bundle <folder>', 'BUNDLE', 'run what `countersign build` wrote there'),
   option('--notify <file>', 'NOTIFY', 'whom to tell of questions that wait for people, such as notify.yaml'),
+  option(
+    '--workspaces <file>',
+    'WORKSPACES',
+    'where workspaces are at home (default: workspaces.yaml, if it is there)',
+  ),
+  option('--retention-minutes <minutes>', 'RETENTION_MINUTES', 'how often what is past its time is deleted; 0: never')
+    .default(60)
+    .argParser(wholeNumber(0, 10_080)),
   // By no variable: one that is set to `false` must not turn it on.
   new Option('--development', 'take what the development issuer of the state directory signs, which proves nothing'),
+  option('--payloads <how>', 'PAYLOADS', 'default: encrypted, or plain with --development and no master keys').choices([
+    'encrypted',
+    'plain',
+  ]),
   option('--grace <seconds>', 'GRACE', 'how long running steps may take to finish after SIGTERM')
     .default(DEFAULT_GRACE_SECONDS)
     .argParser(wholeNumber(0, 3600)),
@@ -77,7 +96,7 @@ const OPTIONS: readonly Option[] = [
 
 export function withWorkerOptions(command: Command): Command {
   for (const each of OPTIONS) command.addOption(each)
-  return command
+  return withMasterKeys(command)
 }
 
 /** Reads `127.0.0.1:9464`, `[::]:9464`, or `off`. */

@@ -27,14 +27,12 @@ export type { RunEnd, RunState } from '../contract/states.ts'
 export type { StopMark, StopScope, StopTarget, StopWord } from '../contract/stop.ts'
 export type { WorkerVersion } from '../contract/version.ts'
 export { type ClientOptions, CountersignClient, type ListOptions, type RequestOf, type StartOptions } from './client.ts'
+export type { DataKey, DataKeys } from '../privacy/data-keys.ts'
+export { encryptedDataConverter, type EncryptionOptions } from '../privacy/encrypted.ts'
 export { RunHandle, type Said } from './run-handle.ts'
-export {
-  developmentStatements,
-  type GatewayAccess,
-  gatewayStatements,
-  type Speaker,
-  type StatementSource,
-} from './statements.ts'
+export { gatewayDataKeys, type KeyAccess } from './data-keys.ts'
+export type { GatewayAccess } from './gateway.ts'
+export { developmentStatements, gatewayStatements, type Speaker, type StatementSource } from './statements.ts'
 export type { SendingOptions } from './sender.ts'
 export type { ResumedRuns, ResumeWord } from './stopped-runs.ts'
 export type { RunSummary } from './summary.ts'

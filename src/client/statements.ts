@@ -1,10 +1,10 @@
-import pRetry, { AbortError } from 'p-retry'
-import { fail, isFailureCode } from '../contract/failures.ts'
-import { firstIssue } from '../contract/issue.ts'
+import { z } from 'zod'
+import { fail } from '../contract/failures.ts'
 import { EVERY } from '../contract/principal.ts'
 import { type About, type Statement, statementSchema } from '../contract/statement.ts'
 import { textOf } from '../contract/text.ts'
 import type { DevelopmentIssuer } from '../identity/statements.ts'
+import { askGateway, type GatewayAccess } from './gateway.ts'
 
 /**
  * As whom something is said. `workspace` tells in which of one's workspaces. All else is for development, where nobody proves anything:
@@ -21,67 +21,29 @@ export interface Speaker {
 /** Gets what somebody says signed. */
 export type StatementSource = (about: About, as: Speaker) => Promise<Statement>
 
-/** How to reach a gateway. */
-export interface GatewayAccess {
-  /** `https://gateway.acme.example` */
-  readonly url: string
-  /** Answers with an access token that is still valid; asked each time. */
-  readonly token: () => Promise<string>
-  /** How long the gateway may take to answer, in milliseconds; within it one that is away is asked again. Default: 10,000. */
-  readonly answerWithinMs?: number
-}
-
-/** How often a gateway is asked again that does not answer, or answers that it cannot now. */
-const AGAIN = { retries: 3, minTimeout: 200, factor: 3, randomize: true } as const
+const signed = z.object({ statement: statementSchema() })
 
 /**
  * Has a gateway sign; one that is away for a moment is asked again. Fails with the gateway's own code, with `gateway_unavailable` when it
  * does not answer, and with `speaker_invalid` when somebody is named beside the token.
  */
 export const gatewayStatements =
-  ({ url, token, answerWithinMs = 10_000 }: GatewayAccess): StatementSource =>
+  (access: GatewayAccess): StatementSource =>
   async (about, { workspace, ...named }) => {
     const [claimed] = Object.entries(named).find(([, value]) => value !== undefined) ?? []
     if (claimed !== undefined) {
       throw fail('speaker_invalid', `with a gateway the access token says who you are: take \`${claimed}\` out`)
     }
     const body = { about, ...(workspace === undefined || about.kind === 'start' ? {} : { workspace }) }
-    const bearer = await token()
-    return await pRetry(() => asked({ url, answerWithinMs }, bearer, body), { ...AGAIN, maxRetryTime: answerWithinMs })
+    const asks = {
+      path: '/v1/statements',
+      body,
+      named: 'statement',
+      answer: signed,
+      away: 'gateway_unavailable',
+    } as const
+    return (await askGateway(access, asks)).statement as Statement
   }
-
-/** Asks once; throws `AbortError` around what no second try would change. */
-async function asked(
-  { url, answerWithinMs }: { readonly url: string; readonly answerWithinMs: number },
-  bearer: string,
-  asks: object,
-): Promise<Statement> {
-  let response: Response
-  let body: unknown
-  try {
-    response = await fetch(new URL('/v1/statements', url), {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${bearer}` },
-      body: JSON.stringify(asks),
-      redirect: 'error',
-      signal: AbortSignal.timeout(answerWithinMs),
-    })
-    body = await response.json()
-  } catch (error) {
-    // What a library says of a request could hold the token.
-    throw fail('gateway_unavailable', `the gateway at ${url} did not answer: ${textOf(error).replaceAll(bearer, '…')}`)
-  }
-  if (response.status === 201) {
-    const found = statementSchema().safeParse((body as { statement?: unknown } | null)?.statement)
-    if (found.success) return found.data as Statement
-    const what = `the gateway at ${url} answered no statement: ${firstIssue(found.error)}`
-    throw new AbortError(fail('gateway_unavailable', what))
-  }
-  const { code, detail } = (body ?? {}) as { readonly code?: unknown; readonly detail?: unknown }
-  const message = typeof detail === 'string' ? detail : `it answered ${response.status}`
-  const refusal = fail(isFailureCode(code) ? code : 'gateway_unavailable', `the gateway refused: ${message}`)
-  throw response.status === 429 || response.status >= 500 ? refusal : new AbortError(refusal)
-}
 
 /**
  * For development: signs as whomever is named, in every group and with every scope unless some are. A worker takes it only where it was

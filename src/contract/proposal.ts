@@ -73,8 +73,11 @@ export const proposal = <const Name extends string>({
   title,
   version,
   instructions,
+  seen: form,
   maxOutputTokens = 3_000,
 }: Pick<Thought<Name>, 'name' | 'title' | 'version' | 'instructions'> & {
+  /** What of `seen` is personal (`pii`), and its form; what it does not name has to be let through (`z.looseObject`). Default: any form. */
+  readonly seen?: z.ZodType<Readonly<Record<string, unknown>>>
   readonly maxOutputTokens?: number
 }): ProposalThought<Name> =>
   thought({
@@ -82,7 +85,7 @@ export const proposal = <const Name extends string>({
     title,
     version,
     role: 'plan',
-    input: proposalInput,
+    input: form === undefined ? proposalInput : proposalInput.extend({ seen: form as typeof proposalInput.shape.seen }),
     output: proposalOutput,
     instructions: `${instructions}\n\n${RULES}`,
     prompt: ({ goal, seen, offers, steps, left }) =>

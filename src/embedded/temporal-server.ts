@@ -28,6 +28,8 @@ export interface TemporalOptions {
   preferUiPort?: number
   /** No web UI; default false. */
   headless?: boolean
+  /** Where the web UI has payloads decoded: `https://gateway.acme.example/codec`. Default: nowhere. */
+  uiCodecEndpoint?: string
   /** Default `default`. Others are created. */
   namespace?: string
   searchAttributes?: readonly SearchAttribute[]
@@ -98,6 +100,7 @@ async function spawnServer(options: TemporalOptions, port: number, uiPort: numbe
   // The server would pick these two itself, but on every interface's free list and not on 127.0.0.1's.
   args.push('--http-port', String(await freePort()), '--metrics-port', String(await freePort()))
   args.push(...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]))
+  if (options.uiCodecEndpoint !== undefined) args.push('--ui-codec-endpoint', options.uiCodecEndpoint)
   args.push('--ui-disable-news-fetch', '--log-level', 'warn', '--color', 'never')
   if (options.namespace !== undefined) args.push('--namespace', options.namespace)
   if (options.dbFile !== undefined) args.push('--db-filename', options.dbFile)

@@ -11,6 +11,9 @@ import { type Attempt, logAttempt } from '../ledger/attempts.ts'
 import { databaseFailure, type LedgerDatabase } from '../ledger/database.ts'
 import { findIssuerKey } from '../ledger/issuer-keys.ts'
 import { type Seen, seePerson, storeDelegation } from '../ledger/people.ts'
+import { bearerOf } from './bearer.ts'
+import type { PayloadParts } from './codec.ts'
+import type { Residency } from '../privacy/residency.ts'
 import type { IssuerKeySets } from './issuers.ts'
 import { holdsToken, withoutTokens } from './problem.ts'
 import { verifyToken } from './token.ts'
@@ -22,6 +25,10 @@ export interface GatewayParts {
   readonly key: HostKey
   readonly mapping: IdentityMapping
   readonly keys: IssuerKeySets
+  /** Of the codec server; without, it is none. */
+  readonly payloads?: PayloadParts
+  /** Where workspaces are at home; absent: nowhere in particular. */
+  readonly residency?: Residency | undefined
   /** Hears of what is nobody's refusal: a database that is away, a defect. No token is in it. */
   readonly onError: (error: unknown) => void
 }
@@ -42,14 +49,6 @@ export type Answered =
 const request = z.strictObject({ about: aboutSchema(), workspace: z.string().max(200).optional() })
 
 const invalid = (what: string): Error => fail('about_invalid', `what is to be signed ${what}`)
-
-/** RFC 6750 §2.1: in the header, and nowhere else. */
-function bearerOf(authorization: string | undefined): string {
-  if (authorization === undefined) throw fail('token_missing', 'the request has no access token')
-  const [, token] = /^Bearer +(\S+)$/i.exec(authorization.trim()) ?? []
-  if (token === undefined) throw fail('token_missing', 'the `Authorization` of the request is no `Bearer` token')
-  return token
-}
 
 function requestOf({ contentType, body }: Asked, token: string | undefined): z.output<typeof request> {
   if (body === null) throw fail('about_too_large', 'what is to be signed is too large')
@@ -128,7 +127,7 @@ async function sign(
   token: Settled<string>,
   said: Settled<z.output<typeof request>>,
   known: Known,
-  { db, key, mapping, keys }: GatewayParts,
+  { db, key, mapping, keys, residency }: GatewayParts,
 ): Promise<Statement> {
   const { issuer, claims } = await verifyToken(valueOf(token), mapping, keys)
   known.who = { issuer: issuer.issuer, subject: null, workspace: null }
@@ -143,6 +142,7 @@ async function sign(
   const { about, workspace } = valueOf(said)
   const claimed = mapped.identityIn(about.kind === 'start' ? about.workspace : workspace)
   known.who = { ...known.who, workspace: claimed.workspace }
+  residency?.check(claimed.workspace)
   checkBehalf(about, mapping)
   const who = lessThan(newer, claimed)
   const statement = signStatement(key, { about, who })

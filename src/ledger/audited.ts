@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
 import type { LedgerEntry } from '../contract/action.ts'
 import type { Digest } from '../contract/digest.ts'
-import type { RunKey } from '../contract/evidence.ts'
+import type { RunKey, StepResult } from '../contract/evidence.ts'
 import type { Json } from '../contract/json.ts'
+import type { DataKeys } from '../privacy/data-keys.ts'
+import { openOrErased, PLAIN } from '../privacy/sealed.ts'
 import type { LedgerDatabase } from './database.ts'
 import { findRun, type RunRow } from './runs.ts'
 
@@ -19,8 +21,11 @@ export interface AuditedRun {
   readonly effects: readonly AuditedEffect[]
 }
 
-/** Everything of a run; the database tells which leases are over. */
-export async function auditedRun(db: LedgerDatabase, runKey: RunKey): Promise<AuditedRun> {
+/** Everything of a run; the database tells which leases are over. What was erased reads as `{erased: true}`. */
+export async function auditedRun(db: LedgerDatabase, runKey: RunKey, keys?: DataKeys): Promise<AuditedRun> {
+  const workflowId = runKey.slice(0, runKey.lastIndexOf('/'))
+  const opened = async (value: Json): Promise<Json> =>
+    keys === undefined ? PLAIN.open(value) : await openOrErased(keys, value, { workflowId })
   const rows = await db
     .selectFrom('countersign.effects')
     .select(['step', 'tool', 'state', 'input', 'input_digest', 'result'])
@@ -30,15 +35,17 @@ export async function auditedRun(db: LedgerDatabase, runKey: RunKey): Promise<Au
     .execute()
   return {
     run: await findRun(db, runKey),
-    effects: rows.map(({ step, tool, state, input, input_digest, result, is_leased }) => ({
-      step,
-      tool,
-      state,
-      input: input as Json,
-      inputDigest: input_digest as Digest,
-      result,
-      isLeased: is_leased,
-    })),
+    effects: await Promise.all(
+      rows.map(async ({ step, tool, state, input, input_digest, result, is_leased }) => ({
+        step,
+        tool,
+        state,
+        input: await opened(input as Json),
+        inputDigest: input_digest as Digest,
+        result: (await opened(result as unknown as Json)) as unknown as StepResult | null,
+        isLeased: is_leased,
+      })),
+    ),
   }
 }
 
@@ -51,6 +58,11 @@ export async function runKeysOf(db: LedgerDatabase, workflowId: string): Promise
     .orderBy('opened_at')
     .execute()
   return rows.map(({ run_key }) => run_key as RunKey)
+}
+
+/** The workspace of a run; `null`: the ledger has no run of this key. */
+export async function workspaceOf(db: LedgerDatabase, runKey: RunKey): Promise<string | null> {
+  return (await findRun(db, runKey))?.principal.workspace ?? null
 }
 
 /** Some of the runs; `null`: whatever it is. */

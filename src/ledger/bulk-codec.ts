@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { canonicalJson, type Digest, isDigest } from '../contract/digest.ts'
 import { fail } from '../contract/failures.ts'
 import { type HostKey, type Verify, verifierOf as verifierWith } from '../identity/host-key.ts'
+import { keyIdOf } from '../privacy/codec.ts'
 import { findBlob, storeBlob } from './blobs.ts'
 import type { LedgerDatabase } from './database.ts'
 import { findKey } from './keys.ts'
@@ -18,6 +19,7 @@ const text = new TextEncoder()
  * with `key`; reads it back by the digest, and believes only what has it. What no host signed is passed on as it is: anybody
  * with the namespace can send something that looks like it, and it must not keep a run from going on. Fails with
  * `blob_missing` and `blob_altered`: the workflow task is then tried again until the blob is back. Without a key it only reads.
+ * Where payloads are encrypted, that codec comes before this one, and what is kept is encrypted.
  */
 export function bulkCodec(db: LedgerDatabase, key?: HostKey): PayloadCodec {
   const verifiers = new Map<string, Promise<Verify | undefined>>()
@@ -91,7 +93,7 @@ async function putAway(db: LedgerDatabase, key: HostKey | undefined, payload: Pa
   if (key === undefined) throw new TypeError('a codec without a key only reads')
   const content = contentOf(payload)
   const digest = digestOf(content)
-  await storeBlob(db, digest, content)
+  await storeBlob(db, digest, content, keyIdOf(payload) ?? null)
   const { keyId } = key
   const signed: Reference = { digest, keyId, signature: key.sign(statementOf(digest, keyId)) }
   return { metadata: { encoding: text.encode(BULK_ENCODING) }, data: text.encode(JSON.stringify(signed)) }

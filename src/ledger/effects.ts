@@ -4,6 +4,7 @@ import type { Digest } from '../contract/digest.ts'
 import type { RunKey, StepResult } from '../contract/evidence.ts'
 import { delayed, fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
+import { PLAIN, type Sealer } from '../privacy/sealed.ts'
 import { ANY_STOP } from './stops.ts'
 import type { LedgerTables } from './tables.ts'
 
@@ -23,7 +24,7 @@ export interface Claim extends EffectKey {
   readonly inputDigest: Digest
   readonly actionDigest: Digest | null
   /** Names the business case of the run; `null`: the run is a case of its own. */
-  readonly businessKey: Digest | null
+  readonly businessKey: string | null
 }
 
 /** A claimed step: this attempt may run while its fence is the newest. */
@@ -39,33 +40,35 @@ export interface TakenOver extends Claimed {
   readonly sentAt: Date | null
 }
 
-const entryOf = (row: {
+interface EntryRow {
   step: string
   tool: string
   state: LedgerEntry['state']
   input: unknown
   input_digest: string
   result: StepResult | null
-}): LedgerEntry => ({
+}
+
+const entryOf = (row: EntryRow, sealer: Sealer): LedgerEntry => ({
   step: row.step,
   tool: row.tool,
   state: row.state,
-  input: row.input as Json,
+  input: sealer.open(row.input as Json),
   inputDigest: row.input_digest as Digest,
-  result: row.result,
+  result: sealer.open(row.result as Json) as StepResult | null,
 })
 
 const columns = ['step', 'tool', 'state', 'input', 'input_digest', 'result', 'fence', 'lease_until'] as const
 
-/** Everything the ledger has of a run, in the order in which it was claimed. */
-export async function effectsOf(db: Db, runKey: RunKey): Promise<readonly LedgerEntry[]> {
+/** Everything the ledger has of a run, in the order in which it was claimed. `sealer`: of its workflow. */
+export async function effectsOf(db: Db, runKey: RunKey, sealer: Sealer = PLAIN): Promise<readonly LedgerEntry[]> {
   const rows = await db
     .selectFrom('countersign.effects')
     .select(columns)
     .where('run_key', '=', runKey)
     .orderBy('claimed_at')
     .execute()
-  return rows.map(entryOf)
+  return rows.map((row) => entryOf(row, sealer))
 }
 
 /** What keeps a business case from being done by another run: the states that the index of standing effects holds. */
@@ -78,7 +81,7 @@ export const isStanding = (state: LedgerEntry['state']): boolean => (STANDING as
  * The `request_repeated` of a business case for which an effect stands; of one step, or of any. `undefined` when none
  * does.
  */
-export async function repeated(db: Db, businessKey: Digest | null, step?: string): Promise<Error | undefined> {
+export async function repeated(db: Db, businessKey: string | null, step?: string): Promise<Error | undefined> {
   const standing = await db
     .selectFrom('countersign.effects')
     .select(['run_key', 'step'])
@@ -101,14 +104,14 @@ const inFlight = (message: string, afterMs?: number): Error => {
   return afterMs === undefined ? failure : delayed(failure, afterMs)
 }
 
-export async function findEffect(db: Db, key: EffectKey): Promise<LedgerEntry | undefined> {
+export async function findEffect(db: Db, key: EffectKey, sealer: Sealer = PLAIN): Promise<LedgerEntry | undefined> {
   const row = await db
     .selectFrom('countersign.effects')
     .select(columns)
     .where('run_key', '=', key.runKey)
     .where('step', '=', key.step)
     .executeTakeFirst()
-  return row === undefined ? undefined : entryOf(row)
+  return row === undefined ? undefined : entryOf(row, sealer)
 }
 
 const leaseOf = (leaseMs: number) => sql<Date>`clock_timestamp() + make_interval(secs => ${leaseMs / 1000})`
@@ -120,11 +123,16 @@ const leaseOf = (leaseMs: number) => sql<Date>`clock_timestamp() + make_interval
  * Fails with `effect_conflict` when the step did something else, and with `effect_undone` when it was undone
  * or barred; with `request_repeated` when another run of the same business case did it, or may have.
  */
-export async function claim(db: Db, step: Claim, leaseMs: number | null): Promise<Claimed | LedgerEntry> {
+export async function claim(
+  db: Db,
+  step: Claim,
+  leaseMs: number | null,
+  sealer: Sealer = PLAIN,
+): Promise<Claimed | LedgerEntry> {
   const values = {
     tool: step.tool,
     state: 'claimed' as const,
-    input: JSON.stringify(step.input),
+    input: JSON.stringify(sealer.seal(step.input)),
     input_digest: step.inputDigest,
     action_digest: step.actionDigest,
     business_key: step.businessKey,
@@ -137,7 +145,7 @@ export async function claim(db: Db, step: Claim, leaseMs: number | null): Promis
     .returning(['fence', sql<boolean>`NOT EXISTS (${ANY_STOP})`.as('isCalm')])
     .executeTakeFirst()
   if (inserted !== undefined) return { fence: inserted.fence, isCalm: inserted.isCalm }
-  const known = await findEffect(db, step)
+  const known = await findEffect(db, step, sealer)
   if (known === undefined) {
     throw (await repeated(db, step.businessKey, step.step)) ?? inFlight(`\`${step.step}\` is just being settled`)
   }
@@ -240,9 +248,16 @@ const mineOf = (db: Db, { runKey, step }: EffectKey, { fence }: Claimed) =>
     .where('state', 'in', ['claimed', 'sent'])
 
 /** Records the result. `false`: a newer attempt has taken the step over, so this one writes nothing. */
-export async function complete(db: Db, step: EffectKey, mine: Claimed, result: StepResult): Promise<boolean> {
+export async function complete(
+  db: Db,
+  step: EffectKey,
+  mine: Claimed,
+  result: StepResult,
+  sealer: Sealer = PLAIN,
+): Promise<boolean> {
+  const sealed = JSON.stringify(sealer.seal(result as unknown as Json))
   const done = await mineOf(db, step, mine)
-    .set({ state: 'done', result: JSON.stringify(result), done_at: sql<Date>`clock_timestamp()`, lease_until: null })
+    .set({ state: 'done', result: sealed, done_at: sql<Date>`clock_timestamp()`, lease_until: null })
     .returning('step')
     .executeTakeFirst()
   return done !== undefined
@@ -262,7 +277,11 @@ export async function markFailed(db: Db, step: EffectKey, mine: Claimed): Promis
  * Bars a step that never happened from happening late. `undefined`: it is barred now; otherwise what the
  * ledger has of it.
  */
-export async function bar(db: Db, step: Omit<Claim, 'actionDigest' | 'businessKey'>): Promise<LedgerEntry | undefined> {
+export async function bar(
+  db: Db,
+  step: Omit<Claim, 'actionDigest' | 'businessKey'>,
+  sealer: Sealer = PLAIN,
+): Promise<LedgerEntry | undefined> {
   const barred = await db
     .insertInto('countersign.effects')
     .values({
@@ -270,7 +289,7 @@ export async function bar(db: Db, step: Omit<Claim, 'actionDigest' | 'businessKe
       step: step.step,
       tool: step.tool,
       state: 'barred',
-      input: JSON.stringify(step.input),
+      input: JSON.stringify(sealer.seal(step.input)),
       input_digest: step.inputDigest,
       action_digest: null,
       business_key: null,
@@ -283,7 +302,7 @@ export async function bar(db: Db, step: Omit<Claim, 'actionDigest' | 'businessKe
     )
     .returning('step')
     .executeTakeFirst()
-  return barred === undefined ? await findEffect(db, step) : undefined
+  return barred === undefined ? await findEffect(db, step, sealer) : undefined
 }
 
 /** Locks a done effect for its undo, in a transaction. `false`: it is not `done` any more. */
@@ -331,10 +350,22 @@ export async function releaseUndo(db: Db, { runKey, step }: EffectKey, { fence }
 }
 
 /** Records an undo; `mine`: of the attempt that has it, where it is in another system. One that was taken over writes nothing. */
-export async function markUndone(db: Db, { runKey, step }: EffectKey, text: string, mine?: Claimed): Promise<void> {
+export async function markUndone(
+  db: Db,
+  { runKey, step }: EffectKey,
+  text: string,
+  mine?: Claimed,
+  sealer: Sealer = PLAIN,
+): Promise<void> {
+  const sealed = sealer.seal(text)
   await db
     .updateTable('countersign.effects')
-    .set({ state: 'undone', undo_text: text, undone_at: sql<Date>`clock_timestamp()`, lease_until: null })
+    .set({
+      state: 'undone',
+      undo_text: typeof sealed === 'string' ? sealed : JSON.stringify(sealed),
+      undone_at: sql<Date>`clock_timestamp()`,
+      lease_until: null,
+    })
     .where('run_key', '=', runKey)
     .where('step', '=', step)
     .where('state', '=', 'done')

@@ -20,17 +20,20 @@ export async function lockCounts(tx: Tx, counted: readonly Digest[]): Promise<vo
   }
 }
 
+/** What an effect is counted under: a digest, or that and the keyed hash that stands in its place where there are keys. */
+type CountNames = string | readonly string[]
+
 /** What stands under a count since so many minutes, without the effect that is about to be counted: under its lock. */
-const standingWithin = (counted: Digest, windowMinutes: number, { runKey, step }: EffectKey) => sql`
+const standingWithin = (counted: CountNames, windowMinutes: number, { runKey, step }: EffectKey) => sql`
   countersign.counts c JOIN countersign.effects e USING (run_key, step)
-    WHERE c.counted = ${counted}
+    WHERE c.counted IN (${sql.join([counted].flat())})
       AND c.counted_at > (SELECT clock_timestamp() - make_interval(mins => ${windowMinutes}))
       AND e.state IN (${standing}) AND NOT (c.run_key = ${runKey} AND c.step = ${step})`
 
 /** How many effects stand, and how many cents they come to, at most the largest safe integer. */
 export async function spentWithin(
   tx: Tx,
-  counted: Digest,
+  counted: CountNames,
   windowMinutes: number,
   but: EffectKey,
 ): Promise<{ readonly effects: number; readonly cents: number }> {
@@ -44,7 +47,7 @@ export async function spentWithin(
 /** The newest amounts that stand, so many at most. Cents. */
 export async function amountsWithin(
   tx: Tx,
-  counted: Digest,
+  counted: CountNames,
   windowMinutes: number,
   but: EffectKey,
   most: number,
@@ -59,7 +62,7 @@ export async function amountsWithin(
 export async function count(
   tx: Tx,
   { runKey, step }: EffectKey,
-  counted: readonly { readonly digest: Digest; readonly cents: number | null }[],
+  counted: readonly { readonly digest: string; readonly cents: number | null }[],
 ): Promise<void> {
   for (const { digest, cents } of counted) {
     await sql`

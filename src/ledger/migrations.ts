@@ -335,6 +335,153 @@ const migrations: Readonly<Record<string, Migration>> = {
         $known$`.execute(db)
     },
   },
+  '0015_data_keys': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.data_keys (
+          key_id text PRIMARY KEY,
+          namespace text NOT NULL,
+          workflow_id text,
+          kind text NOT NULL CHECK (kind IN ('run', 'index')),
+          master_key_id text NOT NULL,
+          wrapped bytea,
+          made_at timestamptz NOT NULL DEFAULT now(),
+          adopted_at timestamptz,
+          destroyed_at timestamptz,
+          destroyed_why text,
+          CHECK (num_nulls(destroyed_at, destroyed_why) IN (0, 2)),
+          CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL)),
+          CHECK (adopted_at IS NULL OR workflow_id IS NOT NULL),
+          CHECK (kind = 'run' OR workflow_id IS NULL)
+        )`.execute(db)
+      // One live key a workflow, besides those that it has adopted; one index key.
+      await sql`CREATE UNIQUE INDEX data_keys_live ON countersign.data_keys (namespace, workflow_id)
+        WHERE kind = 'run' AND destroyed_at IS NULL AND adopted_at IS NULL AND workflow_id IS NOT NULL`.execute(db)
+      await sql`CREATE UNIQUE INDEX data_keys_index ON countersign.data_keys (kind)
+        WHERE kind = 'index' AND destroyed_at IS NULL`.execute(db)
+      await sql`CREATE INDEX data_keys_of ON countersign.data_keys (workflow_id, namespace)`.execute(db)
+      await sql`CREATE INDEX data_keys_master ON countersign.data_keys (master_key_id) WHERE wrapped IS NOT NULL`.execute(
+        db,
+      )
+      await sql`ALTER TABLE countersign.blobs ADD COLUMN key_id text`.execute(db)
+    },
+  },
+  '0016_data_subjects': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // By keyed hash: nobody is named here.
+      await sql`
+        CREATE TABLE countersign.data_subjects (
+          subject_hash text NOT NULL CHECK (subject_hash ~ '^[0-9a-f]{64}$'),
+          namespace text NOT NULL,
+          workflow_id text NOT NULL,
+          run_key text NOT NULL,
+          seen_at timestamptz NOT NULL DEFAULT now(),
+          PRIMARY KEY (subject_hash, workflow_id, run_key)
+        )`.execute(db)
+      await sql`CREATE INDEX data_subjects_of_run ON countersign.data_subjects (run_key)`.execute(db)
+    },
+  },
+  '0017_erasure': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // Empty: of before it was kept; such a run is erased when somebody asks for it, and by no job.
+      await sql`ALTER TABLE countersign.runs
+        ADD COLUMN namespace text, ADD COLUMN retain_days integer, ADD COLUMN closed_at timestamptz,
+        ADD COLUMN erased_at timestamptz`.execute(db)
+      await sql`CREATE INDEX runs_of_workflow ON countersign.runs (workflow_id)`.execute(db)
+      await sql`CREATE INDEX runs_of_case ON countersign.runs (business_key) WHERE business_key IS NOT NULL`.execute(db)
+      await sql`CREATE INDEX runs_retained ON countersign.runs (opened_at)
+        WHERE retain_days IS NOT NULL AND erased_at IS NULL`.execute(db)
+      await sql`CREATE INDEX runs_erased ON countersign.runs (erased_at) WHERE erased_at IS NOT NULL`.execute(db)
+      await sql`CREATE INDEX blobs_of_key ON countersign.blobs (key_id) WHERE key_id IS NOT NULL`.execute(db)
+      // Bare digests make way for keyed ones.
+      await sql`ALTER TABLE countersign.counts DROP CONSTRAINT counts_counted_check`.execute(db)
+      await sql`ALTER TABLE countersign.counts ADD CONSTRAINT counts_counted_check
+        CHECK (counted ~ '^(hmac-)?sha256:[0-9a-f]{64}$')`.execute(db)
+      await sql`ALTER TABLE countersign.statements DROP CONSTRAINT statements_digest_check`.execute(db)
+      await sql`ALTER TABLE countersign.statements ADD CONSTRAINT statements_digest_check
+        CHECK (digest ~ '^(hmac-)?sha256:[0-9a-f]{64}$')`.execute(db)
+      await sql`
+        CREATE TABLE countersign.holds (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          scope text NOT NULL CHECK (scope IN ('subject', 'run', 'workspace')),
+          name text NOT NULL,
+          reason text NOT NULL,
+          held_by text NOT NULL,
+          held_at timestamptz NOT NULL DEFAULT now(),
+          lifted_by text,
+          lift_reason text,
+          lifted_at timestamptz,
+          CHECK (num_nulls(lifted_by, lift_reason, lifted_at) IN (0, 3))
+        )`.execute(db)
+      await sql`CREATE UNIQUE INDEX holds_in_force ON countersign.holds (scope, name) WHERE lifted_at IS NULL`.execute(
+        db,
+      )
+      await sql`
+        CREATE TABLE countersign.erasures (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          subject_hash text NOT NULL,
+          reason text NOT NULL,
+          asked_by text NOT NULL,
+          asked_at timestamptz NOT NULL DEFAULT now(),
+          refused text,
+          done_at timestamptz,
+          CHECK (refused IS NULL OR done_at IS NULL)
+        )`.execute(db)
+      // What was begun goes on: one of a person at a time.
+      await sql`CREATE UNIQUE INDEX erasures_open ON countersign.erasures (subject_hash)
+        WHERE refused IS NULL AND done_at IS NULL`.execute(db)
+      await sql`
+        CREATE TABLE countersign.certificates (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          erasure_id bigint REFERENCES countersign.erasures,
+          certificate jsonb NOT NULL,
+          made_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+      await sql`
+        CREATE TABLE countersign.erased_runs (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          run_key text NOT NULL REFERENCES countersign.runs,
+          namespace text NOT NULL,
+          workflow_id text NOT NULL,
+          erasure_id bigint REFERENCES countersign.erasures,
+          certificate_id bigint REFERENCES countersign.certificates,
+          did jsonb NOT NULL,
+          erased_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+      await sql`CREATE INDEX erased_runs_of ON countersign.erased_runs (run_key)`.execute(db)
+      await sql`CREATE TABLE countersign.sweeps (name text PRIMARY KEY, began_at timestamptz NOT NULL)`.execute(db)
+    },
+  },
+  '0018_codec_calls': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.codec_calls (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          at timestamptz NOT NULL DEFAULT now(),
+          kind text NOT NULL CHECK (kind IN ('encode', 'decode', 'data_key')),
+          source text NOT NULL,
+          origin text,
+          namespace text,
+          code text,
+          reason text,
+          issuer text,
+          subject text,
+          payloads integer NOT NULL,
+          passed integer NOT NULL,
+          keys jsonb NOT NULL
+        )`.execute(db)
+      await sql`CREATE INDEX codec_calls_at ON countersign.codec_calls (at)`.execute(db)
+      // Whose a key is that was made for somebody, as long as no run says so.
+      await sql`
+        CREATE TABLE countersign.key_holders (
+          key_id text PRIMARY KEY,
+          workspace text,
+          subject text NOT NULL,
+          issuer text NOT NULL,
+          held_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

@@ -1,5 +1,8 @@
 import { type Selectable, sql } from 'kysely'
+import { codeOf } from '../contract/failures.ts'
+import type { Json } from '../contract/json.ts'
 import type { Notice } from '../contract/notice.ts'
+import { PLAIN, type Sealer } from '../privacy/sealed.ts'
 import type { LedgerDatabase } from './database.ts'
 import type { NotificationTable } from './tables.ts'
 
@@ -21,8 +24,10 @@ export async function addNotifications(
   db: LedgerDatabase,
   notice: Notice,
   wanted: readonly { readonly channel: string; readonly kind: string; readonly dueAt: Date }[],
+  sealer: Sealer = PLAIN,
 ): Promise<void> {
   if (wanted.length === 0) return
+  const sealed = JSON.stringify(sealer.seal(notice as unknown as Json))
   await db
     .insertInto('countersign.notifications')
     .values(
@@ -33,7 +38,7 @@ export async function addNotifications(
         asked_at: new Date(notice.askedAt),
         channel,
         kind,
-        notice: JSON.stringify(notice),
+        notice: sealed,
         due_at: dueAt,
         next_at: dueAt,
       })),
@@ -44,12 +49,13 @@ export async function addNotifications(
 
 /**
  * Takes what is due on these channels, so many at most, for so long: no other worker takes it meanwhile, and one that dies leaves it to the
- * next.
+ * next. `open` decrypts what is sealed: what it cannot is left for later, and what was erased is dropped.
  */
 export async function takeDue(
   db: LedgerDatabase,
   channels: readonly string[],
   { most, forMs }: { readonly most: number; readonly forMs: number },
+  open: (notice: Json, workflowId: string) => Promise<Json> = async (notice) => PLAIN.open(notice),
 ): Promise<readonly Notification[]> {
   if (channels.length === 0) return []
   const due = db
@@ -68,7 +74,17 @@ export async function takeDue(
     .where('id', 'in', due)
     .returningAll()
     .execute()
-  return rows.map(notificationOf)
+  const opened = rows.map(async (row) => {
+    try {
+      const workflowId = row.run_key.slice(0, row.run_key.lastIndexOf('/'))
+      return notificationOf(row, (await open(row.notice as unknown as Json, workflowId)) as unknown as Notice)
+    } catch (error) {
+      if (codeOf(error) === 'payload_erased') await settleNotification(db, { id: idOf(row) }, { state: 'dropped' })
+      else if (codeOf(error) === undefined) throw error
+      return undefined
+    }
+  })
+  return (await Promise.all(opened)).filter((one) => one !== undefined)
 }
 
 /** What became of one: sent, given up, no longer of interest, or to be tried again then. */
@@ -90,11 +106,13 @@ export async function settleNotification(
     .execute()
 }
 
-const notificationOf = (row: Selectable<NotificationTable>): Notification => ({
-  id: `msg_${row.id}`,
+const idOf = ({ id }: Selectable<NotificationTable>): string => `msg_${id}`
+
+const notificationOf = (row: Selectable<NotificationTable>, notice: Notice): Notification => ({
+  id: idOf(row),
   channel: row.channel,
   kind: row.kind,
-  notice: row.notice,
+  notice,
   dueAt: row.due_at,
   attempts: row.attempts,
 })

@@ -168,6 +168,18 @@ export async function withdrawals(db: Db): Promise<readonly Withdrawal[]> {
   return (await inForce.execute()).map(withdrawalOf)
 }
 
+/** Whether somebody does not count any more at all. */
+export async function isWithdrawn(db: Db, subject: string): Promise<boolean> {
+  const found = await db
+    .selectFrom('countersign.withdrawals')
+    .select('id')
+    .where('person', '=', personOf(subject))
+    .where('group_name', 'is', null)
+    .where('lifted_at', 'is', null)
+    .executeTakeFirst()
+  return found !== undefined
+}
+
 const withdrawalOf = (row: Selectable<WithdrawalTable>): Withdrawal => ({
   id: row.id,
   subject: row.subject,

@@ -29,8 +29,15 @@ interface RunTable {
   kernel_version: string
   build_id: string
   /** Who started it; `null`: it was opened before there were statements. */
-  statement: ColumnType<Statement | null, string | null, never>
+  statement: ColumnType<Statement | null, string | null, null>
   opened_at: Generated<Date>
+  /** `null`: opened before it was kept. */
+  namespace: string | null
+  /** By the policy that it was opened under; `null`: no end is set. */
+  retain_days: number | null
+  /** When Temporal closed it; `null`: it is open, or nobody looked yet. */
+  closed_at: Date | null
+  erased_at: Date | null
 }
 
 /** One row a write step: what makes an effect happen once. */
@@ -88,6 +95,8 @@ interface ModelCallTable {
 interface BlobTable {
   digest: string
   content: Buffer
+  /** Of the data key that encrypted it; `null`: it stands in the clear. */
+  key_id: string | null
   added_at: Generated<Date>
 }
 
@@ -210,9 +219,49 @@ export interface AttemptTable {
   subject: string | null
   workspace: string | null
   /** `null`: it was not in the form of one. */
-  about: ColumnType<About | null, string | null, never>
+  about: ColumnType<About | null, string | null, string>
   nonce: string | null
   key_id: string | null
+}
+
+/** One row a time that somebody asked the gateway to encode or decode payloads, or for a data key. */
+export interface CodecCallTable {
+  id: GeneratedAlways<string>
+  at: GeneratedAlways<Date>
+  kind: 'encode' | 'decode' | 'data_key'
+  /** The network address from which it came. */
+  source: string
+  /** Of which page of a browser; `null`: of none. */
+  origin: string | null
+  /** `null`: it named none, or none that can be written down. */
+  namespace: string | null
+  /** `null`: the call as a whole was not refused. */
+  code: string | null
+  reason: string | null
+  /** Of a token that was verified; `null`: none was. So is the next one. */
+  issuer: string | null
+  subject: string | null
+  payloads: number
+  /** How many of them were encoded or decoded. */
+  passed: number
+  keys: ColumnType<readonly KeyUse[], string, never>
+}
+
+/** How many payloads of a key a call had, and why they were not decoded (`null`: they were). */
+export interface KeyUse {
+  readonly key: string
+  readonly payloads: number
+  readonly code: string | null
+}
+
+/** One row a data key that the gateway made for somebody: whose it is, as long as no run says so. */
+interface KeyHolderTable {
+  key_id: string
+  /** `null`: of none yet; `/encode` knows no workflow. */
+  workspace: string | null
+  subject: string
+  issuer: string
+  held_at: GeneratedAlways<Date>
 }
 
 /** One row a message to people: of which question, on which channel, and what became of it. */
@@ -224,13 +273,95 @@ export interface NotificationTable {
   asked_at: Date
   channel: string
   kind: string
-  notice: ColumnType<Notice, string, never>
+  notice: ColumnType<Notice, string, string>
   state: ColumnType<'waiting' | 'sent' | 'failed' | 'dropped', undefined, 'waiting' | 'sent' | 'failed' | 'dropped'>
   attempts: ColumnType<number, undefined, number>
   due_at: Date
   next_at: Date
   settled_at: Date | null
   last_error: string | null
+}
+
+/** One row a data key. Destroying one takes what was wrapped away and keeps the row, which says so. */
+export interface DataKeyTable {
+  key_id: string
+  /** Empty for the index key. */
+  namespace: string
+  /** `null`: the index key, or one of the codec server's that no workflow has adopted yet. */
+  workflow_id: string | null
+  kind: 'run' | 'index'
+  master_key_id: string
+  /** `null`: it was destroyed. */
+  wrapped: Buffer | null
+  made_at: Generated<Date>
+  /** It was made without a workflow, and this is when one took it. */
+  adopted_at: Date | null
+  destroyed_at: Date | null
+  destroyed_why: string | null
+}
+
+/** One row a run and a person whom its data is about, by a keyed hash of who that is. */
+interface DataSubjectTable {
+  /** 64 hex digits. */
+  subject_hash: string
+  namespace: string
+  workflow_id: string
+  run_key: string
+  seen_at: Generated<Date>
+}
+
+/** One row a legal hold: added, lifted, never deleted. */
+export interface HoldTable {
+  id: GeneratedAlways<string>
+  scope: 'subject' | 'run' | 'workspace'
+  /** Of a person: the keyed hash of his name. */
+  name: string
+  reason: string
+  held_by: string
+  held_at: GeneratedAlways<Date>
+  lifted_by: string | null
+  lift_reason: string | null
+  lifted_at: Date | null
+}
+
+/** One row a time that somebody was to be forgotten. */
+interface ErasureTable {
+  id: GeneratedAlways<string>
+  subject_hash: string
+  reason: string
+  asked_by: string
+  asked_at: GeneratedAlways<Date>
+  /** Why nothing was erased; `null`: it was not refused. */
+  refused: string | null
+  /** `null`: runs of his are open yet, or it was interrupted. */
+  done_at: Date | null
+}
+
+/** Signed certificates of what was erased; `erasure_id` is `null` for one of retention. */
+interface CertificateTable {
+  id: GeneratedAlways<string>
+  erasure_id: string | null
+  certificate: ColumnType<object, string, string>
+  made_at: GeneratedAlways<Date>
+}
+
+/** One row a run that was erased, written with it; more than one where something came late. */
+interface ErasedRunTable {
+  id: GeneratedAlways<string>
+  run_key: string
+  namespace: string
+  workflow_id: string
+  erasure_id: string | null
+  /** `null`: no certificate names it yet. */
+  certificate_id: string | null
+  did: ColumnType<object, string, never>
+  erased_at: GeneratedAlways<Date>
+}
+
+/** When a job was begun last, by whichever worker. */
+interface SweepTable {
+  name: string
+  began_at: Date
 }
 
 /** The tables of Countersign itself, in the PostgreSQL schema `countersign`. */
@@ -244,11 +375,20 @@ export interface LedgerTables {
   'countersign.issuer_keys': IssuerKeyTable
   'countersign.statements': StatementTable
   'countersign.attempts': AttemptTable
+  'countersign.codec_calls': CodecCallTable
+  'countersign.key_holders': KeyHolderTable
   'countersign.people': PersonTable
   'countersign.withdrawals': WithdrawalTable
   'countersign.delegations': DelegationTable
   'countersign.notifications': NotificationTable
   'countersign.blobs': BlobTable
+  'countersign.data_keys': DataKeyTable
   'countersign.stops': StopTable
   'countersign.refused_stops': RefusedStopTable
+  'countersign.data_subjects': DataSubjectTable
+  'countersign.holds': HoldTable
+  'countersign.erasures': ErasureTable
+  'countersign.certificates': CertificateTable
+  'countersign.erased_runs': ErasedRunTable
+  'countersign.sweeps': SweepTable
 }

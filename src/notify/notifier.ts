@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Json } from '../contract/json.ts'
 import type { Notice } from '../contract/notice.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { addNotifications, type Notification, settleNotification, takeDue } from '../ledger/notifications.ts'
+import type { DataKeys } from '../privacy/data-keys.ts'
+import { open, PLAIN, type Sealer, sealerOf } from '../privacy/sealed.ts'
 import { channelsFor, type NotifyConfig } from './config.ts'
 import type { NoticeKind } from './render.ts'
 import { send } from './send.ts'
@@ -11,6 +14,8 @@ export type NotificationEnd = 'sent' | 'again' | 'failed' | 'dropped'
 
 export interface NotifierParts {
   readonly db: LedgerDatabase
+  /** What messages are kept encrypted with, and where their runs are; absent: they are kept in the clear. */
+  readonly sealed?: { readonly keys: DataKeys; readonly namespace: string } | undefined
   readonly config: NotifyConfig
   /** Whether a question with this digest still waits in a run; throws where nobody can tell now. */
   readonly isWaiting: (notice: Notice) => Promise<boolean>
@@ -51,7 +56,7 @@ export class Notifier {
     ]
     const channels = channelsFor(this.#parts.config, notice)
     const wanted = channels.flatMap(({ name }) => times.map((time) => ({ channel: name, ...time })))
-    await addNotifications(this.#parts.db, notice, wanted)
+    await addNotifications(this.#parts.db, notice, wanted, await this.#sealer(notice))
   }
 
   /** Sends what is due, until it is told to stop: gives what stops it. */
@@ -78,7 +83,9 @@ export class Notifier {
   async sendDue(): Promise<number> {
     const { db, config } = this.#parts
     const names = config.channels.map(({ name }) => name)
-    const due = await takeDue(db, names, { most: AT_A_TIME, forMs: TAKEN_MS })
+    const { sealed } = this.#parts
+    const opened = sealed && ((notice: Json, workflowId: string) => open(sealed.keys, notice, { workflowId }))
+    const due = await takeDue(db, names, { most: AT_A_TIME, forMs: TAKEN_MS }, opened)
     await Promise.all(due.map((one) => this.#deliver(one)))
     return due.length
   }
@@ -92,7 +99,8 @@ export class Notifier {
     const pauseMs = Math.min(firstPauseMs * 2 ** Math.min(attempts - 1, 20), LONGEST_PAUSE_MS)
     const again = async (why: string, afterMs = pauseMs): Promise<void> => {
       told?.(channel.name, attempts >= MOST_ATTEMPTS ? 'failed' : 'again', why)
-      await settleNotification(db, one, { state: attempts >= MOST_ATTEMPTS ? 'failed' : 'waiting', why, afterMs })
+      const state = attempts >= MOST_ATTEMPTS ? 'failed' : 'waiting'
+      await settleNotification(db, one, { state, why: await this.#sealedText(notice, why), afterMs })
     }
     if (kind !== 'asked' || Date.now() - one.dueAt.getTime() > LATE_MS) {
       const waits = await isWaiting(notice).catch(() => undefined)
@@ -105,6 +113,17 @@ export class Notifier {
     const sent = await send(channel, { id, kind, notice }, config.link)
     if (sent.came === 'again') return await again(sent.why, sent.afterMs)
     told?.(channel.name, sent.came, sent.came === 'failed' ? sent.why : undefined)
-    await settleNotification(db, one, { state: sent.came, ...(sent.came === 'failed' ? { why: sent.why } : {}) })
+    const why = sent.came === 'failed' ? { why: await this.#sealedText(notice, sent.why) } : {}
+    await settleNotification(db, one, { state: sent.came, ...why })
+  }
+
+  async #sealer({ workflowId }: Notice): Promise<Sealer> {
+    const { sealed } = this.#parts
+    return sealed === undefined ? PLAIN : await sealerOf(sealed.keys, { namespace: sealed.namespace, workflowId })
+  }
+
+  async #sealedText(notice: Notice, text: string): Promise<string> {
+    const sealed = (await this.#sealer(notice)).seal(text)
+    return typeof sealed === 'string' ? sealed : JSON.stringify(sealed)
   }
 }

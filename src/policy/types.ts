@@ -208,6 +208,11 @@ export interface Policy extends Caps {
     /** Names of fields. */
     readonly redaction?: readonly string[]
   }
+  /** Absent: what a run holds is kept until somebody has it erased. */
+  readonly data?: {
+    /** Days from when a run closed, by the policy that it was opened under. */
+    readonly retainDays: number
+  }
   readonly rollback: {
     readonly enabled: boolean
     readonly windowMinutes: number

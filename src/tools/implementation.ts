@@ -32,6 +32,11 @@ export interface ToolCall {
    * that take no idempotency key. It has `signal` already. Requests by text or `URL`.
    */
   readonly fetch: typeof fetch
+  /**
+   * The secret that a reference names, such as `secret:CRM_TOKEN` in a field of the input: nowhere else is it ever. What the tool returns
+   * or throws is masked where it repeats it. Fails with `secret_unknown`, and with `tool_unavailable` where nobody can tell now.
+   */
+  secret(reference: string): Promise<string>
   /** Tells Temporal that the attempt is alive; needed where the contract has `heartbeatMs`. */
   heartbeat(): void
   /**
@@ -114,7 +119,20 @@ export interface Reservation {
   settle(used: Usage): Promise<void>
 }
 
+/** Where tokens stand in an input for personal values, as a model sees it. */
+export interface Veiled {
+  /** Such as `<email-1>`. */
+  readonly tokens: readonly string[]
+  /** What was answered, with the values in the place of their tokens; doing it twice changes nothing. */
+  readonly reveal: (answer: unknown) => unknown
+}
+
 export interface ThinkLimits {
+  /**
+   * Present: the input is parsed already, and holds tokens. The host has the values put back in what `think` answers; whoever checks the
+   * form of an answer before has to do so first.
+   */
+  readonly veil?: Veiled
   readonly meter: Meter
   readonly signal: AbortSignal
   heartbeat(): void

@@ -31,6 +31,13 @@ import { missingScopes, type Principal } from '../contract/principal.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
 import { type HostKey, type Verify, verifierOf } from '../identity/host-key.ts'
 import { keepNewest } from '../identity/newest.ts'
+import type { DataKeys } from '../privacy/data-keys.ts'
+import { DataSubjects } from '../privacy/data-subjects.ts'
+import { hiddenDigest } from '../privacy/hidden-digests.ts'
+import type { Residency } from '../privacy/residency.ts'
+import { noticeFor, veiledFor } from '../privacy/reader.ts'
+import { jsonIn, type Known, personalIn, secretsIn } from '../privacy/redact.ts'
+import { Secrets, type SecretSource, withoutSecretsIn } from '../privacy/secrets.ts'
 import type { DevelopmentIssuer } from '../identity/statements.ts'
 import { signSeal, verifySeal } from '../identity/seals.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
@@ -54,6 +61,7 @@ import type { Registry } from './registry.ts'
 import { meterOf, type RunMeter, withSpent } from './spend.ts'
 import { type ParsedStart, parseStart, principalOf } from './start.ts'
 import { assertCarried, attested, parseInput, parseOutput } from './steps.ts'
+import { type Sealer, sealerOf } from '../privacy/sealed.ts'
 import { StopGuard, type Subject, targetsOf, unlessStopped } from './stops.ts'
 import { checkOperator, saidAt, Witness } from './witness.ts'
 import { executeOnce, type StepHost, toolCall, undoOnce } from './writes.ts'
@@ -72,6 +80,12 @@ export interface HostOptions {
   readonly development?: DevelopmentIssuer | undefined
   /** Tells people of questions; absent: nobody is told. */
   readonly notifier?: Notifier | undefined
+  /** What personal columns of the ledger are encrypted with, and whom the data is about hidden; absent: they stand in the clear. */
+  readonly keys?: DataKeys | undefined
+  /** Where workspaces are at home; absent: nowhere in particular. */
+  readonly residency?: Residency | undefined
+  /** Where references to secrets are looked up. Default: nowhere, so that none is known. */
+  readonly secrets?: readonly SecretSource[] | undefined
 }
 
 type Activity = (argument: never) => Promise<unknown>
@@ -123,12 +137,18 @@ class Host {
   readonly #stops: StopGuard
   readonly #witness: Witness
   readonly #observer: Observer
+  readonly #subjects: DataSubjects
+  readonly #secrets: Secrets
+  readonly #names: Pick<DataKeys, 'hiddenName'> | undefined
 
   constructor(options: HostOptions) {
     this.#options = options
+    this.#names = options.keys
     this.#stops = new StopGuard(options.db)
     this.#witness = new Witness(options.db, options.development)
     this.#observer = observers(options.observer ?? {})
+    this.#subjects = new DataSubjects(options.db, this.#names)
+    this.#secrets = new Secrets(options.secrets ?? [])
     this.#stores = {
       findRun: (runKey) => this.#run(runKey),
       policyOf: async (digest) => (await this.#stored(digest))?.policy,
@@ -152,7 +172,11 @@ class Host {
     const statement = await this.#starter(parsed, at, runKey)
     const principal = principalOf(statement)
     await this.#checkOpening(this.#subject(runKey, at, null, principal), statement)
+    this.#options.residency?.check(principal.workspace)
     const current = this.#options.pinned(at.type)
+    const retainDays =
+      current === undefined ? undefined : (await this.#stored(current.policyDigest))?.policy.data?.retainDays
+    const names = this.#names
     await failpoint('openRun.before')
     // Most runs are new: the insert itself tells when one is not.
     const run =
@@ -165,7 +189,11 @@ class Host {
             ...current,
             principal,
             requestDigest,
-            businessKey,
+            businessKey:
+              names === undefined || businessKey === null ? businessKey : await hiddenDigest(names, businessKey),
+            bareBusinessKey: businessKey,
+            namespace: Context.current().info.namespace,
+            retainDays,
             kernelVersion: KERNEL_VERSION,
             buildId,
             statement,
@@ -176,6 +204,7 @@ class Host {
     if (run.requestDigest !== requestDigest || run.workflowType !== at.type) {
       throw fail('request_invalid', `\`${runKey}\` was opened with another request`)
     }
+    await this.#note(runKey, request, at.contract.request)
     const { policyDigest, candidateDigest } = run
     const pinned = await this.#stored(policyDigest)
     if (pinned === undefined) throw fail('warrant_policy_unknown', `nobody stored the policy ${policyDigest}`)
@@ -243,7 +272,7 @@ class Host {
     const reminders = policy?.approvals.remindersMinutes ?? []
     const { runId } = playbookAt(Context.current().info, this.#options.registry.playbooks)
     const notice = noticeOf(runKey, question, { runId, playbook: workflowType, principal })
-    await this.#options.notifier?.ask(notice, reminders)
+    await this.#options.notifier?.ask(noticeFor('notified', notice, this.#personalOf(question)), reminders)
     return null
   }
 
@@ -264,11 +293,11 @@ class Host {
     await this.#checkCaller(runKey, null)
     if (step === null) {
       // Without the results: all of them together could be more than Temporal carries.
-      const entries = await effectsOf(this.#options.db, runKey)
+      const entries = await effectsOf(this.#options.db, runKey, await this.#sealer())
       await failpoint('recall.answered')
       return entries.map((entry) => ({ ...entry, result: null }))
     }
-    const entry = await findEffect(this.#options.db, { runKey, step })
+    const entry = await findEffect(this.#options.db, { runKey, step }, await this.#sealer())
     return entry === undefined ? [] : [entry]
   }
 
@@ -289,8 +318,10 @@ class Host {
     const mark = await this.#checkCaller(runKey, step, contract)
     const host = await this.#hostOf(runKey, contract)
     const input = parseInput(contract, raw)
+    await this.#prepare(runKey, contract, raw)
     const call = toolCall(host, contract, { runKey, step }, contract.startToCloseMs)
-    const output = parseOutput(contract, await how.execute(input, call))
+    const output = parseOutput(contract, withoutSecretsIn(await how.execute(input, call)))
+    await this.#note(runKey, output, contract.output)
     await failpoint('read.done')
     const { kind } = contract.evidence
     const reference = contract.evidence.reference(input, output)
@@ -331,14 +362,20 @@ class Host {
     if (context.info.isLocal && this.#options.thinker.isPlain?.(thought) !== true) {
       throw fail('model_unavailable', `a model answers \`${thought.name}\` here, which is no local activity`)
     }
-    const { output: raw, ...said } = await this.#options.thinker.think(thought, input, {
+    const { thinker } = this.#options
+    const veil =
+      thinker.isPlain?.(thought) === true
+        ? undefined
+        : veiledFor('model', input, thought.input, this.#personalTold(input))
+    const { output: raw, ...said } = await thinker.think(thought, veil === undefined ? input : veil.shown, {
+      ...(veil === undefined ? {} : { veil }),
       meter,
       signal: context.cancellationSignal,
       heartbeat: () => context.heartbeat(),
     })
     let output: Json
     try {
-      output = parseOutput(thought, raw, 'model_output_invalid')
+      output = parseOutput(thought, veil === undefined ? raw : veil.reveal(raw), 'model_output_invalid')
     } catch (error) {
       // What was spent on a useless answer is spent all the same.
       const failure = failureOf(error)
@@ -363,12 +400,14 @@ class Host {
     const { resumed } = await this.#checkCaller(runKey, step, how.contract)
     const host = await this.#hostOf(runKey, how.contract)
     // Only the ledger of a run that was reset can know a step that its history does not.
-    const known = resumed === true ? await findEffect(this.#options.db, { runKey, step }) : undefined
+    const known =
+      resumed === true ? await findEffect(this.#options.db, { runKey, step }, await this.#sealer()) : undefined
     // What has failed has not happened, and may be tried again.
     if (known !== undefined && known.state !== 'failed') return { known }
     const input = parseInput(how.contract, raw)
+    await this.#prepare(runKey, how.contract, raw)
     const call = toolCall(host, how.contract, { runKey, step }, how.contract.startToCloseMs)
-    const shown = await how.preview(input, call)
+    const shown = withoutSecretsIn(await how.preview(input, call))
     await failpoint('preview.shown')
     return { preview: previewOf(how, shown) }
   }
@@ -383,13 +422,21 @@ class Host {
     await this.#stops.check(subject, attempt)
     const host = await this.#hostOf(run.runKey, how.contract)
     await checkWarrant(warrant, how.contract, message.input, run, this.#stores, scheduledTimestampMs)
+    await this.#prepare(run.runKey, how.contract, message.input)
     const targets = await targetsOf(subject)
     const guarded = unlessStopped(how, { acts: targets, undoes: targets })
     const asked = { raw: message.input, parsed: input }
     await failpoint('write.guarded')
     const policy = await this.#stores.policyOf(warrant.policyDigest)
-    const counts = policy?.limits === undefined ? [] : countsOf(policy, how.contract, message.input, warrant, run)
+    const bare = policy?.limits === undefined ? [] : countsOf(policy, how.contract, message.input, warrant, run)
+    const names = this.#names
+    const counts =
+      names === undefined
+        ? bare
+        : await Promise.all(bare.map(async (one) => ({ ...one, hidden: await hiddenDigest(names, one.digest) })))
     const result = await executeOnce(host, guarded, asked, warrant, run.businessKey, counts)
+    // Another attempt answers with what this one did, and comes past here.
+    await this.#note(run.runKey, result.output, how.contract.output)
     this.#observer.effect?.(how.contract.name, isRepeated(result, startedAt) ? 'repeated' : 'done')
     return { ...result, ...markOf(warrant.runKey) }
   }
@@ -409,7 +456,12 @@ class Host {
     const guarded = unlessStopped(how, { acts: await targetsOf(subject), undoes })
     await failpoint('undo.guarded')
     const { db, key } = this.#options
-    const result = await undoOnce({ db, key, principal: run.principal }, guarded, warrant)
+    const sealer = await this.#sealer()
+    const result = await undoOnce(
+      { db, key, principal: run.principal, sealer, secrets: this.#secrets },
+      guarded,
+      warrant,
+    )
     this.#observer.effect?.(how.contract.name, result.state === 'undone' ? 'undone' : 'barred')
     return result
   }
@@ -467,6 +519,12 @@ class Host {
     }
   }
 
+  /** Of the workflow that calls, which every run key that gets this far is of. */
+  async #sealer(): Promise<Sealer> {
+    const { workflowExecution, namespace } = Context.current().info
+    return await sealerOf(this.#options.keys, { namespace, workflowId: workflowExecution?.workflowId ?? '' })
+  }
+
   /** What a step of a run stands on. Fails with `scope_missing` where its principal was not granted what the tool asks for. */
   async #hostOf(runKey: RunKey, tool?: Tool): Promise<StepHost> {
     const { db, key } = this.#options
@@ -474,9 +532,49 @@ class Host {
     if (run === undefined) throw fail('run_unknown', `no worker opened the run \`${runKey}\``)
     const { principal } = run
     const missing = tool === undefined ? [] : missingScopes(tool, principal)
-    if (missing.length === 0) return { db, key, principal }
+    if (missing.length === 0) return { db, key, principal, sealer: await this.#sealer(), secrets: this.#secrets }
     const { subject, workspace } = principal
     throw fail('scope_missing', `${subject} was not granted ${missing.join(', ')} in ${workspace}`)
+  }
+
+  /**
+   * What is done before a tool is called: whom the input is about is written down, and the secrets that it names are looked up, so that one
+   * that is not there is found before anything happens.
+   */
+  async #prepare(runKey: RunKey, { input: schema }: Tool, input: Json): Promise<void> {
+    await this.#note(runKey, input, schema)
+    const { cancellationSignal } = Context.current()
+    for (const reference of secretsIn(input, schema)) await this.#secrets.resolve(reference, cancellationSignal)
+  }
+
+  async #note(runKey: RunKey, value: unknown, schema: z.ZodType): Promise<void> {
+    await this.#subjects.note({ namespace: Context.current().info.namespace, runKey }, value, schema)
+  }
+
+  #contractOf(tool: string): Tool | undefined {
+    const { reads, writes } = this.#options.registry
+    return (reads.get(tool) ?? writes.get(tool))?.contract
+  }
+
+  /** The personal values of what people are asked about, as the contract of its tool says. */
+  #personalOf(question: NotifyCall['question']): readonly Known[] {
+    if (question.about !== 'action') return []
+    const { tool, input } = question.action
+    const contract = this.#contractOf(tool)
+    return contract === undefined ? [] : personalIn(input, contract.input)
+  }
+
+  /** The personal values in what a model is told of earlier steps, as the contracts of their tools say. */
+  #personalTold(input: unknown): readonly Known[] {
+    const { steps } = (input ?? {}) as { readonly steps?: unknown }
+    if (!Array.isArray(steps)) return []
+    return steps.flatMap((step: unknown) => {
+      const { tool, input: asked, result } = (step ?? {}) as Readonly<Record<string, unknown>>
+      const contract = typeof tool === 'string' ? this.#contractOf(tool) : undefined
+      if (contract === undefined) return []
+      const given = typeof asked === 'string' ? jsonIn(asked) : undefined
+      return [...personalIn(given, contract.input), ...personalIn(result, contract.output)]
+    })
   }
 
   /** An operator's undo is proved by what he said, to this run, and by who he is now. */

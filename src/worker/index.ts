@@ -5,6 +5,10 @@ export type { WorkerVersion } from '../contract/version.ts'
 export { hostKeyFile, type HostKey, hostKeyOf } from '../identity/host-key.ts'
 export { type LedgerDatabase, openDatabase } from '../ledger/database.ts'
 export { migrateLedger, pendingMigrations } from '../ledger/migrations.ts'
+export { type DataKey, type DataKeys, ledgerDataKeys, type LedgerDataKeys } from '../privacy/data-keys.ts'
+export { encryptedDataConverter, type EncryptionOptions } from '../privacy/encrypted.ts'
+export { localMasterKeys, type MasterKeys, masterKeysFile, type Wrapped } from '../privacy/master-keys.ts'
+export { vaultMasterKeys, type VaultSettings } from '../privacy/vault.ts'
 export type { StopMark, StopScope, StopTarget, StopWord } from '../contract/stop.ts'
 export { type Stop, stopHistory, stopsInForce } from '../ledger/stops.ts'
 export { developmentIssuer, type DevelopmentIssuer } from '../identity/statements.ts'
@@ -25,6 +29,14 @@ export {
 export { type ModelsConfig } from '../tools/models/config.ts'
 export { loadModels } from '../tools/models/load.ts'
 export { createThinker, type DeterministicThoughts } from '../tools/models/thinker.ts'
+export {
+  type SecretSource,
+  environmentSecrets,
+  fileSecrets,
+  secretSourcesOf,
+  vaultSecrets,
+  type VaultSecretOptions,
+} from '../privacy/secrets.ts'
 export { type Difference, differenceText } from '../audit/differences.ts'
 export { type Replayed, replayHistory } from '../audit/replay.ts'
 export { bundleForReplay, bundlePlaybooks, type PlaybookBundle } from './bundle.ts'

@@ -31,6 +31,8 @@ export interface Counted {
   readonly cents: number | null
   /** Names the limit, what it measures and the subject. */
   readonly digest: Digest
+  /** The keyed hash that is stored in its place; absent: there are no keys. */
+  readonly hidden?: string
 }
 
 type Asked = Pick<Warrant, 'facts' | 'evidence'>
@@ -76,18 +78,19 @@ export function countsOf(
 }
 
 async function measure(tx: LedgerDatabase, claimed: Claim, counted: Counted): Promise<Measured> {
-  const { limit, subject, cents, digest } = counted
+  const { limit, subject, cents, digest, hidden } = counted
+  const names = hidden === undefined ? digest : [hidden, digest]
   const { windowMinutes, of } = limit
   if (subject === null) return { kind: 'unknown', what: limit.per }
   if (of !== undefined && cents === null) return { kind: 'unknown', what: of }
   if (limit.measure.kind === 'score') {
     const amount = cents ?? 0
-    const amounts = await amountsWithin(tx, digest, windowMinutes, claimed, MOST_SAMPLES)
+    const amounts = await amountsWithin(tx, names, windowMinutes, claimed, MOST_SAMPLES)
     const samples = amounts.length
     if (samples < limit.measure.warmUp) return { kind: 'warming_up', amount, samples }
     return { kind: 'score', amount, samples, ...robustScore(amount, amounts) }
   }
-  const { effects, cents: spent } = await spentWithin(tx, digest, windowMinutes, claimed)
+  const { effects, cents: spent } = await spentWithin(tx, names, windowMinutes, claimed)
   return limit.measure.kind === 'sum'
     ? { kind: 'spent', spent, adds: cents ?? 0 }
     : { kind: 'spent', spent: effects, adds: 1 }
@@ -149,6 +152,6 @@ export async function countWithin(
   await count(
     tx,
     claimed,
-    counts.map(({ digest, cents }) => ({ digest, cents })),
+    counts.map(({ digest, hidden, cents }) => ({ digest: hidden ?? digest, cents })),
   )
 }

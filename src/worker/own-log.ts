@@ -1,3 +1,4 @@
+import { shownTo, textFor } from '../privacy/reader.ts'
 import { type LogMetadata, Runtime } from '@temporalio/worker'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -10,8 +11,8 @@ const OWN = Symbol('countersign')
  * of a run.
  */
 export function logOwn(level: 'INFO' | 'ERROR', message: string, fields: Fields): void {
-  const meta: LogMetadata & { [OWN]?: true } = { from: 'countersign', ...fields, [OWN]: true }
-  Runtime.instance().logger.log(level, message, meta)
+  const meta: LogMetadata & { [OWN]?: true } = { from: 'countersign', ...shownTo('log', fields), [OWN]: true }
+  Runtime.instance().logger.log(level, textFor('log', message), meta)
 }
 
 /** The fields of an entry that `logOwn` wrote; `undefined`: it is Temporal's, or a playbook's or a tool's through it. */

@@ -9,6 +9,8 @@ import {
   WorkerThreadClient,
 } from '@temporalio/worker/lib/workflow/threaded-vm.js'
 import type { Workflow, WorkflowCreateOptions } from '@temporalio/worker/lib/workflow/interface.js'
+import { hidesMessages } from '../privacy/failure-converter.ts'
+import { hidden } from '../privacy/hidden-failures.ts'
 import { Activity, Watchdog } from './watchdog.ts'
 
 type Activation = coresdk.workflow_activation.IWorkflowActivation
@@ -49,15 +51,22 @@ class WatchedThread extends WorkerThreadClient {
 /** A workflow in a thread of `workflow-thread.ts`: bytes go there and back, and what it logged comes with them. */
 class ThreadedPlaybook extends VMWorkflowThreadProxy {
   readonly #watchdog: Watchdog
+  readonly #hidesFailures: boolean
   /** `undefined`: the last activation came to nothing, and they are still in the thread. */
   #calls: Awaited<SinkCalls> | undefined
 
-  constructor(thread: WatchedThread, runId: string) {
+  constructor(thread: WatchedThread, runId: string, hidesFailures: boolean) {
     super(thread, runId)
+    this.#hidesFailures = hidesFailures
     this.#watchdog = thread.watchdog
   }
 
   override async activate(activation: Activation): Promise<Completion> {
+    const completion = await this.#activate(activation)
+    return this.#hidesFailures ? withHiddenFailures(completion) : completion
+  }
+
+  async #activate(activation: Activation): Promise<Completion> {
     const { runId } = this
     // In memory of their own: what an encoder returns may lie in a pool, which no thread can be given.
     const encoded = new Uint8Array(WorkflowActivation.encode(activation).finish())
@@ -81,7 +90,23 @@ class ThreadedPlaybook extends VMWorkflowThreadProxy {
   }
 }
 
+/** What a workflow says of failures, as `hidden` has it: the sandbox need not know whether payloads are encrypted. */
+function withHiddenFailures(completion: Completion): Completion {
+  const { failed, successful } = completion
+  if (failed?.failure) failed.failure = hidden(failed.failure)
+  for (const command of successful?.commands ?? []) {
+    const { failWorkflowExecution: end, updateResponse: update, respondToQuery: answer } = command
+    if (end?.failure) end.failure = hidden(end.failure)
+    if (update?.rejected) update.rejected = hidden(update.rejected)
+    if (answer?.failed) answer.failed = hidden(answer.failed)
+  }
+  return completion
+}
+
 class PlaybookThreads extends ThreadedVMWorkflowCreator {
+  /** Whether messages and stacks of failures are put where the codec encrypts them. */
+  hidesFailures = false
+
   override async createWorkflow(options: WorkflowCreateOptions): Promise<Workflow> {
     const threads = this['workerThreadClients'] as readonly WorkerThreadClient[] as readonly WatchedThread[]
     const thread = threads.reduce((least, one) =>
@@ -89,7 +114,7 @@ class PlaybookThreads extends ThreadedVMWorkflowCreator {
     )
     const { runId } = options.info
     await thread.watchdog.limit(runId, VMWorkflowThreadProxy.create(thread, options))
-    return new ThreadedPlaybook(thread, runId)
+    return new ThreadedPlaybook(thread, runId, this.hidesFailures)
   }
 }
 
@@ -117,7 +142,12 @@ export class PlaybookWorker extends Worker {
   ): ReturnType<(typeof Worker)['createWorkflowCreator']> {
     // A debugger wants workflows in the main thread, without a limit of time. Elsewhere than in the main thread, nothing can end
     // what runs in another.
-    if (options.debugMode || !isMainThread) return await super.createWorkflowCreator(workflowBundle, options, logger)
+    const hidesFailures = hidesMessages(options.loadedDataConverter.failureConverter)
+    if (options.debugMode || !isMainThread) {
+      if (hidesFailures)
+        throw new TypeError('a worker that encrypts has its workflows in threads: it cannot be debugged')
+      return await super.createWorkflowCreator(workflowBundle, options, logger)
+    }
     const { isolateExecutionTimeoutMs, workflowThreadPoolSize } = options
     const clients = Array.from(
       { length: workflowThreadPoolSize },
@@ -135,6 +165,8 @@ export class PlaybookWorker extends Worker {
         })
       }),
     )
-    return new PlaybookThreads(clients)
+    const threads = new PlaybookThreads(clients)
+    threads.hidesFailures = hidesFailures
+    return threads
   }
 }

@@ -12,6 +12,7 @@ import type { Thought, Tool } from '../contract/tool.ts'
 import { type HostKey } from '../identity/host-key.ts'
 import { signReceipt } from '../identity/receipts.ts'
 import { databaseFailure } from '../ledger/database.ts'
+import { withoutSecrets, withoutSecretsIn } from '../privacy/secrets.ts'
 
 /**
  * Parses an input on the host: what the kernel parsed is not believed. What people saw and what is done must be one
@@ -130,7 +131,17 @@ export function attested(
  * What every activity does with an error: ours go on as they are, a database or a tool that did not answer is retryable,
  * and anything else becomes `tool_threw`, with its message and without its stack.
  */
-export function typed(error: unknown): unknown {
+export const typed = (error: unknown): unknown => withoutSecretsOf(typedOf(error))
+
+/** What a tool says of its failure may repeat a secret that it was handed. */
+function withoutSecretsOf(error: unknown): unknown {
+  if (!(error instanceof ApplicationFailure)) return error
+  const message = withoutSecrets(error.message)
+  const details = withoutSecretsIn(error.details ?? [])
+  return message === error.message && details === (error.details ?? []) ? error : rebuilt(error, message, details)
+}
+
+function typedOf(error: unknown): unknown {
   const known = databaseFailure(error)
   if (known instanceof ApplicationFailure && isFailureCode(known.type)) return withoutStack(known)
   const { cancellationSignal, info } = Context.current()
@@ -149,8 +160,14 @@ export const withDetails = (failure: ApplicationFailure, more: JsonObject): Appl
 }
 
 /** A typed failure says what it is; its stack would only put paths of this machine into the history. */
-function withoutStack(failure: ApplicationFailure, details = failure.details): ApplicationFailure {
-  const { type, message, nonRetryable, category, nextRetryDelay } = failure
+const withoutStack = (failure: ApplicationFailure, details = failure.details): ApplicationFailure =>
+  rebuilt(failure, failure.message, details)
+
+function rebuilt(
+  { type, nonRetryable, category, nextRetryDelay }: ApplicationFailure,
+  message: string,
+  details: ApplicationFailure['details'],
+): ApplicationFailure {
   const bare = ApplicationFailure.create({
     ...(type === undefined || type === null ? {} : { type }),
     message: message.toWellFormed(),

@@ -1,5 +1,7 @@
+import { Client, type ConnectionLike } from '@temporalio/client'
 import type { NativeConnection, Worker } from '@temporalio/worker'
 import { deploymentOf, isDeploymentName } from '../contract/version.ts'
+import { textOf } from '../contract/text.ts'
 import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import type { DevelopmentIssuer } from '../identity/statements.ts'
@@ -7,7 +9,15 @@ import { bulkCodec } from '../ledger/bulk-codec.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { storeIssuerKey } from '../ledger/issuer-keys.ts'
 import { storeKey } from '../ledger/keys.ts'
+import { workerCodec } from '../privacy/codec.ts'
+import { ledgerDataKeys } from '../privacy/data-keys.ts'
+import { encryptedDataConverter, FAILURE_CONVERTER } from '../privacy/encrypted.ts'
+import type { MasterKeys } from '../privacy/master-keys.ts'
 import type { Thinker, ToolImplementation } from '../tools/implementation.ts'
+import { Residency, type Workspaces } from '../privacy/residency.ts'
+import { Retention, type RetentionParts } from '../privacy/retention.ts'
+import { standingIn } from '../privacy/standing.ts'
+import { type SecretSource, secretSourcesOf } from '../privacy/secrets.ts'
 import { PAYLOAD_CONVERTER } from './bundle-files.ts'
 import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 import { activitiesOf } from './host.ts'
@@ -15,6 +25,8 @@ import { type Observer, observers } from './observer.ts'
 import type { NotifyConfig } from '../notify/config.ts'
 import { Notifier } from '../notify/notifier.ts'
 import { PlaybookWorker } from './playbook-worker.ts'
+import { logOwn } from './own-log.ts'
+import { longestRetention } from './longest-retention.ts'
 import { isWaitingOn } from './still-waiting.ts'
 import { DEFAULT_REFRESH_MS, PolicyFiles } from './policy-files.ts'
 import { registryOf } from './registry.ts'
@@ -52,11 +64,26 @@ export interface WorkerSettings {
   readonly db: LedgerDatabase
   readonly key: HostKey
   /**
+   * Wrap the keys with which payloads and the personal columns of the ledger are encrypted; see docs/privacy.md. Default: all stands
+   * in the clear. What is encrypted already cannot be read without them.
+   */
+  readonly masterKeys?: MasterKeys | undefined
+  /**
    * For development only: takes statements of this issuer, which prove nothing, and publishes its key. Default: they are refused.
    */
   readonly development?: DevelopmentIssuer | undefined
   /** Tells people of questions that wait for them. Default: nobody is told. */
   readonly notify?: NotifyConfig | undefined
+  /**
+   * Where references to secrets are looked up, the first first. Default: as the environment says, see `secretSourcesOf`.
+   */
+  readonly secrets?: readonly SecretSource[] | undefined
+  /**
+   * Where workspaces are at home, and which database this is, as `databaseName` names it. Default: nowhere in particular.
+   */
+  readonly residency?: { readonly workspaces: Workspaces; readonly database: string } | undefined
+  /** How often what is past its time is deleted, by one of the workers of the database; 0: never. Default: an hour. */
+  readonly retention?: { readonly everyMs?: number; readonly now?: RetentionParts['now'] } | undefined
   /** How long running steps may take to finish once the worker is told to stop. Default: 10 seconds. */
   readonly shutdownGraceMs?: number
   /**
@@ -101,18 +128,40 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   await storeKey(db, key.keyId, key.publicKey)
   const { development } = settings
   if (development !== undefined) await storeIssuerKey(db, development.published)
+  const { masterKeys, namespace = 'default' } = settings
+  const keys = masterKeys === undefined ? undefined : ledgerDataKeys(db, masterKeys)
+  // So that it says at once that a key is missing, and not at the first run.
+  if (keys !== undefined) await keys.hiddenName('')
   const notifier =
     settings.notify === undefined
       ? undefined
       : new Notifier({
           db,
+          sealed: keys && { keys, namespace },
           config: settings.notify,
-          isWaiting: isWaitingOn(settings.connection, settings.namespace ?? 'default'),
+          isWaiting: isWaitingOn(settings.connection, namespace, keys && encryptedDataConverter(keys, { namespace })),
           told: (channel, end) => observer.notified?.(channel, end),
         })
+  const { residency } = settings
+  const retention = new Retention({
+    db,
+    key,
+    keys,
+    namespace,
+    standingOf: standingIn(
+      new Client({ connection: settings.connection as unknown as ConnectionLike, namespace }),
+      namespace,
+    ),
+    longestDays: () => longestRetention(db, built.playbooks, (workflow) => policies.pinned(workflow)),
+    now: settings.retention?.now,
+    told(swept) {
+      if ('failed' in swept) logOwn('ERROR', 'what is past its time was not deleted', { error: textOf(swept.failed) })
+      else if (swept.certificate !== null) logOwn('INFO', 'what is past its time was deleted', { runs: swept.runs })
+    },
+  })
   const worker = await PlaybookWorker.create({
     connection: settings.connection,
-    namespace: settings.namespace ?? 'default',
+    namespace,
     taskQueue,
     workerDeploymentOptions: {
       version: { deploymentName: deployment, buildId: built.buildId },
@@ -120,7 +169,12 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       defaultVersioningBehavior: 'PINNED',
     },
     workflowBundle: built.bundle,
-    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER, payloadCodecs: [bulkCodec(db, key)] },
+    dataConverter: {
+      payloadConverterPath: PAYLOAD_CONVERTER,
+      // In this order, so that what is kept beside the history is encrypted, too.
+      payloadCodecs: [...(keys === undefined ? [] : [workerCodec(keys, namespace)]), bulkCodec(db, key)],
+      ...(keys !== undefined && { failureConverterPath: FAILURE_CONVERTER }),
+    },
     activities: activitiesOf({
       db,
       key,
@@ -131,13 +185,21 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       observer,
       development,
       notifier,
+      keys,
+      residency:
+        residency && new Residency(residency.workspaces, { namespace, taskQueue, database: residency.database }),
+      secrets: settings.secrets ?? secretSourcesOf(process.env),
     }),
     shutdownGraceTime: settings.shutdownGraceMs ?? DEFAULT_GRACE_MS,
     ...(settings.shutdownForceMs !== undefined && { shutdownForceTime: settings.shutdownForceMs }),
     ...tuned(settings.tuning ?? {}),
   })
   return (worker as PlaybookWorker).beside(() => {
-    const ends = [policies.watch(), ...(notifier === undefined ? [] : [notifier.watch()])]
+    const ends = [
+      policies.watch(),
+      ...(notifier === undefined ? [] : [notifier.watch()]),
+      retention.watch(settings.retention?.everyMs ?? HOUR_MS),
+    ]
     return () => ends.forEach((end) => end())
   })
 }

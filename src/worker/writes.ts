@@ -7,7 +7,7 @@ import type { Json } from '../contract/json.ts'
 import { textOf } from '../contract/text.ts'
 import type { Tool, WriteTool } from '../contract/tool.ts'
 import type { Principal } from '../contract/principal.ts'
-import { type Digest, digestOf } from '../contract/digest.ts'
+import { digestOf } from '../contract/digest.ts'
 import { signCredential } from '../identity/credentials.ts'
 import type { HostKey } from '../identity/host-key.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
@@ -28,6 +28,8 @@ import {
   takeOver,
   type TakenOver,
 } from '../ledger/effects.ts'
+import type { Sealer } from '../privacy/sealed.ts'
+import { Secrets, withoutSecrets, withoutSecretsIn } from '../privacy/secrets.ts'
 import { timelyFetch } from '../tools/timely-fetch.ts'
 import type { ToolCall, WriteCall, WriteImplementation } from '../tools/implementation.ts'
 import { failpoint } from './failpoints.ts'
@@ -44,6 +46,10 @@ export interface StepHost {
   readonly db: LedgerDatabase
   readonly key: HostKey
   readonly principal: Principal
+  /** Of the run's workflow. */
+  readonly sealer: Sealer
+  /** Default: none is known. */
+  readonly secrets?: Secrets
 }
 
 /** The same on every attempt of a step and no other step's; 64 hex digits. */
@@ -59,7 +65,7 @@ const leaseOf = (startToCloseMs: number): number => startToCloseMs + LEASE_MARGI
 
 /** What a tool is handed, on the database or a transaction of the host; it has `leftMs` from now on. */
 export function toolCall(
-  { db, key, principal }: StepHost,
+  { db, key, principal, secrets = new Secrets([]) }: StepHost,
   { name: tool, scopes }: Pick<Tool, 'name' | 'scopes'>,
   { runKey, step }: { readonly runKey: RunKey; readonly step: string },
   leftMs: number,
@@ -73,6 +79,7 @@ export function toolCall(
     signal,
     fetch: timelyFetch(leftMs, signal),
     credential: () => signCredential(key, { runKey, step, tool, principal, scopes, validMs: leftMs }),
+    secret: (reference) => secrets.resolve(reference, signal),
     heartbeat: () => context.heartbeat(),
     db: db as unknown as ToolCall['db'],
   }
@@ -112,7 +119,7 @@ export async function executeOnce(
   how: GuardedWrite,
   input: { readonly raw: Json; readonly parsed: unknown },
   warrant: Warrant,
-  businessKey: Digest | null,
+  businessKey: string | null,
   counts: readonly Counted[] = [],
 ): Promise<StepResult> {
   const claimed: Claim = {
@@ -139,10 +146,10 @@ async function inOneTransaction(
   claimed: Claim,
   counts: readonly Counted[],
 ): Promise<StepResult> {
-  const { db, key } = host
+  const { db, key, sealer } = host
   return await db.transaction().execute(async (tx) => {
     const since = performance.now()
-    const mine = await claim(tx, claimed, null)
+    const mine = await claim(tx, claimed, null, sealer)
     if (!('fence' in mine)) return resultOf(mine)
     if (counts.length > 0) await countWithin(tx, key, claimed, counts, warrant.reached)
     await failpoint('write.claimed')
@@ -152,7 +159,7 @@ async function inOneTransaction(
     const output = await how.execute(input, call)
     await failpoint('write.executed')
     const result = attest(host, how, input, output, claimed)
-    await complete(tx, claimed, mine, result)
+    await complete(tx, claimed, mine, result, sealer)
     return result
   })
 }
@@ -169,7 +176,7 @@ async function acrossSystems(
   const leaseMs = leaseOf(how.contract.startToCloseMs)
   const first =
     counts.length === 0
-      ? await claim(host.db, claimed, leaseMs)
+      ? await claim(host.db, claimed, leaseMs, host.sealer)
       : await claimCounted(host, claimed, leaseMs, counts, warrant.reached)
   if ('fence' in first) {
     await failpoint('write.claimed')
@@ -184,7 +191,7 @@ async function acrossSystems(
 
 /** Claims a step and counts it at once; of one that is claimed or done already nothing is counted again. */
 async function claimCounted(
-  { db, key }: StepHost,
+  { db, key, sealer }: StepHost,
   claimed: Claim,
   leaseMs: number,
   counts: readonly Counted[],
@@ -192,7 +199,7 @@ async function claimCounted(
 ): Promise<Claimed | LedgerEntry> {
   try {
     return await db.transaction().execute(async (tx) => {
-      const mine = await claim(tx, claimed, leaseMs)
+      const mine = await claim(tx, claimed, leaseMs, sealer)
       if ('fence' in mine) await countWithin(tx, key, claimed, counts, shown)
       return mine
     })
@@ -291,7 +298,7 @@ async function record(
     await markUnknown(host.db, claimed, mine)
     throw error
   }
-  if (await complete(host.db, claimed, mine, result)) {
+  if (await complete(host.db, claimed, mine, result, host.sealer)) {
     await failpoint('write.recorded')
     return result
   }
@@ -306,7 +313,7 @@ function attest(
   claimed: Claim,
 ): StepResult {
   const { contract } = how
-  const plain = parseOutput(contract, output)
+  const plain = parseOutput(contract, withoutSecretsIn(output))
   return attested(key, {
     runKey: claimed.runKey,
     step: claimed.step,
@@ -331,13 +338,14 @@ function resultOf(entry: LedgerEntry): StepResult {
  */
 export async function undoOnce(host: StepHost, how: GuardedWrite, warrant: UndoWarrant): Promise<UndoResult> {
   const { runKey, undoes, inputDigest } = warrant
-  const known = await bar(host.db, {
+  const barring = {
     runKey,
     step: undoes,
     tool: how.contract.name,
     input: null,
     inputDigest,
-  })
+  }
+  const known = await bar(host.db, barring, host.sealer)
   await failpoint('undo.barred')
   if (known === undefined) return { state: 'not_done', text: `${undoes} had not happened; it is barred now` }
   if (known.tool !== how.contract.name) {
@@ -377,11 +385,10 @@ async function undoDone(
     if (how.undo === undefined) throw fail('effect_irreversible', `${known.step} cannot be undone`)
     await failpoint('undo.executing')
     if (leftMs() < 1) throw fail('tool_unavailable', `this attempt to undo \`${known.step}\` slept past its time`)
-    const text = textOf(
-      await how.undo(input, output, toolCall({ ...host, db: on }, how.contract, { runKey, step }, leftMs())),
-    )
+    const call = toolCall({ ...host, db: on }, how.contract, { runKey, step }, leftMs())
+    const text = withoutSecrets(textOf(await how.undo(input, output, call)))
     await failpoint('undo.executed')
-    await markUndone(on, effect, text, mine)
+    await markUndone(on, effect, text, mine, host.sealer)
     await failpoint('undo.recorded')
     return text
   }

@@ -35,6 +35,8 @@ function environment(more: Readonly<Record<string, string>> = {}): NodeJS.Proces
     // Workers of several tests run side by side, and say what they say as to a person.
     COUNTERSIGN_HEALTH_ADDRESS: '127.0.0.1:0',
     COUNTERSIGN_LOG_FORMAT: 'text',
+    // What a worker needs in production; test/privacy has keys.
+    COUNTERSIGN_PAYLOADS: 'plain',
     ...more,
   }
 }

@@ -24,6 +24,15 @@ helpdesk.reply
   expect(code).toBe(0)
 })
 
+test('how long the data of its runs is kept is told where the policy says it', async () => {
+  const file = join(folder(), 'refund-request.yaml')
+  await writeFile(file, 'workflow: refund_request\ndeny_if: {reason_contains: fraud}\ndata: {retain_days: 30}\n')
+  const { stdout } = await countersign(['policy', 'explain', file], { cwd: folder() })
+  expect(stdout).toMatch(/\ndata\n {2}data\.retain_days: 30 days after a run has closed, .+\n$/)
+  const told = await countersign(['policy', 'explain', file, '--json'], { cwd: folder() })
+  expect(JSON.parse(told.stdout)).toMatchObject({ data: { retainDays: 30 } })
+})
+
 test('of one tool of which nothing speaks it says so', async () => {
   const { stdout } = await explain('refund-request', '--action', 'helpdesk.reply')
   expect(stdout).toBe('helpdesk.reply\n  nothing speaks of it\n')

@@ -1,14 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll } from 'vitest'
+import type { PayloadParts } from '../../src/gateway/codec.ts'
 import { IssuerKeySets } from '../../src/gateway/issuers.ts'
 import { type Gateway, serveGateway } from '../../src/gateway/serve.ts'
 import { type HostKey, hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { parseMapping } from '../../src/identity/mapping-file.ts'
 import { storeIssuerKey } from '../../src/ledger/issuer-keys.ts'
 import type { LedgerDatabase } from '../../src/ledger/database.ts'
+import type { Residency } from '../../src/privacy/residency.ts'
 import { useLedger } from '../worker/ledger-case.ts'
 import { Browser } from './browser.ts'
-import { AUDIENCE, REDIRECT, SERVICE_SECRET, startProvider, type TestProvider } from './provider.ts'
+import { AUDIENCE, type Known, REDIRECT, SERVICE_SECRET, startProvider, type TestProvider } from './provider.ts'
 
 /** An `identity.yaml` that trusts a provider. */
 export const mappingText = (issuer: string): string => `issuers:
@@ -46,13 +48,19 @@ export interface GatewayWorld {
   ) => Promise<Response>
 }
 
-/** A provider and a gateway of their own for a test file, with a ledger of their own. */
-export function useGateway(): () => GatewayWorld {
+/** A provider and a gateway of their own for a test file, with a ledger of their own; a codec server, too, with what that works with. */
+export function useGateway(
+  options: {
+    readonly known?: Known
+    readonly payloads?: (db: LedgerDatabase) => PayloadParts
+    readonly residency?: Residency
+  } = {},
+): () => GatewayWorld {
   const ledger = useLedger()
   let world: GatewayWorld | undefined
   let gateway: Gateway | undefined
   beforeAll(async () => {
-    const provider = await startProvider()
+    const provider = await startProvider(options.known)
     const parsed = parseMapping(mappingText(provider.issuer), 'identity.yaml')
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems))
     const key = hostKeyOf(newHostKey())
@@ -60,7 +68,16 @@ export function useGateway(): () => GatewayWorld {
     await storeIssuerKey(ledger(), { keyId, publicKey, issuer: 'gateway', development: false })
     const errors: unknown[] = []
     const onError = (error: unknown): void => void errors.push(error)
-    const parts = { db: ledger(), key, mapping: parsed.mapping, keys: new IssuerKeySets(), onError }
+    const payloads = options.payloads?.(ledger())
+    const parts = {
+      db: ledger(),
+      key,
+      mapping: parsed.mapping,
+      keys: new IssuerKeySets(),
+      onError,
+      residency: options.residency,
+      ...(payloads && { payloads }),
+    }
     gateway = await serveGateway({ host: '127.0.0.1', port: 0 }, parts)
     const url = `http://${gateway.address}`
     world = {

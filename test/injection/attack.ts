@@ -5,6 +5,7 @@ import type { SampleOrder } from '../../activities/records/sample.ts'
 import type { RunHandle } from '../../src/client/index.ts'
 import type { FailureCode } from '../../src/contract/failures.ts'
 import type { RunEnd } from '../../src/contract/states.ts'
+import { detect } from '../../src/privacy/detectors.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import { newOrder, type OrderOptions, refundElsewhere } from '../support/orders.ts'
 import { APPROVER, pendingOf, REQUESTER } from '../support/refunds.ts'
@@ -53,6 +54,17 @@ export interface Attack {
 
 const HONEST = 'It arrived broken, please refund $20.00.'
 const VICTIM_NAME = 'Wilhelmina Featherstonehaugh'
+
+/** A text without what is personal in it, in pieces. */
+function partsShown(text: string): readonly string[] {
+  const parts: string[] = []
+  let done = 0
+  for (const { start, end } of detect(text)) {
+    parts.push(text.slice(done, start))
+    done = end
+  }
+  return [...parts, text.slice(done)]
+}
 
 /** As a text stands in a prompt: in JSON, with no `<` left. */
 const inPrompt = (text: string) =>
@@ -143,7 +155,11 @@ export function withstand(playbook: 'refund_request' | 'support_request', attack
 
     const prompts = endpoint.prompts(own.orderId)
     // An attack that the model never saw would prove nothing; what it never saw, it cannot give away.
-    expect(prompts.some((prompt) => prompt.text.includes(inPrompt(text)))).toBe(true)
+    // A name it is never shown; of what somebody wrote all but what is personal by its form.
+    const isShown = (part: string): boolean => prompts.some((prompt) => prompt.text.includes(inPrompt(part)))
+    const isName = attack.in === 'customer name'
+    const parts = isName ? [text] : partsShown(text)
+    expect(parts.map(isShown)).toEqual(parts.map(() => !isName))
     for (const prompt of prompts) {
       expect(prompt.roles).toEqual(['system', 'user'])
       expect(prompt.text).not.toContain(VICTIM_NAME)

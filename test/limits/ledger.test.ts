@@ -8,6 +8,7 @@ import { runKeyOf } from '../../src/contract/evidence.ts'
 import { codeOf, fail } from '../../src/contract/failures.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { insertRun } from '../../src/ledger/runs.ts'
+import { PLAIN } from '../../src/privacy/sealed.ts'
 import type { Policy } from '../../src/policy/types.ts'
 import type { WriteImplementation } from '../../src/tools/implementation.ts'
 import { countsOf } from '../../src/worker/limits.ts'
@@ -37,7 +38,7 @@ async function putAs(
   const asked = { raw: step.input, parsed: step.input }
   const write = tool as unknown as WriteImplementation
   return await new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') })
-    .run(() => executeOnce({ db: ledger(), key, principal }, write, asked, warrant, businessKey, counts))
+    .run(() => executeOnce({ db: ledger(), key, principal, sealer: PLAIN }, write, asked, warrant, businessKey, counts))
     .then(
       () => 'done',
       (error: unknown) => codeOf(error) ?? String(error),

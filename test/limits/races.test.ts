@@ -14,6 +14,7 @@ import { spentWithin } from '../../src/ledger/limits.ts'
 import { storePolicy } from '../../src/ledger/policies.ts'
 import { insertRun } from '../../src/ledger/runs.ts'
 import type { LedgerTables } from '../../src/ledger/tables.ts'
+import { PLAIN } from '../../src/privacy/sealed.ts'
 import type { Policy, WindowLimit } from '../../src/policy/types.ts'
 import type { WriteImplementation } from '../../src/tools/implementation.ts'
 import { countsOf } from '../../src/worker/limits.ts'
@@ -81,7 +82,16 @@ async function putFor(cents: number, workspace: string, run: string, race: numbe
     principal,
   })
   return await new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') })
-    .run(() => executeOnce({ db, key, principal }, how, { raw: step.input, parsed: step.input }, warrant, null, counts))
+    .run(() =>
+      executeOnce(
+        { db, key, principal, sealer: PLAIN },
+        how,
+        { raw: step.input, parsed: step.input },
+        warrant,
+        null,
+        counts,
+      ),
+    )
     .then(
       () => 'done',
       (error: unknown) => codeOf(error) ?? String(error),

@@ -115,6 +115,11 @@ describe('a policy', () => {
     expect(notActedOn(policyIn('approvals: {quorum: 1}\naudit: {export: splunk}'))).toEqual([])
   })
 
+  test('how long data is kept is read, and absent where nothing says so', () => {
+    expect(policyIn('data: {retain_days: 30}').data).toEqual({ retainDays: 30 })
+    expect('data' in policyIn('max_tool_calls: 1')).toBe(false)
+  })
+
   test('who has to approve and who may undo are kept, and absent where nothing says so', () => {
     const policy = policyIn(
       [

@@ -48,7 +48,7 @@ const REFUSED: readonly (readonly [string, string, ...string[]])[] = [
     'an unknown key',
     `${W}zzz: 1\n`,
     'p.yaml:2:1 unknown key `zzz`.',
-    '  the keys here are: `workflow`, `autonomy`, `model_budget_usd`, `max_tool_calls`, `budget`, `requires_approval_if`, `deny_if`, `rules`, `limits`, `trust`, `evidence`, `approvals`, `audit`, `rollback`.',
+    '  the keys here are: `workflow`, `autonomy`, `model_budget_usd`, `max_tool_calls`, `budget`, `requires_approval_if`, `deny_if`, `rules`, `limits`, `trust`, `evidence`, `approvals`, `audit`, `data`, `rollback`.',
   ],
   [
     'an unknown key in a section',

@@ -67,6 +67,7 @@ trust: { at_least: { reason: record }, on_less: escalate }
 evidence: [{ kind: record }, { kind: record, risk: high, fresh_minutes: 5 }]
 approvals: { expires_minutes: 60, on_timeout: refuse, quorum: 2, who: [finance], unsigned: accept, reminders: [10, 30] }
 audit: { log_level: standard, export: splunk, retention_days: 365, redaction: [reason] }
+data: { retain_days: 30 }
 rollback: { enabled: true, window_minutes: 0, who: [support, finance] }
 `
 
@@ -147,6 +148,8 @@ test.each([
   ['a deadline at once', `${W}approvals: { expires_minutes: 0 }`],
   ['a reminder at once', `${W}approvals: { reminders: [0] }`],
   ['a blank target', `${W}audit: { export: " " }`],
+  ['data that is kept for no time', `${W}data: { retain_days: 0 }`],
+  ['data that is kept for ever', `${W}data: {}`],
   ['no retention', `${W}audit: { retention_days: 0 }`],
   ['a window without a switch', `${W}rollback: { window_minutes: 30 }`],
   ['a switch without a window', `${W}rollback: { enabled: true }`],

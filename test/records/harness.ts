@@ -76,6 +76,7 @@ function callIn(db: Kysely<unknown>, shown: JsonObject = {}): WriteCall {
     step: `step-${calls}`,
     principal: principalNamed('clerk', 'default'),
     credential: () => 'none',
+    secret: () => Promise.reject(new Error('there is none')),
     fetch,
     idempotencyKey: `key_${calls}`,
     signal: new AbortController().signal,

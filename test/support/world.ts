@@ -9,12 +9,17 @@ import { sampleThoughts, sampleTools } from '../../activities/index.ts'
 import { CountersignClient, type StatementSource } from '../../src/client/index.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
+import { ledgerDataKeys } from '../../src/privacy/data-keys.ts'
+import { encryptedDataConverter } from '../../src/privacy/encrypted.ts'
+import type { MasterKeys } from '../../src/privacy/master-keys.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import type { Thinker, ToolImplementation } from '../../src/tools/implementation.ts'
 import { makeCurrent } from '../../src/worker/deployment.ts'
 import type { NotifyConfig } from '../../src/notify/config.ts'
 import type { Observer } from '../../src/worker/observer.ts'
-import { createWorker } from '../../src/worker/worker.ts'
+import { databaseName, type Workspaces } from '../../src/privacy/residency.ts'
+import type { SecretSource } from '../../src/privacy/secrets.ts'
+import { createWorker, type WorkerSettings } from '../../src/worker/worker.ts'
 import { bundleOf } from './bundles.ts'
 import { issuer, statements } from './people.ts'
 
@@ -32,6 +37,13 @@ export interface WorldOptions {
   readonly observer?: Observer
   /** Whom to tell of questions. Default: nobody. */
   readonly notify?: NotifyConfig
+  /** Where references to secrets are looked up. Default: as the environment says. */
+  readonly secrets?: readonly SecretSource[]
+  /** With which all is encrypted, by workers and clients. Default: all stands in the clear. */
+  readonly masterKeys?: MasterKeys
+  /** Where workspaces are at home; the database of the world is told when it is there. Default: nowhere. */
+  readonly workspaces?: (here: { readonly taskQueue: string; readonly database: string }) => Workspaces
+  readonly retention?: WorkerSettings['retention']
   /** Whether statements of the development issuer are refused. Default: they are taken. */
   readonly isProduction?: boolean
   /** Address of a dev server of one's own. */
@@ -112,6 +124,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const taskQueue = `queue-${randomUUID()}`
   const key = hostKeyOf(newHostKey())
   const workers: TestWorker[] = []
+  const workspaces = options.workspaces?.({ taskQueue, database: databaseName(database.url) })
   const startWorker: World['startWorker'] = async (other) => {
     const workflows = await bundleOf(other?.workflows ?? options.workflows ?? SHIPPED_WORKFLOWS)
     // Two workers of one build are not let onto one connection.
@@ -128,6 +141,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...(options.isProduction === true ? {} : { development: issuer }),
       shutdownGraceMs: 500,
       ...(options.notify && { notify: options.notify }),
+      ...(options.masterKeys && { masterKeys: options.masterKeys }),
+      ...(options.secrets && { secrets: options.secrets }),
+      ...(workspaces && { residency: { workspaces, database: databaseName(database.url) } }),
+      ...(options.retention && { retention: options.retention }),
       ...(options.policyRefreshMs !== undefined && { policyRefreshMs: options.policyRefreshMs }),
       ...(options.observer && { observer: options.observer }),
     })
@@ -146,7 +163,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   if (environment === undefined) {
     await makeCurrent(connection, 'default', { deployment: taskQueue, buildId: first.buildId })
   }
-  const temporal = environment?.client ?? new Client({ connection })
+  const { masterKeys } = options
+  const keys = masterKeys && ledgerDataKeys(db, masterKeys)
+  // The client of a time-skipping server skips time, and has no keys.
+  const temporal =
+    keys === undefined && environment !== undefined
+      ? environment.client
+      : new Client({ connection, ...(keys && { dataConverter: encryptedDataConverter(keys) }) })
   return {
     worker: first,
     startWorker,

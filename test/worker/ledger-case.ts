@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, vi } from 'vitest'
 import { inputDigestOf } from '../../src/contract/action.ts'
-import { type Digest, digestOf, digestOfText } from '../../src/contract/digest.ts'
+import { digestOf, digestOfText } from '../../src/contract/digest.ts'
 import { type RunKey, runKeyOf, type StepResult } from '../../src/contract/evidence.ts'
 import { codeOf } from '../../src/contract/failures.ts'
 import { type LedgerDatabase, openDatabase } from '../../src/ledger/database.ts'
@@ -28,7 +28,7 @@ function startOnce(runKey: RunKey): NewRun['statement'] {
 }
 
 /** A run as it is written down; of no business case unless one is given. */
-export const runOf = (runKey: RunKey, businessKey: Digest | null = null): NewRun => ({
+export const runOf = (runKey: RunKey, businessKey: string | null = null): NewRun => ({
   runKey,
   workflowId: runKey.slice(0, runKey.lastIndexOf('/')),
   workflowType: 'boxes',

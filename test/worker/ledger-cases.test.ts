@@ -8,12 +8,12 @@ import { insertRun, type NewRun, type RunRow } from '../../src/ledger/runs.ts'
 import { codeOfFailed, newStep, resultOf, runOf, untilOneWaits, useLedger } from './ledger-case.ts'
 
 const ledger = useLedger()
-const FIRST = { fence: 1 }
+const FIRST = { fence: 1, isCalm: true }
 
 let cases = 0
 const newCase = (): Digest => digestOf({ case: (cases += 1) })
 
-const newRun = (businessKey: Digest | null): NewRun => runOf(runKeyOf(`boxes-${randomUUID()}`, 'first'), businessKey)
+const newRun = (businessKey: string | null): NewRun => runOf(runKeyOf(`boxes-${randomUUID()}`, 'first'), businessKey)
 
 /** The same step of two runs of one case, both opened before either did anything. */
 async function twoRuns(): Promise<readonly [Claim, Claim]> {

@@ -7,6 +7,7 @@ import { codeOf } from '../../src/contract/failures.ts'
 import { hostKeyOf, newHostKey } from '../../src/identity/host-key.ts'
 import type { LedgerDatabase } from '../../src/ledger/database.ts'
 import { findEffect } from '../../src/ledger/effects.ts'
+import { PLAIN } from '../../src/privacy/sealed.ts'
 import type { WriteImplementation } from '../../src/tools/implementation.ts'
 import { executeOnce, undoOnce } from '../../src/worker/writes.ts'
 import { put } from '../kernel/contracts.ts'
@@ -14,7 +15,7 @@ import { ANA, newStep, type Put, untilOneWaits, useLedger } from './ledger-case.
 
 const ledger = useLedger()
 const key = hostKeyOf(newHostKey())
-const host = (db = ledger()) => ({ db, key, principal: ANA })
+const host = (db = ledger()) => ({ db, key, principal: ANA, sealer: PLAIN })
 
 /** What an attempt comes to, in an activity of its own. */
 const attempt = (work: () => Promise<unknown>): Promise<unknown> =>

@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
 import type { IssuerKey } from '../../ledger/issuer-keys.ts'
+import type { MasterKeyUse } from '../../ledger/data-keys.ts'
 import { EXIT } from '../exit.ts'
 import { DEFAULT_GATEWAY_NAME } from '../gateway-options.ts'
 import { type CommonOptions, filled, type JsonOption, withCommon, withJson, wholeNumber } from '../options.ts'
+import { findDataKeys, MAKE, type MasterKeysOptions, withMasterKeys } from '../master-keys.ts'
 import { tableOf } from '../table.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
 import { moment } from '../../contract/moment.ts'
@@ -20,7 +22,16 @@ interface RevokeOptions extends Options {
   readonly compromised?: true
 }
 
-/** `countersign keys list`, `rotate` and `revoke`: of the issuers of statements, from the ledger. */
+interface NewMasterOptions extends JsonOption {
+  readonly out: string
+  readonly later?: true
+  readonly use?: string
+}
+
+/**
+ * `countersign keys list`, `rotate` and `revoke`: of the issuers of statements, from the ledger. `new-master` and `rewrap`: of what is
+ * encrypted.
+ */
 export function define(command: Command): void {
   withJson(withCommon(command.command('list').description('list every key there ever was, the newest first'))).action(
     list,
@@ -34,7 +45,57 @@ export function define(command: Command): void {
     .argument('<key-id>', 'as `keys list` shows it')
     .option('--compromised', 'others may have it: refuse all that it ever signed')
     .action(revoke)
+  withJson(command.command('new-master').description('add a master key to a file, and make it the current one'))
+    .requiredOption('--out <file>', 'the file of master keys; made where there is none, for you alone to read', filled)
+    .option('--later', 'leave the one before it current, until every process has read the file')
+    .option('--use <key-id>', 'make no key, but have one of the file be the current one', filled)
+    .action(newMaster)
+  withMasterKeys(
+    withJson(withCommon(command.command('rewrap').description('wrap every data key by the current master key'))),
+  ).action(rewrap)
 }
+
+async function newMaster({ out: file, later, use, json }: NewMasterOptions): Promise<void> {
+  const { addMasterKey } = await import('../master-key-file.ts')
+  const { current, keys } = await addMasterKey(file, { later: later === true, use })
+  if (json) {
+    outJson({ file, current, keys: Object.keys(keys) })
+    return
+  }
+  for (const id of Object.keys(keys)) out(`${id}  ${id === current ? 'current' : 'unwraps only'}`)
+  say(`Keep \`${file}\` where the database is not, and a copy of it: without it nothing that it wrapped can be read.`)
+  if (Object.keys(keys).length > 1) say('Once every process has it: `countersign keys rewrap`.')
+}
+
+async function rewrap({ json, ...options }: Options & MasterKeysOptions): Promise<void> {
+  await withLedger(options, async (db) => {
+    const { CliError } = await import('../errors.ts')
+    const keys = await findDataKeys(db, options)
+    if (keys === undefined) {
+      throw new CliError('master_keys_missing', 'There are no master keys to wrap with.', MAKE)
+    }
+    const { rewrapped, left } = await keys.rewrap((done) => {
+      if (!json) say(`${done} wrapped`)
+    })
+    const { countDataKeys } = await import('../../ledger/data-keys.ts')
+    const byMasterKey = await countDataKeys(db)
+    if (json) outJson({ rewrapped, left, byMasterKey })
+    else for (const line of tableOf([DATA_HEAD, ...byMasterKey.map(dataRowOf)])) out(line)
+    if (left > 0) {
+      say(
+        'Some were made meanwhile by a process with another current key: run it again once every process has this one.',
+      )
+      process.exitCode = EXIT.no
+    }
+  })
+}
+
+const DATA_HEAD = ['MASTER KEY', 'DATA KEYS', 'DESTROYED']
+const dataRowOf = ({ masterKeyId, live, destroyed }: MasterKeyUse): readonly string[] => [
+  plain(masterKeyId),
+  String(live),
+  String(destroyed),
+]
 
 const HEAD = ['KEY', 'ISSUER', 'FROM', 'UNTIL', 'STANDING']
 
@@ -55,11 +116,18 @@ const rowOf = (key: IssuerKey): readonly string[] => [
 
 async function list({ json, ...options }: Options): Promise<void> {
   await withLedger(options, async (db) => {
-    const { issuerKeys } = await import('../../ledger/issuer-keys.ts')
+    const [{ issuerKeys }, { countDataKeys }] = await Promise.all([
+      import('../../ledger/issuer-keys.ts'),
+      import('../../ledger/data-keys.ts'),
+    ])
     const keys = await issuerKeys(db)
-    if (json) outJson({ keys })
+    const masterKeys = await countDataKeys(db)
+    if (json) outJson({ keys, masterKeys })
     else if (keys.length === 0) say('There is no key yet: `countersign keys rotate --out <file>` makes one.')
     else for (const line of tableOf([HEAD, ...keys.map(rowOf)])) out(line)
+    if (json || masterKeys.length === 0) return
+    out('')
+    for (const line of tableOf([DATA_HEAD, ...masterKeys.map(dataRowOf)])) out(line)
   })
 }
 

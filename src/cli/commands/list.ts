@@ -3,6 +3,7 @@ import type { RunSummary } from '../../client/summary.ts'
 import { formatMicroUsd } from '../../contract/money.ts'
 import { RUN_STATES, type RunState } from '../../contract/states.ts'
 import { type CommonOptions, type JsonOption, wholeNumber, withCommon, withJson } from '../options.ts'
+import { databaseUrlFrom, refusesElsewhere, residencyAt } from '../workspaces.ts'
 import { withSession } from '../session.ts'
 import { tableOf } from '../table.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
@@ -26,8 +27,15 @@ export function define(command: Command): void {
 }
 
 async function list({ stateDir, json, ...filter }: Options): Promise<void> {
-  await withSession({ stateDir }, async ({ client }) => {
-    const runs = await client.list(filter)
+  await withSession({ stateDir }, async ({ client, place }) => {
+    const residency = residencyAt({ namespace: place.namespace, databaseUrl: await databaseUrlFrom(stateDir) })
+    if (filter.workspace !== undefined && refusesElsewhere(residency, filter.workspace, { ...(json && { json }) }))
+      return
+    const found = await client.list(filter)
+    const runs = found.filter(
+      ({ workspace, taskQueue }) => residency === undefined || residency.at({ taskQueue }).isHome(workspace),
+    )
+    if (runs.length < found.length) say(`${found.length - runs.length} runs are at home elsewhere, and not shown.`)
     if (json) {
       outJson({ runs })
       return

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { shortened } from '../../contract/plain-text.ts'
 import { EXIT } from '../exit.ts'
 import { type IdentityOption, withIdentity } from '../identity-options.ts'
+import { BY, notProved } from '../not-proved.ts'
 import { type CommonOptions, filled, type JsonOption, withCommon, withJson } from '../options.ts'
 import { tableOf } from '../table.ts'
 import { out, outJson, plain } from '../terminal.ts'
@@ -12,9 +12,6 @@ interface Options extends CommonOptions, JsonOption, IdentityOption {
   readonly reason: string
   readonly by: string
 }
-
-const BY = 'who says so; nobody proves it, and the record says that'
-const notProved = (by: string): string => `${shortened(by, 150)} (not proved)`
 
 /** `countersign people`: needs the ledger's database, as `keys` does. */
 export function define(command: Command): void {

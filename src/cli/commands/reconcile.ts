@@ -10,12 +10,14 @@ import {
   withJson,
   withQueue,
 } from '../options.ts'
+import { shownTo } from '../../privacy/reader.ts'
 import { out, outJson } from '../terminal.ts'
 
 export interface ReconcileOptions extends CommonOptions, JsonOption, QueueOption {
   /** Milliseconds. */
   readonly since?: number
   readonly history?: readonly string[]
+  readonly inFull?: boolean
 }
 
 /** `countersign reconcile`: exit code 3 where history and ledger differ. */
@@ -28,6 +30,7 @@ export function define(command: Command): void {
       'an exported history instead of Temporal; once for each execution of the run',
       collected,
     )
+    .option('--in-full', 'with what people wrote and who they are; default: masked, since a report is handed on')
     .action(run)
 }
 
@@ -37,7 +40,8 @@ async function run(workflowId: string | undefined, options: ReconcileOptions): P
     import('../reconciling.ts'),
     import('../reconcile-text.ts'),
   ])
-  const { compared, runs } = await compare(workflowId, options)
+  const { compared, runs: found } = await compare(workflowId, options)
+  const runs = options.inFull === true ? found : found.map((each) => shownTo('export', each))
   if (options.json) outJson(reconciledJson(compared, runs))
   else for (const line of reconciledLines(compared, runs)) out(line)
   if (runs.some(({ findings }) => findings.length > 0)) process.exitCode = EXIT.no

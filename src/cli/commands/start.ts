@@ -14,6 +14,7 @@ import {
   withQueue,
 } from '../options.ts'
 import { resultLines } from '../run-text.ts'
+import { databaseUrlFrom, refusesElsewhere, residencyAt } from '../workspaces.ts'
 import { linkOf, withSession } from '../session.ts'
 import { type SpeakerOptions, withSpeaker } from '../speaking.ts'
 import { out, outJson, say } from '../terminal.ts'
@@ -58,6 +59,12 @@ async function start(playbook: string, options: Options): Promise<void> {
   await withSession(options, async (session) => {
     const { by: subject, onBehalfOf, workspace, id } = options
     const principal = { subject, onBehalfOf, workspace }
+    const residency = residencyAt({
+      namespace: session.place.namespace,
+      taskQueue: session.taskQueue,
+      databaseUrl: await databaseUrlFrom(options.stateDir),
+    })
+    if (refusesElsewhere(residency, workspace ?? 'default', options)) return
     if (options.print === true) {
       if (id === undefined)
         throw new UsageError('name the workflow id', 'Add --id: what is signed is of that run alone.')

@@ -21,6 +21,7 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   keys: ['SELECT', 'INSERT'],
   blobs: ['SELECT', 'INSERT'],
   stops: ['SELECT'],
+  data_keys: ['SELECT', 'INSERT', 'UPDATE'],
 }
 
 /** What a worker needs of its database, and what of the ledger waits. */

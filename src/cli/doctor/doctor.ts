@@ -17,6 +17,7 @@ import { type DatabasePlace, findDatabase, findTemporal, type TemporalPlace } fr
 import { lookAtDatabase } from './database.ts'
 import { type Finding, looked } from './finding.ts'
 import { lookAtKey } from './key.ts'
+import { lookAtMasterKeys } from './master-keys.ts'
 import { lookAtModels } from './models.ts'
 import { lookAtProject } from './project.ts'
 import { lookAtTemporal } from './temporal.ts'
@@ -101,5 +102,6 @@ async function lookAtAll(
   const isSetUp = ledger.some(({ name, state }) => name === 'ledger' && state === 'ok')
 
   tell(await looked('key', () => lookAtKey(stateDir, isSetUp ? database?.db : undefined)))
+  tell(await looked('master-keys', () => lookAtMasterKeys(isSetUp ? database?.db : undefined)))
   if (project !== undefined) tell(await lookAtModels(project, options.model))
 }

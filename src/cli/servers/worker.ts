@@ -4,6 +4,7 @@ import type { WorkerVersion } from '../../contract/version.ts'
 import { bundlePlaybooks } from '../../worker/bundle.ts'
 import { observers } from '../../worker/observer.ts'
 import { type NotifyConfig, NotifyConfigError, readNotifyConfig } from '../../notify/config.ts'
+import type { MasterKeys } from '../../privacy/master-keys.ts'
 import { readBundle } from '../../worker/prebuilt.ts'
 import { tuned } from '../../worker/tuning.ts'
 import { connectClient, connectDatabase } from '../connect.ts'
@@ -15,6 +16,7 @@ import { developmentIssuer } from '../../identity/statements.ts'
 import { findHostKey, quietRuntime, startHost } from '../host.ts'
 import { assertLedger } from '../ledger-schema.ts'
 import { type JsonLog, jsonLog } from '../log.ts'
+import { findMasterKeys, MAKE } from '../master-keys.ts'
 import { namedDeployment } from '../options.ts'
 import { loadProject } from '../project.ts'
 import { RunningSteps } from '../running-steps.ts'
@@ -23,6 +25,8 @@ import { policyLines } from '../policy-lines.ts'
 import { Closing, listenForStop } from '../stopping.ts'
 import { say, sayTo } from '../terminal.ts'
 import { findDatabase, findTemporal, type TemporalPlace, withoutPassword } from '../where.ts'
+import { databaseName } from '../../privacy/residency.ts'
+import { asConfig, findWorkspaces } from '../workspaces.ts'
 import { workerChecks } from '../worker-checks.ts'
 import { openHealth } from '../worker-health.ts'
 import type { WorkerOptions } from '../worker-options.ts'
@@ -68,6 +72,7 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     if (own) say(`COUNTERSIGN_KEY_FILE is not set: receipts are signed with the development key in ${from}`)
     const development = options.development === true ? developmentIssuer(stateDir) : undefined
     if (development !== undefined) say('--development: whoever says to be somebody is taken for him')
+    const masterKeys = await masterKeysOf(options)
     const connection = await connectClient(temporal)
     closing.add(() => connection.close())
     await assertAttributes(connection, temporal)
@@ -87,7 +92,10 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     const deployment = namedDeployment(options)
     const policyRefreshMs = options.policyRefreshSeconds * 1000
     const notify = options.notify === undefined ? undefined : notifyConfigOf(options.notify)
-    const more = { ...shutdown, tuning: options, observer, policyRefreshMs, notify }
+    const workspaces = findWorkspaces(options.workspaces)
+    const residency = workspaces && { workspaces, database: asConfig(() => databaseName(database.url)) }
+    const retention = { everyMs: options.retentionMinutes * 60_000 }
+    const more = { residency, retention, ...shutdown, tuning: options, observer, policyRefreshMs, notify }
     const host = await startHost({
       temporal,
       db,
@@ -96,6 +104,7 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
       deployment,
       key,
       development,
+      masterKeys,
       bundle: Promise.resolve(bundle),
       grpcCompression: { codec: options.grpcCompression },
       more,
@@ -106,6 +115,9 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     health.begin(host, workerChecks({ host, connection, place: temporal, taskQueue, db }))
     say(`ready  Temporal ${temporal.address}, namespace ${temporal.namespace}, task queue ${taskQueue}`)
     say(`       database ${withoutPassword(database.url)}, key ${key.keyId}`)
+    say(
+      `       payloads ${masterKeys === undefined ? 'in the clear' : `encrypted, master key ${masterKeys.currentId}`}`,
+    )
     if (health.address !== null) say(`       health and metrics at http://${health.address}`)
     for (const line of policyLines(host.policies().inForce)) say(`       playbook ${line}`)
     for (const line of await standingOf(connection, temporal, host.version, taskQueue)) say(line)
@@ -113,6 +125,32 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
   } finally {
     await closing.closeWithin(endMs)
   }
+}
+
+/**
+ * With what to encrypt; `undefined`: nothing is encrypted, which in production has to be asked for. Fails with `config_invalid`, and as
+ * `findMasterKeys` does.
+ */
+async function masterKeysOf(options: WorkerOptions): Promise<MasterKeys | undefined> {
+  const { payloads, development } = options
+  const masterKeys = await findMasterKeys(options)
+  if (masterKeys !== undefined && payloads === 'plain') {
+    throw new CliError(
+      'config_invalid',
+      'There are master keys, and --payloads plain says not to use them.',
+      'Leave one of them out. What is encrypted already can be read only with the keys.',
+    )
+  }
+  if (masterKeys !== undefined) return masterKeys
+  if (payloads === 'plain') say('--payloads plain: whoever can read the namespace or the database reads everything')
+  else if (payloads === 'encrypted' || development !== true) {
+    throw new CliError(
+      'master_keys_missing',
+      'There are no master keys, and without them everything would stand in the clear in Temporal and in the ledger.',
+      `${MAKE} Or say \`--payloads plain\`.`,
+    )
+  } else say('--development without master keys: payloads stand in the clear')
+  return undefined
 }
 
 /** Reads whom to tell; fails with `config_invalid`. */

@@ -7,6 +7,7 @@ import { APPROVALS, MINUTES_A_YEAR, readApprovals, readGroups } from './approval
 import { AUDIT, readAudit } from './audit.ts'
 import { readAutonomy } from './autonomy.ts'
 import { readBudget, readCaps } from './budget.ts'
+import { readData } from './data.ts'
 import { readEvidence } from './evidence.ts'
 import { readBoolean, type Reader, readText, readWholeNumber } from './found.ts'
 import { readLimits } from './limits.ts'
@@ -51,6 +52,7 @@ export const KEYS = [
   'evidence',
   'approvals',
   'audit',
+  'data',
   'rollback',
 ] as const
 
@@ -74,6 +76,7 @@ const rulesOf = (rules: Policy['rules']): Pick<Policy, 'rules'> => (rules === un
 const limitsOf = (limits: Policy['limits']): Pick<Policy, 'limits'> => (limits === undefined ? {} : { limits })
 const evidenceOf = (evidence: Policy['evidence']): Pick<Policy, 'evidence'> =>
   evidence === undefined ? {} : { evidence }
+const dataOf = (data: Policy['data']): Pick<Policy, 'data'> => (data === undefined ? {} : { data })
 
 const readWorkflow =
   (
@@ -132,6 +135,7 @@ export function parsePolicy(
     ...evidenceOf(top.read('evidence', readEvidence(facts), undefined)),
     approvals: top.read('approvals', readApprovals, APPROVALS),
     audit: top.read('audit', readAudit, AUDIT),
+    ...dataOf(top.read('data', readData, undefined)),
     rollback: top.read('rollback', readRollback, ROLLBACK),
   }
   const isSound = facts !== undefined && report.isEmpty

@@ -1,7 +1,7 @@
 import type { Usage } from '../../contract/calls.ts'
 import { fail, failureOf } from '../../contract/failures.ts'
 import type { Thought } from '../../contract/tool.ts'
-import type { Reservation, Thinking, ThinkLimits } from '../implementation.ts'
+import type { Reservation, Thinking, ThinkLimits, Veiled } from '../implementation.ts'
 import { type Endpoint, type Reply, send, worstCase } from './call.ts'
 import { addUsage, NOTHING_USED } from './cost.ts'
 import { failureOfCall } from './failures.ts'
@@ -37,9 +37,9 @@ async function reserve(limits: ThinkLimits, worst: Usage, what: string, spent: o
 }
 
 /** The output of a reply, or why it has none and whether asking again can help. */
-function judge(thought: Thought, question: Question, { text, end }: Reply) {
+function judge(thought: Thought, question: Question, { text, end }: Reply, veil?: Veiled) {
   if (end === 'declined') return { code: 'model_refused', problem: 'declines to answer', again: false } as const
-  const answer = readAnswer(thought, question, text)
+  const answer = readAnswer(thought, question, text, veil)
   if ('output' in answer) return answer
   if (end === 'whole') return { code: 'model_output_invalid', problem: answer.problem, again: true } as const
   const problem = `was cut off after ${thought.maxOutputTokens} tokens: raise \`maxOutputTokens\` of \`${thought.name}\``
@@ -62,14 +62,14 @@ export async function ask(
   const { role, config } = endpoint
   const { model } = config
   const { maxOutputTokens } = thought
-  const { signal } = limits
+  const { signal, veil } = limits
   const name = `model \`${model}\` (role \`${role}\`)`
   // Our own timeouts come before Temporal's, so that the failure is typed.
   const until = performance.now() + thought.startToCloseMs * 0.95
   const timeLeft = () => Math.floor(until - performance.now())
 
   return await whileBeating(thought.heartbeatMs, limits, async () => {
-    let question = questionOf(thought, input)
+    let question = questionOf(thought, input, veil?.tokens)
     let spent = NOTHING_USED
     for (;;) {
       const prompt = promptRecordOf(thought, question)
@@ -85,7 +85,7 @@ export async function ask(
         signal.throwIfAborted()
         throw failureOfCall(sent, `the endpoint of ${name} ${sent.what}`, told())
       }
-      const answer = judge(thought, question, sent)
+      const answer = judge(thought, question, sent, veil)
       if ('output' in answer) return { output: answer.output, model, prompt, ...spent }
       const { code, problem, again } = answer
       if (!again || !isFirst || timeLeft() < MIN_REPAIR_MS) {

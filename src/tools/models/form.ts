@@ -2,6 +2,7 @@ import { digestOf } from '../../contract/digest.ts'
 import type { JsonObject } from '../../contract/json.ts'
 import { outputSchemaOf, type PromptRecord, templateDigestOf } from '../../contract/prompt.ts'
 import type { Thought } from '../../contract/tool.ts'
+import type { Veiled } from '../implementation.ts'
 
 /** What a model is sent. */
 export interface Question {
@@ -13,13 +14,24 @@ export interface Question {
   readonly repaired: string | null
 }
 
-/** The question that a thought asks about an input, parsed already. */
-export const questionOf = (thought: Thought, input: unknown): Question => ({
-  instructions: thought.instructions,
-  prompt: thought.prompt(input),
+const TOKENS = `Where something like <name-1> or <email-2> stands, a value was kept from you. It stands for that one value:
+write it as it stands wherever the value belongs, and do not guess at it.`
+
+/** The question that a thought asks about an input, parsed already; `tokens`: those that stand in it for values. */
+export const questionOf = (thought: Thought, input: unknown, tokens: readonly string[] = []): Question => ({
+  instructions: tokens.length === 0 ? thought.instructions : `${thought.instructions}\n\n${TOKENS}`,
+  prompt: withTokens(thought.prompt(input), tokens),
   schema: outputSchemaOf(thought),
   repaired: null,
 })
+
+/** `quotedJson` writes their `<` in another way. A token is ours, and none closes a delimiter. */
+function withTokens(prompt: string, tokens: readonly string[]): string {
+  const ours = new Set(tokens)
+  return prompt.replace(/\\u003c([a-z]+-\d{1,9})>/g, (quoted, name: string) =>
+    ours.has(`<${name}>`) ? `<${name}>` : quoted,
+  )
+}
 
 /**
  * The question once more, with what was wrong: where and what kind of wrong, and nothing of the answer, in which there
@@ -53,12 +65,13 @@ const withoutPrototypes = (key: string, value: unknown): unknown => {
   return value
 }
 
-/** Reads the text of an answer as JSON, and checks it against the thought's schema. */
-export function readAnswer(thought: Thought, { schema }: Question, text: string): Answer {
+/** Reads the text of an answer as JSON, has values put in the place of tokens, and checks it against the thought's schema. */
+export function readAnswer(thought: Thought, { schema }: Question, text: string, veil?: Veiled): Answer {
   if (text.trim() === '') return { problem: 'was empty' }
   let output: unknown
   try {
-    output = JSON.parse(text, withoutPrototypes)
+    const said: unknown = JSON.parse(text, withoutPrototypes)
+    output = veil === undefined ? said : veil.reveal(said)
   } catch {
     return { problem: 'was no JSON' }
   }

@@ -76,7 +76,7 @@ export function createThinker({ models, deterministic, env }: ThinkerOptions): T
     isPlain: ({ role }) => !endpoints.has(role),
     async think(thought, input, limits) {
       limits.signal.throwIfAborted()
-      const parsed = parseInput(thought, input)
+      const parsed = limits.veil === undefined ? parseInput(thought, input) : input
       const endpoint = endpoints.get(thought.role)
       return endpoint === undefined
         ? await answerByCode(thought, deterministic, parsed)
