@@ -1,5 +1,4 @@
 import type { Client } from '@temporalio/client'
-import { z } from 'zod'
 import { readFile } from 'node:fs/promises'
 import { bulkCodec } from '../ledger/bulk-codec.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
@@ -7,7 +6,7 @@ import { fail } from '../contract/failures.ts'
 import type { RunKey } from '../contract/evidence.ts'
 import { firstIssue } from '../contract/issue.ts'
 import { historyOf } from '../audit/histories.ts'
-import { NO_KEYS } from '../audit/record/keys.ts'
+import { NO_KEYS, publishedKeysSchema } from '../audit/record/keys.ts'
 import { recordOf } from '../audit/record/record-of.ts'
 import { recordInputOf, recordOfRun } from '../audit/record/record-of-run.ts'
 import type { AuditRecord, PublishedKeys } from '../audit/record/types.ts'
@@ -87,23 +86,6 @@ async function recordOfFiles(
   return record
 }
 
-const time = z.iso.datetime()
-const publishedKeys = z.strictObject({
-  hosts: z.record(z.string(), z.string()),
-  issuers: z.array(
-    z.strictObject({
-      keyId: z.string(),
-      publicKey: z.string(),
-      issuer: z.string(),
-      development: z.boolean(),
-      validFrom: time,
-      validTo: time.nullable(),
-      revokedAt: time.nullable(),
-      compromisedAt: time.nullable(),
-    }),
-  ),
-})
-
 async function keysOf(file: string): Promise<PublishedKeys> {
   const help = 'Print them with `countersign audit keys`, where the ledger is.'
   let given: unknown
@@ -112,7 +94,7 @@ async function keysOf(file: string): Promise<PublishedKeys> {
   } catch (error) {
     throw new UsageError(`\`${file}\` cannot be read: ${error instanceof Error ? error.message : String(error)}`, help)
   }
-  const parsed = publishedKeys.safeParse(given)
+  const parsed = publishedKeysSchema().safeParse(given)
   if (!parsed.success) throw new UsageError(`\`${file}\` holds no public keys: ${firstIssue(parsed.error)}`, help)
   return parsed.data
 }

@@ -159,7 +159,8 @@ const jsonPayload = (value: Json): Payload => ({
 /** Metadata of what only our readers write. */
 const ERASED_MARK = 'countersign-erased'
 
-function erasedPayload(): Payload {
+/** What stands in place of something of which the key was destroyed. */
+export function erasedPayload(): Payload {
   const payload = jsonPayload({ ...ERASED })
   return { ...payload, metadata: { ...payload.metadata, [ERASED_MARK]: new Uint8Array([1]) } }
 }

@@ -1,4 +1,5 @@
 import { createPublicKey } from 'node:crypto'
+import { z } from 'zod'
 import { type Verify, verifierOf } from '../../identity/host-key.ts'
 import type { LedgerDatabase } from '../../ledger/database.ts'
 import { type IssuerKey, issuerKeys } from '../../ledger/issuer-keys.ts'
@@ -8,6 +9,26 @@ import type { PublishedIssuer, PublishedKeys } from './types.ts'
 
 /** No key at all: nothing is proved by one. */
 export const NO_KEYS: PublishedKeys = { hosts: {}, issuers: [] }
+
+const time = z.iso.datetime()
+const published = z.strictObject({
+  hosts: z.record(z.string(), z.string()),
+  issuers: z.array(
+    z.strictObject({
+      keyId: z.string(),
+      publicKey: z.string(),
+      issuer: z.string(),
+      development: z.boolean(),
+      validFrom: time,
+      validTo: time.nullable(),
+      revokedAt: time.nullable(),
+      compromisedAt: time.nullable(),
+    }),
+  ),
+})
+
+/** Reads published keys out of JSON. */
+export const publishedKeysSchema = (): z.ZodType<PublishedKeys> => published
 
 function isKey(pem: unknown): pem is string {
   try {
