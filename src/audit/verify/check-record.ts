@@ -165,6 +165,8 @@ export function checkStatements(
   const where = listed(statements, found)
   const veiled: Veiled[] = []
   let development = 0
+  // A run that was never opened is one that somebody was refused.
+  const isOpened = record.entries.some(({ kind }) => kind === 'principal')
   for (const entry of record.entries) {
     const { says, kind, proof } = entry
     if (kind === 'request' && (proof === 'sealed' || proof === 'erased'))
@@ -173,7 +175,7 @@ export function checkStatements(
     if (kind === 'attempt' || kind === 'difference' || !('statement' in says)) continue
     const { flaw, statement } = says
     if (flaw === DEVELOPMENT_FLAW) development += 1
-    else if (typeof flaw === 'string' && statement !== null) where.push(`${entryName(entry)}: ${flaw}`)
+    else if (typeof flaw === 'string' && statement !== null && isOpened) where.push(`${entryName(entry)}: ${flaw}`)
   }
   if (where.length > 0) return failed('statements', 'these are not what somebody said', where)
   const nobody = development === 0 ? '' : `; ${development} are for development, where nobody proves who he is`
