@@ -48,7 +48,7 @@ export async function recordFor(run: string, options: RecordOptions): Promise<Au
 }
 
 /** The newest run of a workflow id; else the run that the text is the key of. */
-async function runKeyFor(
+export async function runKeyFor(
   { client, db }: { readonly client: Client; readonly db: LedgerDatabase },
   run: string,
 ): Promise<RunKey> {

@@ -104,12 +104,13 @@ export interface NoBundle {
 /** Larger files are not read: Temporal's own limit of a history is 50 MB, and a run has few. */
 const MOST_BYTES = 512 * 1_024 * 1_024
 
+const no = (where: string, why: string): NoBundle => ({ ok: false, where, why })
+
 /**
  * Reads a bundle strictly: it is canonical JSON (RFC 8785) to the byte, has the members that it has to have and no other, and each
  * value has one form. Whether anything in it is true is not looked at.
  */
 export function readBundle(bytes: Uint8Array): { readonly ok: true; readonly bundle: SealedBundle } | NoBundle {
-  const no = (where: string, why: string): NoBundle => ({ ok: false, where, why })
   if (bytes.length > MOST_BYTES) return no('the file', `it is larger than ${MOST_BYTES} bytes`)
   let text: string
   try {

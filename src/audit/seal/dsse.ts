@@ -20,7 +20,7 @@ export const envelopeSchema = (): z.ZodType<Envelope> =>
     payload: base64,
     payloadType: z.literal(PAYLOAD_TYPE),
     signatures: z.tuple([z.strictObject({ keyid: z.string(), sig: base64 })]),
-  }) as unknown as z.ZodType<Envelope>
+  })
 
 /** What is signed: type and payload, with their lengths, so that neither can be taken for the other. */
 export function preAuthentication(payloadType: string, payload: Uint8Array): Uint8Array {

@@ -42,7 +42,8 @@ async function write(path: string, bytes: Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   await writeFile(`${path}.new`, bytes)
   const written = await open(`${path}.new`, 'r')
-  await written.sync().finally(() => written.close())
+  await written.sync()
+  await written.close()
   await rename(`${path}.new`, path)
 }
 

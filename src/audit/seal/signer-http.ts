@@ -22,6 +22,9 @@ export interface Served {
 
 const MOST_BYTES = 4 * 1_024 * 1_024
 
+const bytesOf = (base64: string): Buffer => Buffer.from(base64, 'base64')
+const encoded = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
+
 const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/)
 const sealBody = z.strictObject({ payload: base64 })
 const hash = base64.length(44)
@@ -57,10 +60,9 @@ export function signerApp(signer: Signer, token: string | undefined): Hono {
     const body = stepBody.safeParse(await context.req.json().catch(() => undefined))
     if (!body.success) return context.json({ error: 'the body is no checkpoint' }, 400)
     const { old, size, root, proof } = body.data
-    const bytes = (one: string): Buffer => Buffer.from(one, 'base64')
     try {
-      const now = { origin: signer.origin, size, root: bytes(root) }
-      return context.json({ note: await signer.checkpoint({ old, proof: proof.map(bytes), now }) })
+      const now = { origin: signer.origin, size, root: bytesOf(root) }
+      return context.json({ note: await signer.checkpoint({ old, proof: proof.map(bytesOf), now }) })
     } catch (error) {
       if (error instanceof StepError)
         return context.json({ error: error.message, why: error.why, seen: error.seen }, 409)
@@ -157,7 +159,6 @@ export async function signerAt(at: SignerAt): Promise<Signer & { readonly close:
   const base = socket === undefined ? at.url.replace(/\/$/, '') : 'http://signer'
   const ask = <T>(path: string, answer: z.ZodType<T>, body?: object): Promise<T> =>
     asked(base + path, { ...at, dispatcher }, answer, body)
-  const encoded = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
   try {
     const { origin } = await ask('/origin', originAnswer)
     return {

@@ -89,7 +89,7 @@ function historiesThatDiffer({ executions }: AuditRecord, histories: SealedBundl
   return where
 }
 
-const contentOf = ({ seq: _, ...rest }: Entry): string => canonicalJson(rest)
+const contentOf = (entry: Entry): string => canonicalJson({ ...entry, seq: 0 })
 
 /**
  * Entries that are not those that were derived. A difference that no history tells of may stand between them. INVARIANT: everything else that is

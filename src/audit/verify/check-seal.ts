@@ -125,9 +125,10 @@ export interface AgainstLog {
 const isOfLog = (checkpoint: NotedCheckpoint, keys: readonly KeyObject[]): boolean =>
   keys.some((publicKey) => isSignedBy(checkpoint.note, { name: checkpoint.origin, publicKey }))
 
+const no = (why: string, ...where: readonly string[]): Verdict => failed('checkpoint', why, where)
+
 /** Whether the log signed the checkpoint of the bundle, and that is one log with the checkpoint that the reader holds. */
 export async function checkCheckpoint({ log }: SealedBundle, { keys, pinned, tiles }: AgainstLog): Promise<Verdict> {
-  const no = (why: string, ...where: readonly string[]): Verdict => failed('checkpoint', why, where)
   const checkpoint = readCheckpoint(log.checkpoint)
   if (checkpoint === undefined) return no('it is no checkpoint', 'log.checkpoint')
   if (!isOfLog(pinned, keys))
