@@ -87,7 +87,9 @@ function entriesThatDiffer(
     sealed === undefined || isSame(hashes[at], sealed[at]) ? [] : [entryName(entry)],
   )
   for (let at = entries.length; at < count; at += 1) names.push(`entry ${at} (missing)`)
-  return names.length === 0 ? ['record.entries'] : names
+  if (sealed !== undefined || names.length > 0) return names.length === 0 ? ['record.entries'] : names
+  // The list of hashes was changed as well. What histories tell is named by the verdict on the record; the rest may be any of these.
+  return ['leaves', 'record.entries', ...entries.filter(({ kind }) => kind === 'difference').map(entryName)]
 }
 
 /** The fields of two objects that are not the same. */

@@ -33,9 +33,12 @@ const ROOTS = [
 ]
 const leaves = LEAVES.map((leaf) => leafHash(bytes(leaf)))
 
-test.each(ROOTS.map((root, size) => [size, root] as const))('the root of %i leaves is the published one', async (size, root) => {
-  expect(hex(await rootOf(subtreesOf(leaves.slice(0, size)), size))).toBe(root)
-})
+test.each(ROOTS.map((root, size) => [size, root] as const))(
+  'the root of %i leaves is the published one',
+  async (size, root) => {
+    expect(hex(await rootOf(subtreesOf(leaves.slice(0, size)), size))).toBe(root)
+  },
+)
 
 /** Inclusion proofs of the same tests: leaf, size, path. */
 const PATHS = [
@@ -136,7 +139,8 @@ test('whatever the tree: a path shows its leaf, and neither another leaf, place,
       expect(isIncluded(leaf, { ...place, root: await rootOf(all, size + 1 > 600 ? size - 1 : size + 1) })).toBe(false)
       expect(isIncluded(leaf, { ...place, proof: [...proof, leaf] })).toBe(false)
       if (proof.length > 0) expect(isIncluded(leaf, { ...place, proof: proof.slice(1) })).toBe(false)
-      for (const count of [-1, 0.5, Number.NaN, 2 ** 60]) expect(isIncluded(leaf, { ...place, index: count })).toBe(false)
+      for (const count of [-1, 0.5, Number.NaN, 2 ** 60])
+        expect(isIncluded(leaf, { ...place, index: count })).toBe(false)
     }),
     { numRuns: 150 },
   )
@@ -179,7 +183,9 @@ test('out of tiles come the same roots and paths as out of all leaves, and of ea
   for (let level = 1; level < 3; level += 1) {
     const below = levels[level - 1] as Hash[]
     const full = Math.floor(below.length / TILE_WIDTH)
-    const roots = Array.from({ length: full }, (_, at) => rootOf(subtreesOf(below.slice(at * TILE_WIDTH, (at + 1) * TILE_WIDTH)), TILE_WIDTH))
+    const roots = Array.from({ length: full }, (_, at) =>
+      rootOf(subtreesOf(below.slice(at * TILE_WIDTH, (at + 1) * TILE_WIDTH)), TILE_WIDTH),
+    )
     levels.push(await Promise.all(roots))
   }
   let reads = 0
@@ -190,10 +196,14 @@ test('out of tiles come the same roots and paths as out of all leaves, and of ea
   expect(sameHash(await rootOf(tiled, count), await rootOf(whole, count))).toBe(true)
   for (const index of [0, 255, 256, 40_000, 65_535, 65_536, count - 1]) {
     reads = 0
-    expect((await inclusionProof(tiled, index, count)).map(hex)).toEqual((await inclusionProof(whole, index, count)).map(hex))
+    expect((await inclusionProof(tiled, index, count)).map(hex)).toEqual(
+      (await inclusionProof(whole, index, count)).map(hex),
+    )
     expect(reads).toBeLessThanOrEqual(4)
   }
-  expect((await consistencyProof(tiled, 300, count)).map(hex)).toEqual((await consistencyProof(whole, 300, count)).map(hex))
+  expect((await consistencyProof(tiled, 300, count)).map(hex)).toEqual(
+    (await consistencyProof(whole, 300, count)).map(hex),
+  )
 })
 
 test('paths and widths of tiles are those of the examples of C2SP', () => {
@@ -202,7 +212,13 @@ test('paths and widths of tiles are those of the examples of C2SP', () => {
   const tiles = [...tilesOf(70_000)]
   const at = (level: number, isFull: boolean) =>
     tiles.filter((tile) => tile.level === level && (tile.width === 256) === isFull).map(({ width }) => width)
-  expect([at(0, true).length, at(0, false), at(1, true).length, at(1, false), at(2, false)]).toEqual([273, [112], 1, [17], [1]])
+  expect([at(0, true).length, at(0, false), at(1, true).length, at(1, false), at(2, false)]).toEqual([
+    273,
+    [112],
+    1,
+    [17],
+    [1],
+  ])
   expect([...tilesOf(256)]).toEqual([
     { level: 0, index: 0, width: 256 },
     { level: 1, index: 0, width: 1 },

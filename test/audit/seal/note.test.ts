@@ -21,7 +21,11 @@ const newKey = () =>
 
 /** The example of golang.org/x/mod/sumdb/note, which C2SP's signed notes are made after. */
 const NEUMANN = 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW'
-const TEXT = 'If you think cryptography is the answer to your problem,\nthen you don’t know what your problem is.\n'.replace('’', "'")
+const TEXT =
+  'If you think cryptography is the answer to your problem,\nthen you don’t know what your problem is.\n'.replace(
+    '’',
+    "'",
+  )
 const NOTE = `${TEXT}\n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n`
 
 test('the published example of a note is signed by its published key', () => {
@@ -59,7 +63,11 @@ const tree = { origin: 'acme.example/log', size: 7, root: EMPTY_ROOT }
 test('a checkpoint is read as it is written, and in no other form', () => {
   const text = checkpointText(tree)
   const { publicKey } = newKey()
-  const line = signatureLine({ name: tree.origin, keyId: noteKeyId(tree.origin, SIGNATURE.ed25519, publicKey), signature: Buffer.alloc(64) })
+  const line = signatureLine({
+    name: tree.origin,
+    keyId: noteKeyId(tree.origin, SIGNATURE.ed25519, publicKey),
+    signature: Buffer.alloc(64),
+  })
   expect(readCheckpoint(`${text}\n${line}`)).toMatchObject(tree)
   for (const wrong of [
     text.replace('\n7\n', '\n07\n'),
@@ -100,7 +108,8 @@ test('the key that is given decides, and not the id in the envelope', async () =
   const [key, other] = [newKey(), newKey()]
   const payload = Buffer.from('{}')
   const sig = Buffer.from(await key.sign(preAuthentication(PAYLOAD_TYPE, payload))).toString('base64')
-  const sealed = (keyid: string) => ({ payload: payload.toString('base64'), payloadType: PAYLOAD_TYPE, signatures: [{ keyid, sig }] }) as const
+  const sealed = (keyid: string) =>
+    ({ payload: payload.toString('base64'), payloadType: PAYLOAD_TYPE, signatures: [{ keyid, sig }] }) as const
   expect(isSealedBy(sealed(sealKeyId(key.publicKey)), key.publicKey)).toBe(true)
   expect(isSealedBy(sealed(sealKeyId(other.publicKey)), other.publicKey)).toBe(false)
   expect(isSealedBy(sealed(sealKeyId(other.publicKey)), key.publicKey)).toBe(false)
