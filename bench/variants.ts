@@ -100,8 +100,8 @@ export function governedOn(
   worker: WorkerProcess,
   name: string,
   window: 0 | 30,
+  client = clientOf(worker),
 ): Variant {
-  const client = clientOf(worker)
   const principal = { subject: 'bench', workspace: 'bench' }
   return {
     name,

@@ -63,6 +63,8 @@ export async function startWorker(
     readonly policies?: string
     /** The folder with the key that signs what people say. */
     readonly issuer?: string
+    /** A file: everything is encrypted. */
+    readonly 'master-keys'?: string
   },
   preload: readonly string[] = [],
 ): Promise<WorkerProcess> {

@@ -7,6 +7,7 @@ import { deploymentOf } from '../src/contract/version.ts'
 import { hostKeyOf, newHostKey } from '../src/identity/host-key.ts'
 import { developmentIssuer } from '../src/identity/statements.ts'
 import { openDatabase } from '../src/ledger/database.ts'
+import { masterKeysFile } from '../src/privacy/master-keys.ts'
 import { createThinker } from '../src/tools/models/thinker.ts'
 import { bundlePlaybooks, type PlaybookBundle } from '../src/worker/bundle.ts'
 import { makeCurrent } from '../src/worker/deployment.ts'
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     queue: { type: 'string', default: '' },
     policies: { type: 'string', default: '' },
     issuer: { type: 'string', default: '' },
+    'master-keys': { type: 'string', default: '' },
   },
 })
 
@@ -68,6 +70,7 @@ const worker =
         db,
         key: hostKeyOf(newHostKey()),
         development: developmentIssuer(values.issuer),
+        ...(values['master-keys'] !== '' && { masterKeys: masterKeysFile(values['master-keys']) }),
       })
     : await Worker.create({
         connection,

@@ -1,5 +1,6 @@
 import type { Payload, PayloadCodec, SerializationContext } from '@temporalio/common'
 import type { temporal } from '@temporalio/proto'
+import { BULK_MARK } from '../contract/bulk.ts'
 import { codeOf, fail } from '../contract/failures.ts'
 import { bulkCodec, bulkDigestOf } from '../ledger/bulk-codec.ts'
 import { dataKeysById } from '../ledger/data-keys.ts'
@@ -35,7 +36,29 @@ export function historyCodec(db: LedgerDatabase, keys: DataKeys | undefined): Pa
  * A history with what is kept beside it in its place, and decrypted. `codec` is that of `historyCodec`. What is missing, is not what
  * its digest says, or cannot be decrypted, stays as it is: then it says nothing.
  */
-export async function inFull(history: History, codec: PayloadCodec): Promise<History> {
+export const inFull = (history: History, codec: PayloadCodec): Promise<History> => readHistory(history, codec)
+
+/**
+ * A history in full for `replayHistory`, which then needs no codec: with `keys`, what is encrypted is decrypted. What was erased cannot be replayed.
+ */
+export const replayable = (history: History, db: LedgerDatabase, keys?: DataKeys): Promise<History> => {
+  const codec = historyCodec(db, keys)
+  return readHistory(history, {
+    ...codec,
+    async decode(payloads, context) {
+      const there = await codec.decode(payloads, context)
+      // Code that is replayed sends it marked, and what is marked is compared by its digest.
+      return there.map((payload, at) => (bulkDigestOf(payloads[at] ?? {}) === undefined ? payload : asBulk(payload)))
+    },
+  })
+}
+
+const asBulk = (payload: Payload): Payload => ({
+  ...payload,
+  metadata: { ...payload.metadata, [BULK_MARK]: new Uint8Array([1]) },
+})
+
+async function readHistory(history: History, codec: PayloadCodec): Promise<History> {
   if (isInFull(history)) return history
   const started = history.events?.[0]?.workflowExecutionStartedEventAttributes
   // In which namespace it is, an exported history does not say.

@@ -19,7 +19,7 @@ export interface Replayed {
  * Replays a history on a bundle of `bundleForReplay`, and compares what the code sends with what the history has.
  * Throws `DeterminismViolationError` when the code sends other commands, or in another order: Temporal itself looks at
  * kinds, types and ids, and not at what they say. What is kept beside the history is read by `payloadCodecs`, that of
- * `bulkCodec`; without it a history that needs any cannot be replayed.
+ * `bulkCodec`; without it a history that needs any cannot be replayed. One that is encrypted is made `replayable` before.
  */
 export async function replayHistory(
   workflowBundle: NonNullable<ReplayWorkerOptions['workflowBundle']>,

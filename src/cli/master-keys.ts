@@ -29,15 +29,13 @@ export const withMasterKeys = (command: Command): Command =>
       new Option('--vault-mount <path>', 'where transit is mounted (default: transit)').env('COUNTERSIGN_VAULT_MOUNT'),
     )
 
-const set = (name: string): string | undefined => {
-  const value = process.env[name]
-  return value === '' ? undefined : value
-}
+const filled = (value: string | undefined): string | undefined => (value === '' ? undefined : value)
+const set = (name: string): string | undefined => filled(process.env[name])
 
 /** The master keys that the options or the environment name; `undefined`: neither names any. Fails with `config_invalid`, or `keys_unavailable`. */
 export async function findMasterKeys(options: MasterKeysOptions = {}): Promise<MasterKeys | undefined> {
-  const local = options.masterKeys ?? set('COUNTERSIGN_MASTER_KEYS')
-  const vaultKey = options.vaultKey ?? set('COUNTERSIGN_VAULT_KEY')
+  const local = filled(options.masterKeys) ?? set('COUNTERSIGN_MASTER_KEYS')
+  const vaultKey = filled(options.vaultKey) ?? set('COUNTERSIGN_VAULT_KEY')
   if (local !== undefined && vaultKey !== undefined) {
     throw new CliError(
       'config_invalid',
@@ -45,7 +43,8 @@ export async function findMasterKeys(options: MasterKeysOptions = {}): Promise<M
       'Leave out --master-keys (COUNTERSIGN_MASTER_KEYS) or --vault-key (COUNTERSIGN_VAULT_KEY).',
     )
   }
-  if (vaultKey !== undefined) return await vaultKeys(vaultKey, options.vaultMount ?? set('COUNTERSIGN_VAULT_MOUNT'))
+  if (vaultKey !== undefined)
+    return await vaultKeys(vaultKey, filled(options.vaultMount) ?? set('COUNTERSIGN_VAULT_MOUNT'))
   if (local === undefined) return undefined
   try {
     // The variable may hold the keys themselves, as a secret of the environment.

@@ -3,6 +3,7 @@ import { CountersignClient } from '../client/client.ts'
 import { speakerFlag } from '../contract/principal.ts'
 import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
 import type { DataConverter } from '@temporalio/common'
+import type { DataKeys } from '../privacy/data-keys.ts'
 import { connectClient } from './connect.ts'
 import { findMasterKeys } from './master-keys.ts'
 import { type CommonOptions, DEFAULT_STATE_DIR, type QueueOption } from './options.ts'
@@ -39,6 +40,7 @@ export async function openSession(
       taskQueue,
       answerWithinMs: ANSWER_WITHIN_MS,
       statements: statementsOf(options),
+      ...(encryption?.keys && { keys: encryption.keys }),
     }),
     taskQueue,
     speaker: speakerFlag({
@@ -48,6 +50,13 @@ export async function openSession(
   }
 }
 
+interface Encryption {
+  readonly dataConverter: DataConverter
+  /** Of the ledger; a gateway has none that could hide a name. */
+  readonly keys?: DataKeys
+  readonly close: () => Promise<void>
+}
+
 /**
  * With what a session reads and writes what is encrypted: the master keys of the environment, or else what a gateway hands to whoever is logged in;
  * `undefined`: the environment names neither.
@@ -55,7 +64,7 @@ export async function openSession(
 async function encryptionOf(
   { namespace }: TemporalPlace,
   options: CommonOptions & Partial<SpeakerOptions>,
-): Promise<{ readonly dataConverter: DataConverter; readonly close: () => Promise<void> } | undefined> {
+): Promise<Encryption | undefined> {
   const { stateDir } = options
   const masterKeys = await findMasterKeys()
   if (masterKeys === undefined) {
@@ -73,8 +82,9 @@ async function encryptionOf(
   const { url } = await findDatabase(stateDir)
   // Connects once a key is needed.
   const db = openDatabase(url, () => {}, { max: 2 })
-  const dataConverter = encryptedDataConverter(ledgerDataKeys(db, masterKeys), { namespace, showErased: true })
-  return { dataConverter, close: () => db.destroy() }
+  const keys = ledgerDataKeys(db, masterKeys)
+  const dataConverter = encryptedDataConverter(keys, { namespace, showErased: true })
+  return { dataConverter, keys, close: () => db.destroy() }
 }
 
 function gatewayOfEnvironment(): string | undefined {

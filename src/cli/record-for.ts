@@ -1,21 +1,21 @@
-import type { Client } from '@temporalio/client'
 import { readFile } from 'node:fs/promises'
-import { bulkCodec } from '../ledger/bulk-codec.ts'
-import type { LedgerDatabase } from '../ledger/database.ts'
+import type { Sides } from '../audit/sweep.ts'
 import { fail } from '../contract/failures.ts'
 import type { RunKey } from '../contract/evidence.ts'
 import { firstIssue } from '../contract/issue.ts'
 import { historyOf } from '../audit/histories.ts'
 import { NO_KEYS, publishedKeysSchema } from '../audit/record/keys.ts'
 import { recordOf } from '../audit/record/record-of.ts'
-import { recordInputOf, recordOfRun } from '../audit/record/record-of-run.ts'
+import { recordCodec, recordInputOf, recordOfRun } from '../audit/record/record-of-run.ts'
 import type { AuditRecord, PublishedKeys } from '../audit/record/types.ts'
 import { runKeysOf } from '../ledger/audited.ts'
 import type { RecordOptions } from './audit-options.ts'
+import { findDataKeys } from './master-keys.ts'
 import { UsageError } from './errors.ts'
 import { historyIn } from './history-file.ts'
 import { withSession } from './session.ts'
 import { say } from './terminal.ts'
+import { databaseUrlFrom, residencyAt } from './workspaces.ts'
 import { withLedger } from './with-ledger.ts'
 
 /**
@@ -34,8 +34,10 @@ export async function recordFor(run: string, options: RecordOptions): Promise<Au
   }
   let record: AuditRecord | undefined
   await withLedger(options, async (db) => {
-    await withSession(options, async ({ temporal: client, place: { namespace } }) => {
-      const sides = { client, db }
+    await withSession(options, async ({ temporal: client, place: { namespace }, taskQueue }) => {
+      const dataKeys = await findDataKeys(db)
+      const residency = residencyAt({ namespace, taskQueue, databaseUrl: await databaseUrlFrom(options.stateDir) })
+      const sides = { client, db, keys: dataKeys, residency }
       const runKey = await runKeyFor(sides, run)
       record =
         keys === undefined
@@ -48,11 +50,8 @@ export async function recordFor(run: string, options: RecordOptions): Promise<Au
 }
 
 /** The newest run of a workflow id; else the run that the text is the key of. */
-export async function runKeyFor(
-  { client, db }: { readonly client: Client; readonly db: LedgerDatabase },
-  run: string,
-): Promise<RunKey> {
-  const from = { client, codec: bulkCodec(db) }
+export async function runKeyFor({ client, db, keys }: Sides, run: string): Promise<RunKey> {
+  const from = { client, codec: recordCodec(db, keys) }
   const newest = await historyOf(from, run, '')
   if (newest !== undefined) return newest.runKey
   const at = run.lastIndexOf('/')

@@ -13,6 +13,7 @@ import type { CommonOptions } from './options.ts'
 import { runKeyFor } from './record-for.ts'
 import { withSession } from './session.ts'
 import { withLedger } from './with-ledger.ts'
+import { databaseUrlFrom, residencyAt } from './workspaces.ts'
 
 /** Seals a run, and has the log signed. */
 export async function sealNow(
@@ -22,9 +23,10 @@ export async function sealNow(
 ): Promise<{ readonly sealed: Sealed; readonly published: Published }> {
   return await withLedger(options, async (db) => {
     let sealed: Sealed = { came: 'gone' }
-    await withSession(options, async ({ temporal: client, place: { namespace } }) => {
+    await withSession(options, async ({ temporal: client, place: { namespace }, taskQueue }) => {
+      const residency = residencyAt({ namespace, taskQueue, databaseUrl: await databaseUrlFrom(options.stateDir) })
       const runKey = await runKeyFor({ client, db }, run)
-      sealed = await sealRun({ client, db, namespace, signer }, runKey)
+      sealed = await sealRun({ client, db, namespace, signer, residency }, runKey)
     })
     const published = await soundLog(() => publish({ db, signer, witnesses }))
     return { sealed, published }

@@ -14,6 +14,7 @@ import type { Identity } from '../contract/statement.ts'
 import type { StopMark } from '../contract/stop.ts'
 import { textOf } from '../contract/text.ts'
 import { DEFAULT_TASK_QUEUE, OUTCOME_UPDATE_ID, SEARCH_ATTRIBUTES, WIRE } from '../contract/wire.ts'
+import type { DataKeys } from '../privacy/data-keys.ts'
 import { quoted } from './quoted.ts'
 import { type Known, RunHandle } from './run-handle.ts'
 import { Sender, type SendingOptions } from './sender.ts'
@@ -25,8 +26,16 @@ import { type RunSummary, summaryOf } from './summary.ts'
 export interface StartOptions {
   /** As in `Speaker`, and on behalf of whom, by his one name. */
   readonly principal?: Speaker & { readonly onBehalfOf?: string | undefined }
-  /** A business id makes a repeated start find the open run. Default: the playbook's slug and a random UUID. */
+  /**
+   * A business id makes a repeated start find the open run. It stands in the clear, in Temporal and in the ledger: nothing personal may be in it. Default: the
+   * playbook's slug and a random UUID.
+   */
   readonly workflowId?: string
+  /**
+   * In place of `workflowId`: a business id that may be personal, such as an address. A keyed hash of it stands in the workflow id, the same for the same playbook;
+   * it takes `ClientOptions.keys`.
+   */
+  readonly idFrom?: string
 }
 
 /** The request of a playbook type; any plain JSON object where none is named. */
@@ -48,6 +57,8 @@ export interface ClientOptions extends SendingOptions {
    * unsigned, and refused unless a policy for development takes it.
    */
   readonly statements?: StatementSource
+  /** Where keyed hashes are made for `idFrom`: `ledgerDataKeys`. */
+  readonly keys?: Pick<DataKeys, 'hiddenName'>
 }
 
 /**
@@ -59,12 +70,14 @@ export class CountersignClient {
   readonly #taskQueue: string
   readonly #sender: Sender
   readonly #statements: StatementSource | undefined
+  readonly #keys: Pick<DataKeys, 'hiddenName'> | undefined
 
-  constructor(client: Client, { taskQueue = DEFAULT_TASK_QUEUE, statements, ...sending }: ClientOptions = {}) {
+  constructor(client: Client, { taskQueue = DEFAULT_TASK_QUEUE, statements, keys, ...sending }: ClientOptions = {}) {
     this.#client = client
     this.#taskQueue = taskQueue
     this.#sender = new Sender(client, sending)
     this.#statements = statements
+    this.#keys = keys
   }
 
   /**
@@ -74,7 +87,7 @@ export class CountersignClient {
    * and does not count.
    */
   async start<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions = {}): Promise<RunHandle> {
-    const workflowId = idOf(playbook, options)
+    const workflowId = await this.#idOf(playbook, options)
     const signed = await this.#signed(playbook, request, options, workflowId)
     let runId: string
     try {
@@ -96,7 +109,7 @@ export class CountersignClient {
    * to the server.
    */
   async execute<P = unknown>(playbook: string, request: RequestOf<P>, options: StartOptions = {}): Promise<RunResult> {
-    const workflowId = idOf(playbook, options)
+    const workflowId = await this.#idOf(playbook, options)
     const { start, requestDigest, who } = await this.#signed(playbook, request, options, workflowId)
     const run = this.run(workflowId)
     let result: RunResult
@@ -122,6 +135,21 @@ export class CountersignClient {
     const isSame = result.playbook === playbook && (result.requestDigest ?? requestDigest) === requestDigest
     if (isMine && isSame) return result
     throw fail('run_exists', `the run \`${workflowId}\` was started for something else`)
+  }
+
+  async #idOf(playbook: string, { workflowId, idFrom }: StartOptions): Promise<string> {
+    if (idFrom === undefined) return workflowId ?? `${slugOf(playbook)}-${randomUUID()}`
+    if (workflowId !== undefined) throw new TypeError('a run is started with `workflowId` or with `idFrom`')
+    return await this.hiddenId(playbook, idFrom)
+  }
+
+  /** The workflow id of the run that was started with `idFrom`. Fails with `keys_unavailable` without `ClientOptions.keys`. */
+  async hiddenId(playbook: string, idFrom: string): Promise<string> {
+    if (this.#keys === undefined) {
+      throw fail('keys_unavailable', 'hiding a workflow id takes the master keys and the database of the ledger')
+    }
+    const hidden = await this.#keys.hiddenName(`workflow id\n${playbook}\n${idFrom}`)
+    return `${slugOf(playbook)}-${hidden.slice(0, HIDDEN_ID_DIGITS)}`
   }
 
   /** Starts a run; once more where the one that has its id already was refused before it was opened. */
@@ -248,12 +276,12 @@ const samePrincipal = (one: Principal, other: Identity): boolean =>
 /** What can stand in Markdown and on a command line as it is. */
 const PLAIN_ID = /^[\w./:@-]+$/
 
+/** Of a keyed hash: 160 bits. */
+const HIDDEN_ID_DIGITS = 40
+
 type IdReuse = 'REJECT_DUPLICATE' | 'ALLOW_DUPLICATE_FAILED_ONLY'
 
 type PlaybookFunction = (start: StartMessage) => Promise<RunResult>
-
-const idOf = (playbook: string, { workflowId }: StartOptions): string =>
-  workflowId ?? `${slugOf(playbook)}-${randomUUID()}`
 
 /** The visibility query of a list, as one would type it into the Temporal UI. */
 function queryOf({ state, playbook, workspace }: ListOptions): string {

@@ -94,8 +94,12 @@ export async function decryptPayload(
   return PayloadProto.decode(plain)
 }
 
-const placeOf = (context: SerializationContext | undefined): Place | undefined =>
-  context === undefined ? undefined : { namespace: context.namespace, workflowId: context.workflowId ?? null }
+/** `''`: the namespace is not known. */
+function placeOf(context: SerializationContext | undefined): Place | undefined {
+  if (context === undefined) return undefined
+  const { namespace, workflowId = null } = context
+  return { namespace: namespace === '' ? null : namespace, workflowId }
+}
 
 /**
  * Encrypts every payload with the data key of the workflow that it is of; of no workflow, with a key that the first workflow

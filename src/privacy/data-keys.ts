@@ -43,7 +43,7 @@ export interface DataKeys {
 /** What came of wrapping keys anew. */
 export interface Rewrapped {
   readonly rewrapped: number
-  /** Live keys that are still wrapped by another master key: made or changed meanwhile. */
+  /** Live keys that are still wrapped by another master key, at most 200: made meanwhile, or no master key here unwraps them. */
   readonly left: number
 }
 
@@ -51,7 +51,7 @@ export interface Rewrapped {
 export interface LedgerDataKeys extends DataKeys {
   /**
    * Wraps every live key that another master key has wrapped by the current one. May be stopped and begun again, and run while runs go on: a
-   * data key stays what it is.
+   * data key stays what it is. Fails with `keys_unavailable` once ten in a row could not be.
    */
   rewrap(told?: (done: number) => void): Promise<Rewrapped>
 }
@@ -62,6 +62,8 @@ const FRESH_MS = 1_000
 const KEPT_MS = 600_000
 /** Keys that a process keeps at hand, at most. */
 const AT_HAND = 5_000
+/** Keys that may be wrapped anew in vain, one after the other, until it is given up. */
+const MOST_FAILED = 10
 /** Keys that are wrapped anew between two looks. */
 const PAGE = 200
 
@@ -155,25 +157,37 @@ class StoredDataKeys implements LedgerDataKeys {
   async rewrap(told: (done: number) => void = () => {}): Promise<Rewrapped> {
     const masterKeys = this.#masterKeys
     let rewrapped = 0
+    let failedInARow = 0
     let after = ''
     for (;;) {
       const page = await asked(() => wrappedOtherwise(this.#db, masterKeys.currentId, after, PAGE))
       if (page.length === 0) break
       for (const stored of page) {
         after = stored.keyId
-        if (stored.wrapped === null) continue
-        const bound = boundIn(stored)
-        const wrapped = { masterKeyId: stored.masterKeyId, bytes: stored.wrapped }
-        const now = masterKeys.rewrap
-          ? await masterKeys.rewrap(wrapped, bound)
-          : await masterKeys.wrap(await masterKeys.unwrap(wrapped, bound), bound)
-        const { masterKeyId, bytes } = now
-        if (await asked(() => replaceWrapped(this.#db, stored, { masterKeyId, wrapped: bytes }))) rewrapped += 1
+        try {
+          if (await this.#rewrapOne(stored)) rewrapped += 1
+          failedInARow = 0
+        } catch (error) {
+          // One that no master key here unwraps must not keep the others from being wrapped; a KMS that is away keeps all.
+          failedInARow += 1
+          if (failedInARow === MOST_FAILED) throw error
+        }
       }
       told(rewrapped)
     }
     const left = await asked(() => wrappedOtherwise(this.#db, masterKeys.currentId, '', PAGE))
     return { rewrapped, left: left.length }
+  }
+
+  async #rewrapOne(stored: StoredKey): Promise<boolean> {
+    if (stored.wrapped === null) return false
+    const masterKeys = this.#masterKeys
+    const bound = boundIn(stored)
+    const wrapped = { masterKeyId: stored.masterKeyId, bytes: stored.wrapped }
+    const { masterKeyId, bytes } = masterKeys.rewrap
+      ? await masterKeys.rewrap(wrapped, bound)
+      : await masterKeys.wrap(await masterKeys.unwrap(wrapped, bound), bound)
+    return await asked(() => replaceWrapped(this.#db, stored, { masterKeyId, wrapped: bytes }))
   }
 
   /** The key at hand, once it is known that it was not destroyed meanwhile; `undefined`: it is not at hand. */

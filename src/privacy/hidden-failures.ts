@@ -46,7 +46,7 @@ export function shown<F extends Failure>(failure: F): F {
 function attributesIn(payload: temporal.api.common.v1.IPayload): Pick<Failure, 'message' | 'stackTrace'> {
   let said: unknown
   try {
-    said = defaultPayloadConverter.fromPayload(payload as Payload)
+    said = defaultPayloadConverter.fromPayload(payload)
   } catch {
     return {}
   }

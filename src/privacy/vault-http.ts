@@ -51,8 +51,8 @@ export async function askVault<T>(
     status = response.status
     text = (await response.text()).slice(0, LARGEST_ANSWER)
   } catch (error) {
-    const { cause, name } = error as Error & { cause?: { code?: string } }
-    throw fail('keys_unavailable', `Vault did not answer: ${cause?.code ?? name}`)
+    const { cause, name } = error as Error & { cause?: { code?: string; message?: string } }
+    throw fail('keys_unavailable', `Vault did not answer: ${cause?.code ?? cause?.message ?? name}`)
   }
   if (status !== 200) throw fail('keys_unavailable', `Vault ${saying(status)}${reasonIn(text)}`)
   const parsed = answer.safeParse(jsonIn(text))

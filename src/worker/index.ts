@@ -38,6 +38,7 @@ export {
   type VaultSecretOptions,
 } from '../privacy/secrets.ts'
 export { type Difference, differenceText } from '../audit/differences.ts'
+export { replayable } from '../audit/in-full.ts'
 export { type Replayed, replayHistory } from '../audit/replay.ts'
 export { bundleForReplay, bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 export { makeCurrent } from './deployment.ts'

@@ -7,9 +7,11 @@ import { fail } from '../../src/contract/failures.ts'
 import type { JsonObject } from '../../src/contract/json.ts'
 import type { PrincipalClaim } from '../support/refunds.ts'
 import { implement, type Thinker } from '../../src/tools/implementation.ts'
-import { query, until, useWorld } from '../support/world.ts'
+import { query, until, useWorld, type WorldOptions } from '../support/world.ts'
 import { newBoxes } from './boxes.ts'
 import { book, charge, dollars, odd, payout } from './hostile-contracts.ts'
+
+export const HOSTILE_WORKFLOWS = join(import.meta.dirname, 'hostile-playbooks.ts')
 
 const shown = async () => ({ changes: [], expect: {} })
 
@@ -95,14 +97,15 @@ const thinker: Thinker = {
 }
 
 /** A world in which the playbooks, the tools and the callers mean no good. */
-export function useHostile() {
+export function useHostile(options: WorldOptions = {}) {
   const { boxes, tools } = newBoxes()
   const oddities = newOddities()
   const world = useWorld({
-    workflows: join(import.meta.dirname, 'hostile-playbooks.ts'),
+    workflows: HOSTILE_WORKFLOWS,
     policies: join(import.meta.dirname, 'hostile-policies'),
     tools: [...tools, ...oddities.tools],
     thinker,
+    ...options,
   })
   beforeAll(async () => {
     await query(world().databaseUrl, 'CREATE TABLE booked (item text NOT NULL)')
@@ -118,12 +121,12 @@ export function useHostile() {
     start: (
       playbook: string,
       request: JsonObject,
-      options: { readonly workflowId?: string; readonly principal?: PrincipalClaim } = {},
+      more: { readonly workflowId?: string; readonly principal?: PrincipalClaim } = {},
     ): Promise<RunHandle> =>
       world().client.start(playbook, request, {
         principal: { subject: 'ana', workspace: 'boxes' },
         workflowId: `${playbook}-${randomUUID()}`,
-        ...options,
+        ...more,
       }),
   }
 }

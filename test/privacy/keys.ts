@@ -1,3 +1,4 @@
+import { fail } from '../../src/contract/failures.ts'
 import {
   localMasterKeys,
   type MasterKeys,
@@ -21,19 +22,20 @@ export function testMasterKeys(): TestMasterKeys {
   let isAway = false
   let unwrapped = 0
   const keys = (): MasterKeys => localMasterKeys(JSON.stringify(text))
-  // One that has no key of these ids: what it says is what a process says that lacks a master key.
-  const others = localMasterKeys(JSON.stringify(withNewMasterKey(undefined, { id: 'other' })))
+  const answer = (): MasterKeys => {
+    if (isAway) throw fail('keys_unavailable', 'the KMS of this test does not answer')
+    return keys()
+  }
   return {
     get currentId() {
       return text.current
     },
-    wrap: (plain, bound) =>
-      isAway
-        ? (others.unwrap({ masterKeyId: text.current, bytes: plain }, bound).then() as never)
-        : keys().wrap(plain, bound),
-    unwrap(wrapped, bound) {
+    async wrap(plain, bound) {
+      return await answer().wrap(plain, bound)
+    },
+    async unwrap(wrapped, bound) {
       unwrapped += 1
-      return (isAway ? others : keys()).unwrap(wrapped, bound)
+      return await answer().unwrap(wrapped, bound)
     },
     rotate: () => void (text = withNewMasterKey(text)),
     forget: () => void (text = { current: text.current, keys: { [text.current]: text.keys[text.current] ?? '' } }),

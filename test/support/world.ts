@@ -173,7 +173,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   return {
     worker: first,
     startWorker,
-    client: new CountersignClient(temporal, { taskQueue, statements }),
+    client: new CountersignClient(temporal, { taskQueue, statements, ...(keys && { keys }) }),
     statements,
     temporal,
     db,

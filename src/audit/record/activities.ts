@@ -71,7 +71,7 @@ export interface Outcome {
 }
 
 /** Where nothing stands. */
-export const NOTHING: Read = { json: null, exact: null, veil: null, beside: [] }
+const NOTHING: Read = { json: null, exact: null, veil: null, beside: [] }
 
 export function outcomeOf({ ended }: Activity): Outcome {
   const none = { answer: NOTHING, failure: null, identity: '' }

@@ -77,6 +77,18 @@ async function warranted(
 ): Promise<Shown & { readonly found: readonly Found[] }> {
   const { step, tool } = asked
   const place = { at: timeOf(scheduled), step, events: refs(execution, scheduled) }
+  if (input.veil !== null) {
+    const text = veiledSentence(input, `What was decided of ${line(step)}, and why,`) ?? ''
+    const found = {
+      ...place,
+      kind: 'decision',
+      proof: input.veil,
+      by: null,
+      says: { tool, ...veiledSays(input) },
+      text,
+    } as const
+    return { step, tool, changes: null, isSigned: false, event: scheduled, found: [found] }
+  }
   const warrant = fieldsOf(fieldsOf(input.json)['warrant'])
   const { decision, approvals, changes = [], facts, candidate, reached, edits } = warrant
   const { effect, matches } = fieldsOf(decision)

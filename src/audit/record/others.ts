@@ -4,7 +4,8 @@ import type { JsonObject } from '../../contract/json.ts'
 import { fieldsOf, textIn } from '../fields.ts'
 import { type Finding, FINDINGS } from '../findings.ts'
 import { reconcile } from '../reconcile.ts'
-import { type Execution, type Found, type Known, line, refs, timeOf } from './execution.ts'
+import { type Event, type Execution, type Found, type Known, line, refs, timeOf } from './execution.ts'
+import { readIn } from './payloads.ts'
 import type { LoggedAttempt } from './types.ts'
 
 /** What the ledger says otherwise than the histories. */
@@ -14,9 +15,31 @@ export async function ledgerDifferences(
   { runKey, hosts }: Known,
 ): Promise<readonly Found[]> {
   const told = executions.map((one) => one.told)
+  const sealed = executions.find(({ events }) => events.some(isSealed))
+  if (sealed !== undefined) return [notCompared(executions)]
   const { findings } = await reconcile(runKey, told, ledger, hosts)
   return findings.map((finding) => differenceOf(finding, executions))
 }
+
+/** Whether an event holds what cannot be read here, and somebody else could read. */
+const isSealed = (event: Event): boolean =>
+  [
+    event.activityTaskScheduledEventAttributes?.input,
+    event.activityTaskCompletedEventAttributes?.result,
+    event.markerRecordedEventAttributes?.details?.['result'],
+  ].some((payloads) => readIn(payloads).veil === 'sealed')
+
+/** What cannot be read would differ everywhere. */
+const notCompared = (executions: readonly Execution[]): Found => ({
+  kind: 'difference',
+  at: latestIn(executions),
+  step: null,
+  events: [],
+  proof: 'sealed',
+  by: null,
+  says: { with: 'ledger', code: 'not_compared' },
+  text: 'The ledger was not compared with the histories, since not all of them can be read here.',
+})
 
 function differenceOf({ code, step, message, eventId }: Finding, executions: readonly Execution[]): Found {
   const place = eventId === null ? undefined : placeOf(executions, eventId, step)

@@ -3,6 +3,7 @@ import { BULK_ENCODING } from '../../contract/bulk.ts'
 import { type Digest, digestOf } from '../../contract/digest.ts'
 import { type Json, type JsonObject, plain } from '../../contract/json.ts'
 import { bulkDigestOf } from '../../ledger/bulk-codec.ts'
+import { isErased } from '../../privacy/codec.ts'
 import { saidIn } from '../fields.ts'
 import type { Proof } from './types.ts'
 
@@ -23,15 +24,13 @@ export interface Read {
 /** `sealed`: encrypted, kept beside the history, or in an encoding that is not ours; `erased`: its key was destroyed. */
 export type Veil = Extract<Proof, 'sealed' | 'erased'>
 
-/** Metadata that readers put on what was erased. */
-const ERASED_MARK = 'countersign-erased'
 const OURS: ReadonlySet<string> = new Set(['json/plain', 'binary/null'])
 
 /** Reads what stands in a place of a history. Whoever sends it may write anything, and nothing of it throws. */
 export function readIn(payloads: Payloads): Read {
   const all = payloads?.payloads ?? []
   const veiled = (veil: Veil): Read => ({ json: null, exact: null, veil, beside: besideIn(all) })
-  if (all.some(({ metadata }) => metadata?.[ERASED_MARK] !== undefined)) return veiled('erased')
+  if (all.some(isErased)) return veiled('erased')
   const encodings = all.map(({ metadata }) => Buffer.from(metadata?.['encoding'] ?? []).toString())
   if (encodings.some((encoding) => !OURS.has(encoding))) return veiled('sealed')
   const exact = saidIn(payloads)

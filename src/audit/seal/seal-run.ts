@@ -3,20 +3,23 @@ import type { PayloadCodec } from '@temporalio/common'
 import type { temporal } from '@temporalio/proto'
 import { type Digest, digestOf, isDigest } from '../../contract/digest.ts'
 import type { RunKey } from '../../contract/evidence.ts'
+import { codeOf } from '../../contract/failures.ts'
 import { attemptsAbout } from '../../ledger/attempts.ts'
-import { auditedRun } from '../../ledger/audited.ts'
+import { auditedRun, workspaceOf } from '../../ledger/audited.ts'
 import { findBlob } from '../../ledger/blobs.ts'
 import { bulkDigestOf } from '../../ledger/bulk-codec.ts'
 import { dataKeysById } from '../../ledger/data-keys.ts'
 import type { LedgerDatabase } from '../../ledger/database.ts'
 import { policyText } from '../../ledger/policies.ts'
+import { findRun, type RunRow } from '../../ledger/runs.ts'
 import { keyIdOf } from '../../privacy/codec.ts'
+import type { Residency } from '../../privacy/residency.ts'
 import { fieldsOf, textIn } from '../fields.ts'
 import { exportedHistories } from '../histories.ts'
 import { historyBytes, historyDigest } from '../record/history-bytes.ts'
 import { keysIn } from '../record/keys.ts'
 import { recordOf } from '../record/record-of.ts'
-import type { AuditRecord, PublishedKeys, RecordedExecution } from '../record/types.ts'
+import type { AuditRecord, PublishedKeys, RecordedExecution, RecordInput } from '../record/types.ts'
 import { type Told, toldBy } from '../told.ts'
 import { entryHash, membersOf, type SealedRun } from './bundle.ts'
 import { PAYLOAD_TYPE } from './dsse.ts'
@@ -34,6 +37,8 @@ export interface Sealing {
   readonly db: LedgerDatabase
   readonly namespace: string
   readonly signer: Pick<Signer, 'seal'>
+  /** Where workspaces are at home: a run that is at home elsewhere is not sealed here. */
+  readonly residency?: Residency | undefined
 }
 
 /**
@@ -53,10 +58,11 @@ const MOST_TRIES = 5
 
 /**
  * Seals a run as it is now: its record and histories go into the log and the archive, once. A run that went on since it was sealed gets
- * a further seal, which names the one before; what Temporal no longer has of it is taken out of that one.
+ * a further seal, which names the one before; what Temporal no longer has of it is taken out of that one. Fails with `workspace_elsewhere`.
  */
 export async function sealRun(sealing: Sealing, runKey: RunKey): Promise<Sealed> {
-  const { client, db } = sealing
+  const { client, db, residency } = sealing
+  residency?.check(await workspaceOf(db, runKey))
   for (let tries = 1; ; tries += 1) {
     const before = (await sealsOf(db, runKey)).at(-1)
     const known = before === undefined ? undefined : await archived(db, before.index)
@@ -118,29 +124,37 @@ export async function sealHistories(
 ): Promise<SealedRun> {
   const erased = await erasedIn(db, stored)
   const blobs = await blobsOf(db, stored)
-  const ledger = await auditedRun(db, runKey)
+  // A ledger that is encrypted, as the histories beside it are, is not compared.
+  const ledger = await auditedRun(db, runKey).catch((error: unknown) => {
+    if (codeOf(error) === 'keys_unavailable') return undefined
+    throw error
+  })
+  const run = ledger?.run ?? (await findRun(db, runKey))
   const workflowId = runKey.slice(0, runKey.lastIndexOf('/'))
   const gatewayLog = await attemptsAbout(db, { runKey, workflowId })
   const keys = await keysIn(db)
   return await sealOf(
-    { namespace, stored, erased, blobs, keys, ledger, gatewayLog, policyOf: (digest) => policyText(db, digest) },
+    { namespace, stored, erased, blobs, keys, ledger, run, gatewayLog, policyOf: (digest) => policyText(db, digest) },
     signer,
     before === undefined ? null : { index: before.index, envelope: before.envelope },
   )
 }
 
 /** All that is sealed of a run, before it is put in order. */
-export interface Gathered extends Pick<Parameters<typeof recordOf>[0], 'namespace' | 'keys' | 'ledger' | 'gatewayLog'> {
+export interface Gathered extends Pick<RecordInput, 'namespace' | 'keys' | 'gatewayLog'> {
+  readonly ledger?: RecordInput['ledger'] | undefined
   readonly stored: readonly History[]
   /** Ids of data keys that were destroyed. */
   readonly erased: readonly string[]
   readonly blobs: Readonly<Record<string, string>>
+  /** The row of the run in the ledger. */
+  readonly run?: RunRow | undefined
   readonly policyOf: (digest: Digest) => Promise<string | undefined>
 }
 
 /** Derives the record of what was gathered, and has it signed. */
 export async function sealOf(
-  { stored, erased, blobs, keys: published, policyOf, ...input }: Gathered,
+  { stored, erased, blobs, keys: published, run, policyOf, ledger, ...input }: Gathered,
   signer: Pick<Signer, 'seal'>,
   before: Before | null,
   sealedAt: Date = new Date(),
@@ -151,16 +165,16 @@ export async function sealOf(
   const full = await Promise.all(stored.map((history) => opened(history, reading)))
   const keys = namedIn(`${textsIn(stored)}\n${textsIn(full)}`, published)
   const histories = stored.map((one, at) => ({ stored: one, opened: full[at] ?? one }))
-  const record = await recordOf({ ...input, histories, keys })
+  const record = await recordOf({ ...input, ...(ledger !== undefined && { ledger }), histories, keys })
   const told = full.map(toldBy)
   const member = {
     histories: inOrder(record, stored),
     blobs,
     erased,
-    policy: await policyIn(told, input.ledger, policyOf),
+    policy: await policyIn(told, run, policyOf),
     statements: statementsIn(full),
     keys,
-    build: buildIn(told, input.ledger),
+    build: buildIn(told, run),
   }
   const leaves = record.entries.map(entryHash)
   const { entries, ...rest } = record
@@ -193,18 +207,18 @@ const inOrder = (record: AuditRecord, stored: readonly History[]): SealedRun['hi
 /** The policy that the newest execution was opened under. What is encrypted does not tell: then the ledger does. */
 async function policyIn(
   told: readonly Told[],
-  ledger: Gathered['ledger'],
+  run: Gathered['run'],
   policyOf: Gathered['policyOf'],
 ): Promise<SealedRun['policy']> {
-  const { policyDigest = ledger?.run?.policyDigest, policyText: text } = openedLast(told)
+  const { policyDigest = run?.policyDigest, policyText: text } = openedLast(told)
   if (!isDigest(policyDigest)) return null
   const known = (await policyOf(policyDigest)) ?? textIn(text)
   return known === '' ? null : { digest: policyDigest, text: known }
 }
 
 /** The build that opened the run. */
-function buildIn(told: readonly Told[], ledger: Gathered['ledger']): SealedRun['build'] {
-  const { buildId = ledger?.run?.buildId, kernelVersion = ledger?.run?.kernelVersion } = openedLast(told)
+function buildIn(told: readonly Told[], run: Gathered['run']): SealedRun['build'] {
+  const { buildId = run?.buildId, kernelVersion = run?.kernelVersion } = openedLast(told)
   return typeof buildId === 'string' && typeof kernelVersion === 'string'
     ? { id: buildId, kernel: kernelVersion }
     : null

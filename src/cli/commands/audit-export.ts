@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { type RecordOptions, withRecord } from '../audit-options.ts'
+import { jsonOf } from '../terminal.ts'
 
 const FORMATS = ['json', 'text', 'markdown', 'html'] as const
 
@@ -25,7 +26,7 @@ async function run(runName: string, { format, ...options }: Options): Promise<vo
   ])
   const record = await recordFor(runName, options)
   const written = {
-    json: () => `${JSON.stringify(record, null, 2)}\n`,
+    json: () => `${jsonOf(record)}\n`,
     text: () => recordText(record),
     markdown: () => recordMarkdown(record),
     html: () => recordHtml(record),

@@ -83,7 +83,7 @@ async function rewrap({ json, ...options }: Options & MasterKeysOptions): Promis
     else for (const line of tableOf([DATA_HEAD, ...byMasterKey.map(dataRowOf)])) out(line)
     if (left > 0) {
       say(
-        'Some were made meanwhile by a process with another current key: run it again once every process has this one.',
+        'Some are left: made meanwhile by a process with another current key, or wrapped by a key that is not here. Run it again once every process has this one.',
       )
       process.exitCode = EXIT.no
     }

@@ -24,6 +24,7 @@ interface Options extends CommonOptions, JsonOption, ProjectOption, QueueOption,
   readonly request?: string
   readonly requestFile?: string
   readonly id?: string
+  readonly idFrom?: string
   readonly wait?: true
   readonly print?: true
   readonly force?: true
@@ -37,6 +38,11 @@ export function define(command: Command): void {
     .option('--request <json>', 'the request, or - to read it from stdin')
     .option('--request-file <file>', 'a file with the request')
     .option('--id <workflow id>', 'a business id: a second run with it is refused', filled)
+    .option(
+      '--id-from <text>',
+      'a business id that may be personal: a keyed hash of it stands in the workflow id',
+      filled,
+    )
     .option('--print', 'start nothing: print the signed argument for another client; needs --id')
     .option('--wait', 'wait for the outcome')
     .option('--force', 'start what the project in this folder does not have, or would refuse')
@@ -51,13 +57,15 @@ function playbookName(name: string): string {
 }
 
 async function start(playbook: string, options: Options): Promise<void> {
+  if (options.id !== undefined && options.idFrom !== undefined)
+    throw new UsageError('--id and --id-from are two ids', 'Leave one of them out.')
   const request = await readJson('request', options)
   if (options.force !== true) {
     const { checkStart } = await import('../known-names.ts')
     await checkStart(playbook, request, options.config)
   }
   await withSession(options, async (session) => {
-    const { by: subject, onBehalfOf, workspace, id } = options
+    const { by: subject, onBehalfOf, workspace, id, idFrom } = options
     const principal = { subject, onBehalfOf, workspace }
     const residency = residencyAt({
       namespace: session.place.namespace,
@@ -71,7 +79,11 @@ async function start(playbook: string, options: Options): Promise<void> {
       outJson(await session.client.startMessage(playbook, request, { principal, workflowId: id }))
       return
     }
-    const run = await session.client.start(playbook, request, { principal, ...(id && { workflowId: id }) })
+    const run = await session.client.start(playbook, request, {
+      principal,
+      ...(id && { workflowId: id }),
+      ...(idFrom && { idFrom }),
+    })
     const { workflowId } = run
     const link = session.place.uiUrl === null ? null : linkOf(session, workflowId, (await run.summary()).runId)
     if (link !== null) say(`Temporal UI  ${link}`)

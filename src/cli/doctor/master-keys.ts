@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import type { LedgerDatabase } from '../../ledger/database.ts'
-import { countDataKeys } from '../../ledger/data-keys.ts'
+import { countDataKeys, liveIndexKey } from '../../ledger/data-keys.ts'
 import { findDataKeys, findMasterKeys, MAKE } from '../master-keys.ts'
 import { failed, type Finding, ok, warn } from './finding.ts'
 
@@ -21,8 +21,8 @@ export async function lookAtMasterKeys(db: LedgerDatabase | undefined): Promise<
   }
   await masterKeys.check?.()
   if (db === undefined) return ok('master-keys', `\`${masterKeys.currentId}\` can be used`)
-  // Where there is an index key, this unwraps it.
-  if (live.length > 0) await (await findDataKeys(db))?.hiddenName('')
+  // Where there is an index key, this unwraps it; else it would make one.
+  if ((await liveIndexKey(db)) !== undefined) await (await findDataKeys(db))?.hiddenName('')
   const old = live.filter(({ masterKeyId }) => masterKeyId !== masterKeys.currentId)
   if (old.length === 0)
     return ok('master-keys', `\`${masterKeys.currentId}\` can be used, and has wrapped every data key`)
