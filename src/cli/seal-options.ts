@@ -32,7 +32,7 @@ export const withSigning = (command: Command): Command =>
     .option('--witness-key <file>', 'the public key of the witness, in the same order', collected)
 
 /** Reads a public key. Fails as a usage error on what is none. */
-export async function publicKeyIn(file: string): Promise<KeyObject> {
+async function publicKeyIn(file: string): Promise<KeyObject> {
   const { sealKeyOf } = await import('../audit/seal/dsse.ts')
   try {
     return sealKeyOf(readFileSync(file, 'utf8'))
@@ -64,7 +64,7 @@ export async function checkpointFrom(file: string): Promise<NotedCheckpoint> {
 }
 
 /** Reads the token of a file; without a file there is none. */
-export function tokenIn(file: string | undefined): string | undefined {
+function tokenIn(file: string | undefined): string | undefined {
   if (file === undefined || file === '') return undefined
   try {
     return readFileSync(file, 'utf8').trim()

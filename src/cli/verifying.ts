@@ -35,7 +35,12 @@ async function logOf(folder: string | undefined, pinned: NotedCheckpoint): Promi
 
 async function codeOf({ bundle, config }: VerifyOptions): Promise<Pick<Against, 'code' | 'contracts'>> {
   if (bundle !== undefined) {
-    const { codeOfThen } = await import('../worker/replay-bundle.ts')
+    const [{ codeOfThen }, { quietRuntime }] = await Promise.all([
+      import('../worker/replay-bundle.ts'),
+      import('./host.ts'),
+    ])
+    // What does not replay is told in the verdict.
+    quietRuntime('ERROR', { log: () => {} })
     const code = await codeOfThen(bundle)
     return { code, contracts: code.playbooks }
   }

@@ -49,7 +49,7 @@ describe('sealed runs of all ends, and as they were after each of their workflow
         for (const place of where) expect(place).toMatch(/unknown key|^and \d+ more$/)
       }
       expect(verified.ignored).toEqual([])
-      if (index >= committed) expect(verified.isGood).toBe(true)
+      expect(verified.isGood || index < committed).toBe(true)
     }
   }, 120_000)
 

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { fail } from '../../contract/failures.ts'
 import { askVault, type VaultSettings } from '../../privacy/vault-http.ts'
 import type { SealKey } from './keys.ts'
+import { bytesIn } from './note.ts'
 
 const keyAnswer = z.object({
   data: z.object({
@@ -56,7 +57,7 @@ async function signed(settings: VaultSettings, version: number, bytes: Uint8Arra
   const body = { input: Buffer.from(bytes).toString('base64'), key_version: version }
   const { data } = await askVault(settings, `sign/${settings.key}`, body, signAnswer)
   const [, of, base64 = ''] = /^vault:v(\d+):([A-Za-z0-9+/=]+)$/.exec(data.signature) ?? []
-  const signature = Buffer.from(base64, 'base64')
-  if (Number(of) === version && signature.length === 64) return signature
+  const signature = bytesIn(base64)
+  if (Number(of) === version && signature?.length === 64) return signature
   throw fail('keys_unavailable', 'Vault answered with a signature of another form, or of another version of the key')
 }

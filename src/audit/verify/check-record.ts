@@ -142,7 +142,9 @@ export function checkReceipts(record: AuditRecord | string): Verdict {
   let signed = 0
   for (const entry of record.entries) {
     if (!RESTS_ON_RECEIPTS.has(entry.kind)) continue
-    const { flaw } = entry.says
+    const { flaw, state, ledger } = entry.says
+    // What the ledger had and was not done has no result that anybody could have signed.
+    if (state === 'recalled' && ledger !== 'done' && entry.proof === 'claimed') continue
     if (entry.proof === 'signed') signed += 1
     else if (entry.proof === 'sealed' || entry.proof === 'erased')
       veiled.push({ where: entryName(entry), veil: entry.proof })

@@ -22,8 +22,7 @@ async function serving(...args: readonly string[]): Promise<string> {
 let signing: readonly string[]
 
 beforeAll(async () => {
-  for (const name of ['signer', 'witness', 'other'])
-    expect((await elsewhere('new-key', '--out', at(name))).code).toBe(0)
+  for (const name of ['signer', 'witness', 'other']) await elsewhere('new-key', '--out', at(name))
   const origin = ['--origin', 'acme.example/countersign']
   const signer = at('signer.sock')
   await serving('signer', ...origin, '--state', at('signer.state'), '--key-file', at('signer'), '--socket', signer)
@@ -75,7 +74,7 @@ test('a run is sealed, and its one file is verified where there is no server', a
   expect([good.code, good.stderr]).toEqual([0, ''])
   expect(good.stdout).toMatch(/^run {2}\S+\nfile +ok [^]*\nrecord +ok [^]*\nnothing disagrees\n$/)
   const text = await readFile(at('run.json'), 'utf8')
-  await writeFile(at('forged.json'), text.replace('"text":"', '"text":"Nothing happened. '))
+  await writeFile(at('forged.json'), text.replace('"seq":0,"step":null,"text":"', '$&Nothing happened. '))
   const forged = await elsewhere('verify', at('forged.json'), ...by)
   expect([forged.code, forged.stderr]).toEqual([3, ''])
   expect(forged.stdout).toMatch(/\ntree +FAILED [^]*\n {4}entry 0 \(execution\)\n[^]*\nit does not hold\n$/)

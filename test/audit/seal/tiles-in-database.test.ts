@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import pMap from 'p-map'
 import { expect, test } from 'vitest'
 import { appendSeal, logSize, treeOf } from '../../../src/audit/seal/log.ts'
 import { logLeaf, type SealedRun } from '../../../src/audit/seal/bundle.ts'
@@ -22,7 +23,7 @@ test('runs that are sealed side by side get leaves without a gap, and tiles of a
     const count = 600
     const runs = Array.from({ length: count }, (_, at) => sealed(at))
     const append = (run: SealedRun) => appendSeal(db, run, { stateDigest: digestOf(run.envelope), before: null })
-    const came = await Promise.all([...runs, ...runs.slice(0, 50)].map(append))
+    const came = await pMap([...runs, ...runs.slice(0, 50)], append, { concurrency: 10 })
     expect(came.filter((one) => one.came === 'added')).toHaveLength(count)
     expect(came.filter((one) => one.came === 'already')).toHaveLength(50)
     expect(await logSize(db)).toBe(count)
