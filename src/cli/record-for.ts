@@ -50,7 +50,7 @@ export async function recordFor(run: string, options: RecordOptions): Promise<Au
 }
 
 /** The newest run of a workflow id; else the run that the text is the key of. */
-async function runKeyFor({ client, db, keys }: Sides, run: string): Promise<RunKey> {
+export async function runKeyFor({ client, db, keys }: Sides, run: string): Promise<RunKey> {
   const from = { client, codec: recordCodec(db, keys) }
   const newest = await historyOf(from, run, '')
   if (newest !== undefined) return newest.runKey

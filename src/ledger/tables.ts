@@ -411,6 +411,53 @@ interface SweepTable {
   began_at: Date
 }
 
+/** One row a seal of a run: a leaf of the transparency log. Added, and never changed. */
+interface LogLeafTable {
+  /** 0, 1, 2 … without a gap. */
+  index: number
+  /** RFC 9162, of the digest of the envelope. */
+  hash: Buffer
+  run_key: string
+  /** Of its executions: the same run is sealed once as it is. */
+  state_digest: string
+  envelope_digest: string
+  /** In which state the run was. */
+  state: string
+  /** The leaf of the seal of the same run before it. */
+  before_index: number | null
+  sealed_at: GeneratedAlways<Date>
+}
+
+/** The hash of 256^level leaves: what stands in the tiles above the leaves. */
+interface LogTileTable {
+  level: number
+  index: number
+  hash: Buffer
+}
+
+/** What the signer said of the log. */
+interface LogCheckpointTable {
+  id: GeneratedAlways<string>
+  size: number
+  root: Buffer
+  note: string
+  signed_at: GeneratedAlways<Date>
+}
+
+/** What witnesses said of that. */
+interface LogCosignatureTable {
+  id: GeneratedAlways<string>
+  checkpoint_id: string
+  line: string
+  signed_at: GeneratedAlways<Date>
+}
+
+/** The bundle of each leaf, without its place in the log. */
+interface ArchiveTable {
+  index: number
+  bundle: string
+}
+
 /** The tables of Countersign itself, in the PostgreSQL schema `countersign`. */
 export interface LedgerTables {
   'countersign.policies': PolicyTable
@@ -441,4 +488,9 @@ export interface LedgerTables {
   'countersign.certificates': CertificateTable
   'countersign.erased_runs': ErasedRunTable
   'countersign.sweeps': SweepTable
+  'countersign.log_leaves': LogLeafTable
+  'countersign.log_tiles': LogTileTable
+  'countersign.log_checkpoints': LogCheckpointTable
+  'countersign.log_cosignatures': LogCosignatureTable
+  'countersign.archive': ArchiveTable
 }

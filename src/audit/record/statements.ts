@@ -16,6 +16,9 @@ export interface Vouched {
   readonly says: JsonObject
 }
 
+/** What is wrong with a statement of the development issuer, whose signature is right. */
+export const DEVELOPMENT_FLAW = 'it is signed for development: nobody proved it'
+
 /** Where and when something was said. */
 export interface Said {
   readonly about: About
@@ -54,7 +57,7 @@ async function flawOf(
   const use = { about, workspace: workspace ?? statement.who.workspace }
   try {
     await verifyUse(statement, use, { keyOf: known.issuers, at, development: true })
-    return statement.who.development ? 'it is signed for development: nobody proved it' : undefined
+    return statement.who.development ? DEVELOPMENT_FLAW : undefined
   } catch (error) {
     return failureOf(error)?.message ?? (error instanceof Error ? error.message : 'it cannot be verified')
   }
