@@ -1,6 +1,7 @@
 import type { Payload, PayloadCodec, SerializationContext } from '@temporalio/common'
 import proto, { type temporal } from '@temporalio/proto'
 import { BULK_MARK } from '../contract/bulk.ts'
+import { canonicalJson } from '../contract/digest.ts'
 import { codeOf, fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import { decrypt, encrypt } from './cipher.ts'
@@ -39,16 +40,21 @@ export const isEncrypted = (payload: Loose): boolean => textIn(payload, 'encodin
 export const keyIdOf = (payload: Loose): string | undefined =>
   isEncrypted(payload) ? textIn(payload, KEY_MARK) : undefined
 
-const boundTo = (namespace: string, workflowId: string | null, keyId: string): Json => ({
-  kind: 'payload',
-  v: 1,
-  namespace,
-  workflowId,
-  keyId,
-})
+/** Of the payloads of a key at hand, which all have the same, unless the key was adopted since. */
+const bounds = new WeakMap<DataKey, Buffer>()
+
+function boundTo(of: DataKey, workflowId: string | null): Buffer {
+  const known = workflowId === of.workflowId ? bounds.get(of) : undefined
+  if (known !== undefined) return known
+  const { namespace, keyId } = of
+  const bytes = Buffer.from(canonicalJson({ kind: 'payload', v: 1, namespace, workflowId, keyId }))
+  if (workflowId === of.workflowId) bounds.set(of, bytes)
+  return bytes
+}
 
 /** Encrypts a whole payload. What marks it for the blob store stays to be seen. */
-export function encryptPayload({ keyId, namespace, workflowId, key }: DataKey, payload: Loose): Payload {
+export function encryptPayload(dataKey: DataKey, payload: Loose): Payload {
+  const { keyId, workflowId, key } = dataKey
   const { [BULK_MARK]: mark, [FAILURE_MARK]: _, ...metadata } = payload.metadata ?? {}
   const plain = PayloadProto.encode({ metadata, data: payload.data ?? null }).finish()
   return {
@@ -58,7 +64,7 @@ export function encryptPayload({ keyId, namespace, workflowId, key }: DataKey, p
       [BOUND_MARK]: text.encode(workflowId === null ? 'none' : 'workflow'),
       ...(mark === undefined ? {} : { [BULK_MARK]: mark }),
     },
-    data: encrypt(key, plain, boundTo(namespace, workflowId, keyId)),
+    data: encrypt(key, plain, boundTo(dataKey, workflowId)),
   }
 }
 
@@ -85,12 +91,8 @@ export async function decryptPayload(
     if (found.workflowId !== place.workflowId && (adopts || found.workflowId !== null))
       throw fail('payload_moved', 'it was encrypted for another workflow')
   }
-  const { namespace, workflowId } = found
-  const plain = decrypt(
-    found.key,
-    payload.data ?? new Uint8Array(),
-    boundTo(namespace, isBound ? workflowId : null, keyId),
-  )
+  const bound = boundTo(found, isBound ? found.workflowId : null)
+  const plain = decrypt(found.key, payload.data ?? new Uint8Array(), bound)
   return PayloadProto.decode(plain)
 }
 

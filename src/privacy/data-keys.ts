@@ -60,6 +60,9 @@ export interface LedgerDataKeys extends DataKeys {
 const FRESH_MS = 1_000
 /** How long an unwrapped key is kept at most: then the master key is asked again. */
 const KEPT_MS = 600_000
+/** A key that was used within this time is asked for along with others, at most so many. */
+const IN_USE_MS = 2_000
+const ASKED_AT_ONCE = 500
 /** Keys that a process keeps at hand, at most. */
 const AT_HAND = 5_000
 /** Keys that may be wrapped anew in vain, one after the other, until it is given up. */
@@ -81,6 +84,7 @@ interface Kept {
   readonly isOwn: boolean
   readonly unwrappedAt: number
   seenAt: number
+  usedAt: number
 }
 
 const ownerOf = (namespace: string, workflowId: string): string => JSON.stringify([namespace, workflowId])
@@ -105,7 +109,14 @@ class StoredDataKeys implements LedgerDataKeys {
     this.#masterKeys = masterKeys
     this.#found = new Batch((keyIds) => this.#load(keyIds))
     this.#gone = new Batch(async (keyIds) => {
-      const gone = await asked(() => goneKeys(db, keyIds))
+      const askedAt = Date.now()
+      // Whatever else is in use is going to be asked for in a moment: one question for all of them.
+      const all = [...new Set([...keyIds, ...this.#inUse(askedAt)])]
+      const gone = await asked(() => goneKeys(db, all))
+      for (const keyId of all) {
+        const kept = this.#kept.get(keyId)
+        if (kept !== undefined && !gone.has(keyId)) kept.seenAt = Math.max(kept.seenAt, askedAt)
+      }
       return (keyId) => gone.has(keyId)
     })
   }
@@ -167,10 +178,10 @@ class StoredDataKeys implements LedgerDataKeys {
         try {
           if (await this.#rewrapOne(stored)) rewrapped += 1
           failedInARow = 0
-        } catch (error) {
-          // One that no master key here unwraps must not keep the others from being wrapped; a KMS that is away keeps all.
+        } catch {
+          // Those that no master key here unwraps must not keep the others from being wrapped. Where the KMS is away, it says so now.
           failedInARow += 1
-          if (failedInARow === MOST_FAILED) throw error
+          if (failedInARow % MOST_FAILED === 0) await masterKeys.wrap(randomBytes(32), 'index')
         }
       }
       told(rewrapped)
@@ -195,13 +206,21 @@ class StoredDataKeys implements LedgerDataKeys {
     const kept = this.#kept.get(keyId)
     if (kept === undefined) return undefined
     const now = Date.now()
+    kept.usedAt = now
     if (now - kept.seenAt < FRESH_MS) return kept
-    if (now - kept.unwrappedAt < KEPT_MS && !(await this.#gone.get(keyId))) {
-      kept.seenAt = now
-      return kept
-    }
+    if (now - kept.unwrappedAt < KEPT_MS && !(await this.#gone.get(keyId))) return kept
     this.#forget(keyId)
     return undefined
+  }
+
+  /** Keys that were used a moment ago and are soon to be asked for. */
+  *#inUse(now: number): Iterable<string> {
+    let left = ASKED_AT_ONCE
+    for (const [keyId, { usedAt, seenAt }] of this.#kept) {
+      if (now - usedAt > IN_USE_MS || now - seenAt < FRESH_MS / 2) continue
+      if (left-- === 0) return
+      yield keyId
+    }
   }
 
   /** As `#current`, to encrypt: what nobody can read any more gives nothing away, so a database that is away keeps nobody from it. */
@@ -228,7 +247,7 @@ class StoredDataKeys implements LedgerDataKeys {
     if (await asked(() => addDataKey(this.#db, made))) {
       const now = Date.now()
       const key = { keyId, namespace, workflowId, key: createSecretKey(bytes) }
-      this.#remember({ key, isOwn: workflowId !== null, unwrappedAt: now, seenAt: now })
+      this.#remember({ key, isOwn: workflowId !== null, unwrappedAt: now, seenAt: now, usedAt: now })
       return key
     }
     // Another process was faster.
@@ -252,7 +271,13 @@ class StoredDataKeys implements LedgerDataKeys {
     const { keyId, namespace, workflowId } = stored
     const seenAt = Date.now()
     const key = { keyId, namespace, workflowId, key: await this.#unwrap(stored) }
-    const kept = { key, isOwn: workflowId !== null && stored.adoptedAt === null, unwrappedAt: seenAt, seenAt }
+    const kept = {
+      key,
+      isOwn: workflowId !== null && stored.adoptedAt === null,
+      unwrappedAt: seenAt,
+      seenAt,
+      usedAt: seenAt,
+    }
     this.#remember(kept)
     return kept
   }
