@@ -537,9 +537,56 @@ const migrations: Readonly<Record<string, Migration>> = {
         const table = sql.table(`countersign.${name}`)
         await sql`CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ${table}
           FOR EACH STATEMENT EXECUTE FUNCTION countersign.append_only()`.execute(db)
-        // Also where triggers are switched off to restore a backup.
+        // Also in a session that plays the changes of another database.
         await sql`ALTER TABLE ${table} ENABLE ALWAYS TRIGGER append_only`.execute(db)
       }
+    },
+  },
+  '0020_outbox': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // What is to be exported, rendered once; a text that every sink has had is emptied in time, and its row stays.
+      await sql`
+        CREATE TABLE countersign.outbox (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          event_id text NOT NULL UNIQUE,
+          run_key text NOT NULL,
+          seq integer NOT NULL,
+          target text NOT NULL,
+          native text,
+          ocsf text,
+          type_uid integer NOT NULL,
+          fingerprint text NOT NULL,
+          added_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+      await sql`CREATE INDEX outbox_run ON countersign.outbox (run_key, id)`.execute(db)
+      await sql`CREATE INDEX outbox_target ON countersign.outbox (target, id)`.execute(db)
+      await sql`CREATE INDEX outbox_full ON countersign.outbox (added_at) WHERE native IS NOT NULL`.execute(db)
+      // How far each sink is, and who sends to it now.
+      await sql`
+        CREATE TABLE countersign.outbox_cursors (
+          sink text PRIMARY KEY,
+          targets text[] NOT NULL,
+          last_id bigint NOT NULL DEFAULT 0,
+          holder uuid,
+          held_until timestamptz,
+          attempts integer NOT NULL DEFAULT 0,
+          refused_in_row integer NOT NULL DEFAULT 0,
+          next_at timestamptz NOT NULL DEFAULT now(),
+          last_error text,
+          failing_since timestamptz,
+          sent_at timestamptz
+        )`.execute(db)
+      // What a sink called malformed.
+      await sql`
+        CREATE TABLE countersign.outbox_refused (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          sink text NOT NULL,
+          outbox_id bigint NOT NULL REFERENCES countersign.outbox (id),
+          why text NOT NULL,
+          state text NOT NULL DEFAULT 'refused' CHECK (state IN ('refused', 'again', 'sent')),
+          refused_at timestamptz NOT NULL DEFAULT now(),
+          UNIQUE (sink, outbox_id)
+        )`.execute(db)
     },
   },
 }

@@ -169,7 +169,7 @@ test('the gateway is reached and asked for its health where it listens, with var
   for (const name of ['COUNTERSIGN_IDENTITY', 'COUNTERSIGN_ISSUER_KEY_FILE']) {
     expect(mounts.some((mount) => value(name).startsWith(mount))).toBe(true)
   }
-  expect(volumes.map(({ secret }) => secret?.defaultMode)).toEqual([0o440, undefined])
+  expect(volumes.map(({ secret }) => secret?.defaultMode)).toEqual([0o440, 0o440, undefined])
   expect([securityContext.runAsUser, gateway.image]).toEqual([1000, podOf('Deployment').containers[0].image])
 })
 
