@@ -537,7 +537,7 @@ const migrations: Readonly<Record<string, Migration>> = {
         const table = sql.table(`countersign.${name}`)
         await sql`CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ${table}
           FOR EACH STATEMENT EXECUTE FUNCTION countersign.append_only()`.execute(db)
-        // Also where triggers are switched off to restore a backup.
+        // Also in a session that plays the changes of another database.
         await sql`ALTER TABLE ${table} ENABLE ALWAYS TRIGGER append_only`.execute(db)
       }
     },
