@@ -3,6 +3,7 @@ import type { PayloadCodec } from '@temporalio/common'
 import type { RunKey } from '../contract/evidence.ts'
 import { visibilityText } from '../contract/visibility.ts'
 import { inFull } from './in-full.ts'
+import type { ExportedHistory } from './record/types.ts'
 import { type Told, toldBy } from './told.ts'
 
 /** Where histories are, and how what is kept beside them, or encrypted, is read: `historyCodec`. */
@@ -19,32 +20,48 @@ const NOT_FOUND = 5
  * and of those that visibility knows besides. Empty when Temporal has none of them. Only what they say is kept, not the
  * histories themselves.
  */
-export async function historiesOf({ client, codec }: Histories, runKey: RunKey): Promise<readonly Told[]> {
+export async function historiesOf(from: Histories, runKey: RunKey): Promise<readonly Told[]> {
+  return await eachOf(from, runKey, ({ told }) => told)
+}
+
+/** The histories of the same executions, as Temporal has them and as they can be read. */
+export async function exportedHistories(from: Histories, runKey: RunKey): Promise<readonly ExportedHistory[]> {
+  return await eachOf(from, runKey, ({ stored, opened }) => ({ stored, opened }))
+}
+
+/** A history with what it says. */
+interface Fetched extends Required<ExportedHistory> {
+  readonly told: Told
+}
+
+async function eachOf<T>(from: Histories, runKey: RunKey, kept: (fetched: Fetched) => T): Promise<readonly T[]> {
   const at = runKey.lastIndexOf('/')
   const workflowId = runKey.slice(0, at)
-  const told = new Map<string, Told>()
+  const found = new Map<string, T>()
   const asked = new Set<string>()
-  const queue: string[] = ['', runKey.slice(at + 1), ...(await listed(client, workflowId))]
+  const queue: string[] = ['', runKey.slice(at + 1), ...(await listed(from.client, workflowId))]
   for (let runId = queue.shift(); runId !== undefined; runId = queue.shift()) {
-    if (asked.has(runId) || told.has(runId)) continue
+    if (asked.has(runId) || found.has(runId)) continue
     asked.add(runId)
-    const one = await historyOf({ client, codec }, workflowId, runId)
-    if (one === undefined || one.runKey !== runKey) continue
-    told.set(one.runId, one)
-    queue.push(...one.comesFrom)
+    const one = await fetched(from, workflowId, runId)
+    if (one === undefined || one.told.runKey !== runKey) continue
+    found.set(one.told.runId, kept(one))
+    queue.push(...one.told.comesFrom)
   }
-  return [...told.values()]
+  return [...found.values()]
 }
 
 /** What the history of an execution says, the newest where no run id is given; `undefined`: Temporal does not have it. */
-export async function historyOf(
-  { client, codec }: Histories,
-  workflowId: string,
-  runId: string,
-): Promise<Told | undefined> {
+export async function historyOf(from: Histories, workflowId: string, runId: string): Promise<Told | undefined> {
+  return (await fetched(from, workflowId, runId))?.told
+}
+
+async function fetched({ client, codec }: Histories, workflowId: string, runId: string): Promise<Fetched | undefined> {
   try {
     const handle = client.workflow.getHandle(workflowId, runId === '' ? undefined : runId)
-    return toldBy(await inFull(await handle.fetchHistory(), codec))
+    const stored = await handle.fetchHistory()
+    const opened = await inFull(stored, codec)
+    return { stored, opened, told: toldBy(opened) }
   } catch (error) {
     if ((error as { code?: unknown }).code === NOT_FOUND) return undefined
     throw error

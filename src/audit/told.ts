@@ -117,9 +117,11 @@ function activitiesIn(events: readonly Event[]): readonly ToldStep[] {
   return [...told.values()].flatMap((step) => (isPreview(step.tool) ? knownIn(step) : [step]))
 }
 
-const isPreview = (type: string): boolean => type.endsWith(WIRE.activities.preview)
+/** Whether a type of activities shows what an action would change. */
+export const isPreview = (type: string): boolean => type.endsWith(WIRE.activities.preview)
 
-function askedBy({
+/** What an ordinary activity was asked for. */
+export function askedBy({
   activityId,
   activityType,
   input: payloads,

@@ -8,6 +8,7 @@ import type { Project } from '../worker/project.ts'
 import { developmentIssuer } from '../identity/statements.ts'
 import { connectDatabase } from './connect.ts'
 import { findHostKey, type Host, quietRuntime, startHost } from './host.ts'
+import { exportsForDevelopment } from './exports.ts'
 import { prepare } from './prepare.ts'
 import { WANTED } from './search-attributes.ts'
 import { openSession } from './open-session.ts'
@@ -33,6 +34,8 @@ export interface Development {
   readonly session: Session
   readonly db: LedgerDatabase
   readonly host: Host
+  /** What is to be known of where audit records are exported to. */
+  readonly exports: readonly string[]
 }
 
 /**
@@ -66,7 +69,9 @@ export async function startDevelopment(options: DevelopmentOptions, closing: Clo
     await adoptVersion({ connection: session.connection, place }, version)
   else await makeCurrent(session.connection, place.namespace, version)
   const development = developmentIssuer(stateDir)
-  const host = await startHost({ temporal: place, db, project, taskQueue, deployment, key, bundle, development })
+  const { config: exports, lines } = await exportsForDevelopment(project, stateDir)
+  const parts = { temporal: place, db, project, taskQueue, deployment, key, bundle, development, more: { exports } }
+  const host = await startHost(parts)
   closing.add(host.stop)
-  return { session, db, host }
+  return { session, db, host, exports: lines }
 }

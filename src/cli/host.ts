@@ -70,6 +70,7 @@ export interface HostParts {
     | 'notify'
     | 'residency'
     | 'retention'
+    | 'exports'
   >
 }
 

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { existsSync, readFileSync } from 'node:fs'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import type { LedgerDataKeys } from '../privacy/data-keys.ts'
+import type { VaultSettings } from '../privacy/vault-http.ts'
 import { localMasterKeys, type MasterKeys, MasterKeysError, masterKeysFile } from '../privacy/master-keys.ts'
 import { CliError } from './errors.ts'
 
@@ -56,7 +57,8 @@ export async function findMasterKeys(options: MasterKeysOptions = {}): Promise<M
 
 export const MAKE = 'Make some with `countersign keys new-master --out <file>`; see docs/privacy.md.'
 
-async function vaultKeys(key: string, mount: string | undefined): Promise<MasterKeys> {
+/** Where Vault is, and who asks, as the environment tells. Fails with `config_invalid`. */
+export function vaultPlace(): Omit<VaultSettings, 'key' | 'mount'> {
   const address = set('VAULT_ADDR')
   if (address === undefined || !URL.canParse(address)) {
     throw new CliError(
@@ -80,14 +82,17 @@ async function vaultKeys(key: string, mount: string | undefined): Promise<Master
       'Name the file that an agent keeps renewed.',
     )
   }
-  const { vaultMasterKeys } = await import('../privacy/vault.ts')
-  return await vaultMasterKeys({
+  return {
     address,
-    key,
-    ...(mount !== undefined && { mount }),
     namespace: set('VAULT_NAMESPACE'),
     token: () => (tokenFile === undefined ? (set('VAULT_TOKEN') ?? '') : readFileSync(tokenFile, 'utf8').trim()),
-  })
+  }
+}
+
+async function vaultKeys(key: string, mount: string | undefined): Promise<MasterKeys> {
+  const place = vaultPlace()
+  const { vaultMasterKeys } = await import('../privacy/vault.ts')
+  return await vaultMasterKeys({ ...place, key, ...(mount !== undefined && { mount }) })
 }
 
 /** The data keys of a ledger, by the master keys that the environment names; `undefined`: it names none. */

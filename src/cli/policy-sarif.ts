@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import type { PolicyProblem } from '../policy/load/index.ts'
 
 /** What each code of a problem says in general. */
-const RULES: Readonly<Record<Exclude<PolicyProblem['code'], 'identity_invalid'>, string>> = {
+const RULES: Readonly<Record<Exclude<PolicyProblem['code'], 'identity_invalid' | 'export_unconfigured'>, string>> = {
   policy_invalid: 'A policy has to be of the form of docs/writing-a-policy.md, and to name what its playbook has.',
   policy_not_found: 'Every playbook has a policy.',
   policy_doubtful: 'A policy should say what its owner means: no rule that never matches or never counts, no gap.',

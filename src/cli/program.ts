@@ -49,6 +49,7 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
     'compare what histories say of effects with what the ledger says',
     () => import('./commands/reconcile.ts'),
   ],
+  ['audit', 'print the record of a run, explain its steps, see what is exported', () => import('./commands/audit.ts')],
   ['stop', 'stop a run, a tool, a playbook or a workspace at once', () => import('./commands/stop.ts')],
   ['resume', 'let what was stopped go on', () => import('./commands/resume.ts')],
   ['stops', 'list what is stopped', () => import('./commands/stops.ts')],

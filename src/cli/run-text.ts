@@ -4,7 +4,7 @@ import { formatMicroUsd } from '../contract/money.ts'
 import type { Case, Attempt, Draft, EffectStatus, RunResult, RunStatus, TimelineEntry } from '../contract/run.ts'
 import { assuranceText, speakerFlag } from '../contract/principal.ts'
 import { resumeCommand, type StopMark, stopText } from '../contract/stop.ts'
-import { byWhom, effectWord, kindText, notYet, saidOf, shellWord, waitingText } from '../contract/text.ts'
+import { byWhom, effectWord, kindText, auditWishes, saidOf, shellWord, waitingText } from '../contract/text.ts'
 import { actionLines, answerCommand, labelled, pendingLines } from './action-text.ts'
 import { failurePage } from './failure-page.ts'
 import { plain } from './terminal.ts'
@@ -159,7 +159,7 @@ export function runPage(
         ]),
     `request   ${plain(JSON.stringify(status.request))}`,
     `started   ${moment(summary.startedAt)}${summary.closedAt === null ? '' : `, closed ${moment(summary.closedAt)}`}`,
-    ...labelled('policy', [status.policyDigest ?? 'none yet', ...notYet(status)]),
+    ...labelled('policy', [status.policyDigest ?? 'none yet', ...auditWishes(status)]),
     ...(status.candidateDigest === null ? [] : [`candidate ${status.candidateDigest}, decides nothing`]),
     ...versionLines(summary, status),
     `spend     ${formatMicroUsd(spend.modelMicroUsd)} of model, ${tokens}`,

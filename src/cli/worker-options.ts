@@ -20,6 +20,8 @@ export interface WorkerOptions extends CommonOptions, DeploymentOption, ProjectO
   readonly databasePool: number
   /** A file that says whom to tell of questions. */
   readonly notify?: string
+  /** A file that says where audit records are exported to. */
+  readonly exports?: string
   /** A file that says where workspaces are at home. */
   readonly workspaces?: string
   /** 0: never. */
@@ -51,6 +53,7 @@ const count = (name: string, variable: string, description: string, [least, most
 const OPTIONS: readonly Option[] = [
   option('--bundle <folder>', 'BUNDLE', 'run what `countersign build` wrote there'),
   option('--notify <file>', 'NOTIFY', 'whom to tell of questions that wait for people, such as notify.yaml'),
+  option('--exports <file>', 'EXPORTS', 'where audit records are exported to, such as exports.yaml'),
   option(
     '--workspaces <file>',
     'WORKSPACES',

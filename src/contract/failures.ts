@@ -95,6 +95,10 @@ export const FAILURES = {
   decision_failed: final('policy', 'The facts could not be derived, so the action was denied; mend the contract.'),
   policy_not_found: final('policy', 'Add `policies/<slug>.yaml` for this playbook and start the worker again.'),
   policy_invalid: final('policy', 'Run `countersign policy check` and mend what it names.'),
+  export_unconfigured: final(
+    'policy',
+    'Name a sink for it in `exports.yaml` (`worker --exports`), or take `audit.export` out of the policy.',
+  ),
   model_budget_exceeded: final('policy', 'Raise model_budget_usd or take the case over by hand.'),
   tool_budget_exceeded: final('policy', 'Raise max_tool_calls or take the case over by hand.'),
   limit_reached: final('policy', 'A limit over time is reached; read what was spent, and wait, or take the case over.'),

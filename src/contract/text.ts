@@ -75,11 +75,14 @@ export const effectWord = (
 export const waitingText = (waitingFor: string): string =>
   waitingFor === 'limit' ? 'a budget raise (limit)' : waitingFor
 
-/** What the policy of a run asks for and nothing does yet. */
-export const notYet = ({ auditExport, notActedOn }: Pick<RunStatus, 'auditExport' | 'notActedOn'>): readonly string[] =>
-  [...(auditExport === null ? [] : [`audit.export ${auditExport}`]), ...notActedOn].map(
-    (wish) => `not acted on yet: ${wish}`,
-  )
+/** Where the policy of a run wants its record exported, and what it asks for that nothing does yet. */
+export const auditWishes = ({
+  auditExport,
+  notActedOn,
+}: Pick<RunStatus, 'auditExport' | 'notActedOn'>): readonly string[] => [
+  ...(auditExport === null ? [] : [`record exported to ${auditExport}`]),
+  ...notActedOn.map((wish) => `not acted on yet: ${wish}`),
+]
 
 /** ` by ben@acme.example`, or who a message only says that it is by; nothing where it says nobody. */
 export function byWhom({ by, says }: Pick<Attempt, 'by' | 'says'>): string {

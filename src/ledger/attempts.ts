@@ -1,4 +1,5 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
+import type { RunKey } from '../contract/evidence.ts'
 import type { FailureCode } from '../contract/failures.ts'
 import { shortened } from '../contract/plain-text.ts'
 import type { About } from '../contract/statement.ts'
@@ -44,6 +45,28 @@ export async function attemptsSince(
   id: string,
 ): Promise<readonly (Attempt & { readonly id: string; readonly at: string })[]> {
   const rows = await db.selectFrom('countersign.attempts').selectAll().where('id', '>', id).orderBy('id').execute()
+  return rows.map(attemptOf)
+}
+
+/** The attempts that are about a run, or about starting its workflow id, in the order in which they were written. */
+export async function attemptsAbout(
+  db: LedgerDatabase,
+  { runKey, workflowId }: { readonly runKey: RunKey; readonly workflowId: string },
+): Promise<readonly (Attempt & { readonly id: string; readonly at: string })[]> {
+  const rows = await db
+    .selectFrom('countersign.attempts')
+    .selectAll()
+    .where((where) =>
+      where.or([
+        where(sql<string>`about->>'runKey'`, '=', runKey),
+        where.and([
+          where(sql<string>`about->>'kind'`, '=', 'start'),
+          where(sql<string>`about->>'workflowId'`, '=', workflowId),
+        ]),
+      ]),
+    )
+    .orderBy('id')
+    .execute()
   return rows.map(attemptOf)
 }
 

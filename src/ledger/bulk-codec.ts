@@ -33,11 +33,22 @@ export function bulkCodec(db: LedgerDatabase, key?: HostKey): PayloadCodec {
     )
     return known
   }
+  const kept: KeptBeside = { find: (digest) => findBlob(db, digest), verifierOf }
   return {
     encode: (payloads) => eachOf(payloads, isBulk, (payload) => putAway(db, key, payload)),
-    decode: (payloads) => eachOf(payloads, isAway, (payload) => fetched(db, verifierOf, payload)),
+    decode: (payloads) => eachOf(payloads, isAway, (payload) => fetched(kept, payload)),
   }
 }
+
+/** Where what is kept beside histories is found, and by which keys it is believed that a host put it there. */
+export interface KeptBeside {
+  readonly find: (digest: Digest) => Promise<Uint8Array | undefined>
+  readonly verifierOf: (keyId: string) => Promise<Verify | undefined>
+}
+
+/** Reads what a `bulkCodec` put away, wherever it is kept now. Fails as that does. */
+export const readBeside = (kept: KeptBeside, payloads: Payload[]): Promise<Payload[]> =>
+  eachOf(payloads, isAway, (payload) => fetched(kept, payload))
 
 /** What stands in the history in place of a payload. */
 const reference = z.strictObject({
@@ -99,17 +110,13 @@ async function putAway(db: LedgerDatabase, key: HostKey | undefined, payload: Pa
   return { metadata: { encoding: text.encode(BULK_ENCODING) }, data: text.encode(JSON.stringify(signed)) }
 }
 
-async function fetched(
-  db: LedgerDatabase,
-  verifierOf: (keyId: string) => Promise<Verify | undefined>,
-  payload: Payload,
-): Promise<Payload> {
+async function fetched({ find, verifierOf }: KeptBeside, payload: Payload): Promise<Payload> {
   const said = referenceIn(payload)
   if (said === undefined) return payload
   const { digest, keyId, signature } = said
   const verifies = await verifierOf(keyId)
   if (verifies === undefined || !verifies(statementOf(digest, keyId), signature)) return payload
-  const content = await findBlob(db, digest)
+  const content = await find(digest)
   if (content === undefined) throw fail('blob_missing', `the history needs the blob \`${digest}\`, which is not there`)
   if (digestOf(content) !== digest) throw fail('blob_altered', `the blob \`${digest}\` is not what it was`)
   return PayloadProto.decode(content)

@@ -18,3 +18,9 @@ export async function findKey(db: LedgerDatabase, keyId: string): Promise<string
     .executeTakeFirst()
   return row?.public_key
 }
+
+/** The public keys (PEM) of all hosts that ever published one, by key id. */
+export async function allKeys(db: LedgerDatabase): Promise<Readonly<Record<string, string>>> {
+  const rows = await db.selectFrom('countersign.keys').select(['key_id', 'public_key']).orderBy('key_id').execute()
+  return Object.fromEntries(rows.map(({ key_id, public_key }) => [key_id, public_key]))
+}

@@ -482,6 +482,113 @@ const migrations: Readonly<Record<string, Migration>> = {
         )`.execute(db)
     },
   },
+  '0019_transparency_log': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.log_leaves (
+          index integer PRIMARY KEY CHECK (index >= 0),
+          hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+          run_key text NOT NULL,
+          state_digest text NOT NULL,
+          envelope_digest text NOT NULL CHECK (envelope_digest ~ '^sha256:[0-9a-f]{64}$'),
+          state text NOT NULL,
+          before_index integer REFERENCES countersign.log_leaves,
+          sealed_at timestamptz NOT NULL DEFAULT now(),
+          UNIQUE (run_key, state_digest),
+          CHECK (before_index < index)
+        )`.execute(db)
+      await sql`
+        CREATE TABLE countersign.log_tiles (
+          level smallint NOT NULL CHECK (level > 0),
+          index integer NOT NULL CHECK (index >= 0),
+          hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+          PRIMARY KEY (level, index)
+        )`.execute(db)
+      await sql`
+        CREATE TABLE countersign.log_checkpoints (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          size integer NOT NULL,
+          root bytea NOT NULL CHECK (octet_length(root) = 32),
+          note text NOT NULL,
+          signed_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+      await sql`
+        CREATE TABLE countersign.log_cosignatures (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          checkpoint_id bigint NOT NULL REFERENCES countersign.log_checkpoints,
+          line text NOT NULL,
+          signed_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+      await sql`
+        CREATE TABLE countersign.archive (
+          index integer PRIMARY KEY REFERENCES countersign.log_leaves,
+          bundle text NOT NULL
+        )`.execute(db)
+      await sql`CREATE INDEX log_checkpoints_size ON countersign.log_checkpoints (size)`.execute(db)
+      await sql`CREATE INDEX log_cosignatures_of ON countersign.log_cosignatures (checkpoint_id)`.execute(db)
+      await sql`
+        CREATE FUNCTION countersign.append_only() RETURNS trigger LANGUAGE plpgsql AS $append$
+        BEGIN
+          RAISE EXCEPTION '% of %.% is refused: rows are only ever added', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+            USING ERRCODE = 'restrict_violation';
+        END
+        $append$`.execute(db)
+      for (const name of ['log_leaves', 'log_tiles', 'log_checkpoints', 'log_cosignatures', 'archive']) {
+        const table = sql.table(`countersign.${name}`)
+        await sql`CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ${table}
+          FOR EACH STATEMENT EXECUTE FUNCTION countersign.append_only()`.execute(db)
+        // Also in a session that plays the changes of another database.
+        await sql`ALTER TABLE ${table} ENABLE ALWAYS TRIGGER append_only`.execute(db)
+      }
+    },
+  },
+  '0020_outbox': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // What is to be exported, rendered once; a text that every sink has had is emptied in time, and its row stays.
+      await sql`
+        CREATE TABLE countersign.outbox (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          event_id text NOT NULL UNIQUE,
+          run_key text NOT NULL,
+          seq integer NOT NULL,
+          target text NOT NULL,
+          native text,
+          ocsf text,
+          type_uid integer NOT NULL,
+          fingerprint text NOT NULL,
+          added_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+      await sql`CREATE INDEX outbox_run ON countersign.outbox (run_key, id)`.execute(db)
+      await sql`CREATE INDEX outbox_target ON countersign.outbox (target, id)`.execute(db)
+      await sql`CREATE INDEX outbox_full ON countersign.outbox (added_at) WHERE native IS NOT NULL`.execute(db)
+      // How far each sink is, and who sends to it now.
+      await sql`
+        CREATE TABLE countersign.outbox_cursors (
+          sink text PRIMARY KEY,
+          targets text[] NOT NULL,
+          last_id bigint NOT NULL DEFAULT 0,
+          holder uuid,
+          held_until timestamptz,
+          attempts integer NOT NULL DEFAULT 0,
+          refused_in_row integer NOT NULL DEFAULT 0,
+          next_at timestamptz NOT NULL DEFAULT now(),
+          last_error text,
+          failing_since timestamptz,
+          sent_at timestamptz
+        )`.execute(db)
+      // What a sink called malformed.
+      await sql`
+        CREATE TABLE countersign.outbox_refused (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          sink text NOT NULL,
+          outbox_id bigint NOT NULL REFERENCES countersign.outbox (id),
+          why text NOT NULL,
+          state text NOT NULL DEFAULT 'refused' CHECK (state IN ('refused', 'again', 'sent')),
+          refused_at timestamptz NOT NULL DEFAULT now(),
+          UNIQUE (sink, outbox_id)
+        )`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

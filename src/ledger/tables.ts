@@ -282,6 +282,53 @@ export interface NotificationTable {
   last_error: string | null
 }
 
+/** One row an event that is to be exported. */
+interface OutboxTable {
+  id: GeneratedAlways<string>
+  event_id: string
+  run_key: string
+  seq: number
+  /** Where its policy wants it: `audit.export`. */
+  target: string
+  /** Canonical JSON, as is the next; `null`: every sink has had it, and it was emptied. */
+  native: string | null
+  ocsf: string | null
+  /** Of the OCSF event. */
+  type_uid: number
+  /** That of the OCSF event's attestation, in hex: the next event of the run names it. */
+  fingerprint: string
+  added_at: GeneratedAlways<Date>
+}
+
+/** One row a sink: how far it is, and which worker sends to it until when. */
+interface OutboxCursorTable {
+  sink: string
+  /** The targets whose events it gets; `*`: all. */
+  targets: string[]
+  last_id: ColumnType<string, string | undefined, string>
+  holder: string | null
+  held_until: Date | null
+  /** Failures in a row. */
+  attempts: ColumnType<number, undefined, number>
+  /** Events in a row that it called malformed. */
+  refused_in_row: ColumnType<number, undefined, number>
+  next_at: Generated<Date>
+  last_error: string | null
+  failing_since: Date | null
+  sent_at: Date | null
+}
+
+/** One row an event that a sink called malformed. */
+interface OutboxRefusedTable {
+  id: GeneratedAlways<string>
+  sink: string
+  outbox_id: string
+  why: string
+  /** `again`: somebody wants it sent once more. */
+  state: ColumnType<'refused' | 'again' | 'sent', undefined, 'refused' | 'again' | 'sent'>
+  refused_at: Generated<Date>
+}
+
 /** One row a data key. Destroying one takes what was wrapped away and keeps the row, which says so. */
 export interface DataKeyTable {
   key_id: string
@@ -364,6 +411,53 @@ interface SweepTable {
   began_at: Date
 }
 
+/** One row a seal of a run: a leaf of the transparency log. Added, and never changed. */
+interface LogLeafTable {
+  /** 0, 1, 2 … without a gap. */
+  index: number
+  /** RFC 9162, of the digest of the envelope. */
+  hash: Buffer
+  run_key: string
+  /** Of its executions: the same run is sealed once as it is. */
+  state_digest: string
+  envelope_digest: string
+  /** In which state the run was. */
+  state: string
+  /** The leaf of the seal of the same run before it. */
+  before_index: number | null
+  sealed_at: GeneratedAlways<Date>
+}
+
+/** The hash of 256^level leaves: what stands in the tiles above the leaves. */
+interface LogTileTable {
+  level: number
+  index: number
+  hash: Buffer
+}
+
+/** What the signer said of the log. */
+interface LogCheckpointTable {
+  id: GeneratedAlways<string>
+  size: number
+  root: Buffer
+  note: string
+  signed_at: GeneratedAlways<Date>
+}
+
+/** What witnesses said of that. */
+interface LogCosignatureTable {
+  id: GeneratedAlways<string>
+  checkpoint_id: string
+  line: string
+  signed_at: GeneratedAlways<Date>
+}
+
+/** The bundle of each leaf, without its place in the log. */
+interface ArchiveTable {
+  index: number
+  bundle: string
+}
+
 /** The tables of Countersign itself, in the PostgreSQL schema `countersign`. */
 export interface LedgerTables {
   'countersign.policies': PolicyTable
@@ -381,6 +475,9 @@ export interface LedgerTables {
   'countersign.withdrawals': WithdrawalTable
   'countersign.delegations': DelegationTable
   'countersign.notifications': NotificationTable
+  'countersign.outbox': OutboxTable
+  'countersign.outbox_cursors': OutboxCursorTable
+  'countersign.outbox_refused': OutboxRefusedTable
   'countersign.blobs': BlobTable
   'countersign.data_keys': DataKeyTable
   'countersign.stops': StopTable
@@ -391,4 +488,9 @@ export interface LedgerTables {
   'countersign.certificates': CertificateTable
   'countersign.erased_runs': ErasedRunTable
   'countersign.sweeps': SweepTable
+  'countersign.log_leaves': LogLeafTable
+  'countersign.log_tiles': LogTileTable
+  'countersign.log_checkpoints': LogCheckpointTable
+  'countersign.log_cosignatures': LogCosignatureTable
+  'countersign.archive': ArchiveTable
 }

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { createTransport } from 'nodemailer'
+import { errorCodes } from '../contract/error-code.ts'
 import type { Notice } from '../contract/notice.ts'
 import { retryAfterMs } from '../contract/retry-after.ts'
 import type { Channel } from './config.ts'
@@ -37,7 +38,7 @@ export async function send(channel: Channel, { id, kind, notice }: Delivery, lin
     }
   } catch (error) {
     // Addresses may hold secrets, and libraries quote them.
-    return { came: 'again', why: codeIn(error) }
+    return { came: 'again', why: errorCodes(error) }
   }
 }
 
@@ -80,14 +81,8 @@ async function mail(
     const { responseCode } = error as { readonly responseCode?: number }
     // 5xx of RFC 5321 is for good.
     if (responseCode !== undefined && responseCode >= 500) return { came: 'failed', why: `it answered ${responseCode}` }
-    return { came: 'again', why: codeIn(error) }
+    return { came: 'again', why: errorCodes(error) }
   } finally {
     transport.close()
   }
-}
-
-/** The name of an error, and that of its cause: `TypeError ECONNREFUSED`. */
-function codeIn(error: unknown): string {
-  const { name, code, cause } = (error ?? {}) as { name?: unknown; code?: unknown; cause?: { code?: unknown } }
-  return [name, code, cause?.code].filter((each) => typeof each === 'string').join(' ') || 'it did not answer'
 }

@@ -202,8 +202,9 @@ export interface Policy extends Caps {
   }
   readonly audit: {
     readonly logLevel: 'evidence' | 'standard'
-    /** Not acted on yet; nor is what follows. */
+    /** Where records of its runs are exported to; `null`: nowhere. */
     readonly export: string | null
+    /** Not acted on yet; nor is what follows. */
     readonly retentionDays?: number
     /** Names of fields. */
     readonly redaction?: readonly string[]

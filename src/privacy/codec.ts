@@ -105,8 +105,7 @@ function placeOf(context: SerializationContext | undefined): Place | undefined {
 
 /**
  * Encrypts every payload with the data key of the workflow that it is of; of no workflow, with a key that the first workflow
- * adopts. What comes from outside, a start, a signal, an update, and cannot be decrypted is passed on as it is: no schema takes
- * it, and it must not keep a run from going on. Everything else that cannot be decrypted fails.
+ * adopts. What cannot be decrypted fails.
  */
 export const encryptingCodec = (keys: DataKeys, namespace: string): PayloadCodec => ({
   async encode(payloads, context) {
@@ -115,25 +114,17 @@ export const encryptingCodec = (keys: DataKeys, namespace: string): PayloadCodec
     const key = await keys.keyFor(place?.namespace ?? namespace, place?.workflowId ?? null)
     return payloads.map((payload) => encryptPayload(key, payload))
   },
-  decode: (payloads, context) =>
-    eachOf(payloads, async (payload) => {
-      try {
-        return await decryptPayload(keys, payload, placeOf(context))
-      } catch (error) {
-        if (context?.type === 'workflow' && canBeMadeUp(error)) return payload
-        throw error
-      }
-    }),
+  decode: (payloads, context) => eachOf(payloads, (payload) => decryptPayload(keys, payload, placeOf(context))),
 })
 
 /**
  * As `encryptingCodec`, for a worker, which must be able to say that something failed whatever the keys are up to: what is of a failure and cannot
- * be encrypted is withheld. So is all that is of no workflow: the SDK then tells only of what it could not decode.
+ * be encrypted is withheld. So is all that is of no workflow: the SDK then tells only of what it could not decode. What comes from outside, a start, a
+ * signal, an update, and cannot be decrypted is passed on as it is: no schema takes it, and it must not keep a run from going on.
  */
 export function workerCodec(keys: DataKeys, namespace: string): PayloadCodec {
   const codec = encryptingCodec(keys, namespace)
   return {
-    ...codec,
     async encode(payloads, context) {
       if (context?.workflowId === undefined) return payloads.map(withheld)
       try {
@@ -143,6 +134,15 @@ export function workerCodec(keys: DataKeys, namespace: string): PayloadCodec {
         throw error
       }
     },
+    decode: (payloads, context) =>
+      eachOf(payloads, async (payload) => {
+        try {
+          return await decryptPayload(keys, payload, placeOf(context))
+        } catch (error) {
+          if (context?.type === 'workflow' && canBeMadeUp(error)) return payload
+          throw error
+        }
+      }),
   }
 }
 
@@ -165,7 +165,8 @@ const jsonPayload = (value: Json): Payload => ({
 /** Metadata of what only our readers write. */
 const ERASED_MARK = 'countersign-erased'
 
-function erasedPayload(): Payload {
+/** What stands in place of something of which the key was destroyed. */
+export function erasedPayload(): Payload {
   const payload = jsonPayload({ ...ERASED })
   return { ...payload, metadata: { ...payload.metadata, [ERASED_MARK]: new Uint8Array([1]) } }
 }

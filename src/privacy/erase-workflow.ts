@@ -4,6 +4,7 @@ import { codeOf } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import type { Principal } from '../contract/principal.ts'
 import { destroyDataKeys } from '../ledger/data-keys.ts'
+import { emptyRun } from '../ledger/outbox.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { type Hold, holdOver, type HoldTarget, lockHolds } from '../ledger/holds.ts'
 import { ERASED } from './codec.ts'
@@ -342,6 +343,8 @@ async function blankRun(
       .execute()
     told('counts', counted.length)
   }
+
+  told('outbox', await emptyRun(tx, runKey))
 
   if (deletes) {
     const notices = await tx

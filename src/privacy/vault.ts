@@ -1,25 +1,9 @@
 import { z } from 'zod'
 import { fail } from '../contract/failures.ts'
 import type { MasterKeys, Wrapped } from './master-keys.ts'
+import { askVault, type VaultSettings } from './vault-http.ts'
 
-/** Where a key of Vault's transit engine is, and who asks. */
-export interface VaultSettings {
-  /** Such as `https://vault.acme.example:8200`. */
-  readonly address: string
-  /** The name of the key. */
-  readonly key: string
-  /** Where the engine is mounted. Default: `transit`. */
-  readonly mount?: string
-  /** Asked anew for each call, so that a renewed one counts. A secret. */
-  readonly token: () => string | Promise<string>
-  /** Of Vault Enterprise. */
-  readonly namespace?: string | undefined
-  /** Milliseconds until a call is given up. Default: 5,000. */
-  readonly timeoutMs?: number
-}
-
-const TIMEOUT_MS = 5_000
-const LARGEST_ANSWER = 100_000
+export type { VaultSettings } from './vault-http.ts'
 
 const keyAnswer = z.object({
   data: z.object({
@@ -30,7 +14,6 @@ const keyAnswer = z.object({
 })
 const encryptAnswer = z.object({ data: z.object({ ciphertext: z.string() }) })
 const decryptAnswer = z.object({ data: z.object({ plaintext: z.string() }) })
-const errorAnswer = z.object({ errors: z.array(z.string()) })
 
 /** Kinds of keys that take associated data. */
 const AEAD = ['aes128-gcm96', 'aes256-gcm96', 'chacha20-poly1305']
@@ -105,6 +88,10 @@ class VaultMasterKeys implements MasterKeys {
     return `vault:${this.#mount}/${this.#settings.key}:v${version}`
   }
 
+  async #ask<T>(path: string, body: object | undefined, answer: z.ZodType<T>): Promise<T> {
+    return await askVault(this.#settings, path, body, answer)
+  }
+
   #binding(bound: string) {
     const base64 = Buffer.from(bound).toString('base64')
     return this.#isDerived ? { context: base64 } : { associated_data: base64 }
@@ -124,58 +111,4 @@ class VaultMasterKeys implements MasterKeys {
     if (masterKeyId.startsWith(prefix)) return Buffer.from(bytes).toString()
     throw fail('keys_unavailable', `the master key \`${masterKeyId}\` is not among those of this process`)
   }
-
-  async #ask<T>(path: string, body: object | undefined, answer: z.ZodType<T>): Promise<T> {
-    const { address, token, namespace, timeoutMs = TIMEOUT_MS } = this.#settings
-    let status: number
-    let text: string
-    try {
-      const response = await fetch(new URL(`/v1/${this.#mount}/${path}`, address), {
-        method: body === undefined ? 'GET' : 'POST',
-        headers: {
-          'x-vault-token': await token(),
-          'x-vault-request': 'true',
-          ...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        // A token is sent where it was told to be sent, and nowhere else.
-        redirect: 'error',
-        signal: AbortSignal.timeout(timeoutMs),
-      })
-      status = response.status
-      text = (await response.text()).slice(0, LARGEST_ANSWER)
-    } catch (error) {
-      const { cause, name } = error as Error & { cause?: { code?: string; message?: string } }
-      throw fail('keys_unavailable', `Vault did not answer: ${cause?.code ?? cause?.message ?? name}`)
-    }
-    if (status !== 200) throw fail('keys_unavailable', `Vault ${saying(status)}${reasonIn(text)}`)
-    const parsed = answer.safeParse(jsonIn(text))
-    if (parsed.success) return parsed.data
-    throw fail('keys_unavailable', 'Vault answered in another form than its documentation says')
-  }
-}
-
-/** What Vault's status codes mean (its HTTP API, “status codes”). */
-function saying(status: number): string {
-  if (status === 400) return 'did not take the request (400)'
-  if (status === 403) return 'refused: the token is missing, over, or may not do this (403)'
-  if (status === 404) return 'knows no such key, or no such engine (404)'
-  if (status === 429 || status === 473) return `is a standby that does not answer (${status})`
-  if (status === 503) return 'is sealed or down for maintenance (503)'
-  return `answered ${status}`
-}
-
-const jsonIn = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function reasonIn(text: string): string {
-  const parsed = errorAnswer.safeParse(jsonIn(text))
-  const reason = parsed.success ? parsed.data.errors.join('; ').slice(0, 300) : ''
-  return reason === '' ? '' : `: ${reason}`
 }

@@ -32,6 +32,7 @@ async function readableAgain(db: LedgerDatabase, { runKey, keys, blobs }: Erased
       AND (input <> ${mark}::jsonb OR (result IS NOT NULL AND result <> ${mark}::jsonb) OR input_digest NOT LIKE 'hmac-%')
     UNION ALL SELECT 'notifications', count(*)::integer FROM countersign.notifications
       WHERE run_key = ${runKey} AND notice <> ${mark}::jsonb
+    UNION ALL SELECT 'outbox', count(*)::integer FROM countersign.outbox WHERE run_key = ${runKey} AND native IS NOT NULL
     UNION ALL SELECT 'statements', count(*)::integer FROM countersign.statements
       WHERE run_key = ${runKey} AND digest NOT LIKE 'hmac-%'
     UNION ALL SELECT 'runs', count(*)::integer FROM countersign.runs

@@ -40,6 +40,7 @@ export {
 export { type Difference, differenceText } from '../audit/differences.ts'
 export { replayable } from '../audit/in-full.ts'
 export { type Replayed, replayHistory } from '../audit/replay.ts'
+export { type ExportsConfig, readExportsConfig } from '../audit/export/config.ts'
 export { bundleForReplay, bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 export { makeCurrent } from './deployment.ts'
 export { type HealthAddress, type HealthServer, type HealthSources, type Phase, serveHealth } from './health-server.ts'

@@ -1,5 +1,6 @@
 import type { Digest } from '../contract/digest.ts'
 import type { FailureCode } from '../contract/failures.ts'
+import type { ExportEnd } from '../audit/export/exporter.ts'
 import type { NotificationEnd } from '../notify/notifier.ts'
 
 /** How an attempt ended: `ok`, `cancelled` (by the run, or because the worker drains), or its failure code. */
@@ -74,6 +75,8 @@ export interface Observer {
   policies?(standing: PolicyStanding): void
   /** What became of an attempt to tell people of a question, by the name of the channel. */
   notified?(channel: string, end: NotificationEnd): void
+  /** What became of so many events of audit records, by the name of the sink; why they did not arrive holds no secret. */
+  exported?(sink: string, end: ExportEnd, events: number, why: string | undefined): void
 }
 
 /** One observer that tells all of them. */
@@ -84,6 +87,7 @@ export const observers = (...all: readonly Observer[]): Observer => ({
   modelCall: (call) => each(all, (one) => one.modelCall?.(call)),
   policies: (standing) => each(all, (one) => one.policies?.(standing)),
   notified: (channel, end) => each(all, (one) => one.notified?.(channel, end)),
+  exported: (sink, end, events, why) => each(all, (one) => one.exported?.(sink, end, events, why)),
 })
 
 function each(all: readonly Observer[], tell: (one: Observer) => void): void {

@@ -5,6 +5,7 @@ import { textOf } from '../contract/text.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { storePolicy } from '../ledger/policies.ts'
 import {
+  fileProblem,
   formatProblem,
   parsePolicyFolder,
   type PolicyFolder,
@@ -53,12 +54,19 @@ export class PolicyFiles {
     this.#tell()
   }
 
-  /** Puts in force what is in the files. Fails with `policy_not_found` or `policy_invalid`, naming what and where. */
+  /**
+   * Puts in force what is in the files. Fails with `policy_not_found`, `export_unconfigured` or `policy_invalid`, naming what and where.
+   */
   static async open(parts: Parts): Promise<PolicyFiles> {
     const taken = await take(await readPolicyFolder(parts.folder, parts.contracts), parts)
     if (!('problems' in taken)) return new PolicyFiles(parts, taken)
-    const isMissing = taken.problems.every(({ code }) => code === 'policy_not_found')
-    throw fail(isMissing ? 'policy_not_found' : 'policy_invalid', taken.problems.map(formatProblem).join('\n'))
+    const isAll = (wanted: PolicyProblem['code']) => taken.problems.every(({ code }) => code === wanted)
+    const code = isAll('policy_not_found')
+      ? 'policy_not_found'
+      : isAll('export_unconfigured')
+        ? 'export_unconfigured'
+        : 'policy_invalid'
+    throw fail(code, taken.problems.map(formatProblem).join('\n'))
   }
 
   /** What a new run of a playbook is pinned to. */
@@ -146,16 +154,24 @@ interface Parts {
   readonly db: LedgerDatabase
   readonly refreshMs: number
   readonly observer: Observer
+  /** Whether what a policy wants exported to there is sent anywhere. Default: nobody asks. */
+  readonly isExported?: (target: string) => boolean
 }
 
 /** Reads what was found, all of it together, and stores it. */
 async function take(
   found: PolicyFolder,
-  { contracts, db }: Parts,
+  { contracts, db, isExported }: Parts,
 ): Promise<InForce | { readonly problems: readonly PolicyProblem[] }> {
   const loaded = parsePolicyFolder(found, contracts)
   if (!loaded.ok) return { problems: [...loaded.problems, ...loaded.candidateProblems] }
   const { policies, candidates, candidateProblems } = loaded
+  const problems = [...policies.values()].flatMap(({ file, policy: { audit } }) =>
+    audit.export === null || isExported === undefined || isExported(audit.export)
+      ? []
+      : [notExported(file, audit.export)],
+  )
+  if (problems.length > 0) return { problems }
   const pinned = new Map<string, Pinned>()
   for (const { workflow, digest, text } of [...policies.values(), ...candidates.values()]) {
     await storePolicy(db, { workflow, digest, text })
@@ -169,6 +185,14 @@ async function take(
       : { why: 'candidate_invalid' as const, problems: candidateProblems.map(inOneLine) }
   return { pinned, mark: found.mark, trouble }
 }
+
+const notExported = (file: string, target: string): PolicyProblem =>
+  fileProblem(
+    file,
+    `wants records exported to \`${target}\`, and no sink takes them.`,
+    'start workers with `--exports exports.yaml` that has such a sink; see docs/audit.md.',
+    'export_unconfigured',
+  )
 
 /** What is said of trouble, before the problems. */
 export const TROUBLE_WORDS: Readonly<Record<PolicyTrouble['why'], string>> = {

@@ -8,7 +8,8 @@ import { KERNEL_VERSION } from '../contract/wire.ts'
 import { buildIdOf, bundlePlaybooks, type FreshBundle, type PlaybookBundle } from './bundle.ts'
 import { readPlaybooks } from './registry.ts'
 
-const CODE = 'playbooks.js'
+/** The code in the folder of a bundle. */
+export const BUNDLE_CODE = 'playbooks.js'
 const MANIFEST = 'playbooks.json'
 /** Differences that a message names, at most. */
 const NAMED = 5
@@ -52,7 +53,7 @@ export async function writeBundle(workflowsPath: string, folder: string): Promis
   const manifest = await manifestOf(fresh, workflowsPath)
   await mkdir(folder, { recursive: true })
   // The manifest last: a folder with half a build in it is refused.
-  await replace(join(folder, CODE), fresh.bundle.code)
+  await replace(join(folder, BUNDLE_CODE), fresh.bundle.code)
   await replace(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 1)}\n`)
   const bytes = Buffer.byteLength(fresh.bundle.code)
   return { buildId: fresh.buildId, playbooks: manifest.playbooks, files: fresh.files.size, bytes }
@@ -98,7 +99,7 @@ async function hashOf(file: string): Promise<string | undefined> {
  */
 export async function readBundle(folder: string, workflowsPath: string): Promise<PlaybookBundle> {
   const manifest = await readManifest(folder)
-  const code = await readText(join(folder, CODE))
+  const code = await readText(join(folder, BUNDLE_CODE))
   if (buildIdOf(code) !== manifest.buildId) {
     throw new BundleError(`The code in \`${folder}\` is not that of build ${manifest.buildId}: it was changed since.`)
   }

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { KERNEL_VERSION } from '../contract/wire.ts'
 import { type LedgerDatabase, poolUseOf } from '../ledger/database.ts'
+import { type OutboxStanding, outboxStanding } from '../ledger/outbox.ts'
 import { unsettledEffects } from '../ledger/unsettled.ts'
 import type { AttemptEnd, Observer } from './observer.ts'
 
@@ -77,6 +78,10 @@ function counting(registers: Registry[]): Observer {
     'channel',
     'end',
   ])
+  const exported = counter('countersign_exported_events_total', 'Events of audit records, by sink and end.', [
+    'sink',
+    'end',
+  ])
   const inForce = new Gauge({
     name: 'countersign_policy_info',
     help: 'Always 1; the policies in force for new runs, and the candidates beside them.',
@@ -114,6 +119,7 @@ function counting(registers: Registry[]): Observer {
       tokens.inc({ thought, direction: 'output' }, call.outputTokens)
     },
     notified: (channel, end) => notified.inc({ channel, end }),
+    exported: (sink, end, events) => exported.inc({ sink, end }, events),
     policies(standing) {
       inForce.reset()
       for (const { workflow: playbook, policyDigest, candidateDigest } of standing.inForce) {
@@ -152,5 +158,46 @@ function gaugesOf(database: () => LedgerDatabase | undefined): readonly Gauge[] 
       for (const [state, count] of Object.entries(counts ?? {})) this.set({ state }, Number(count))
     },
   })
-  return [connections, unsettled]
+  return [connections, unsettled, ...outboxGauges(database)]
+}
+
+/** Of the outbox, which both ask at most once in a while. */
+function outboxGauges(database: () => LedgerDatabase | undefined): readonly Gauge[] {
+  let nextAt = 0
+  let last: Promise<OutboxStanding | undefined> = Promise.resolve(undefined)
+  const looked = (): Promise<OutboxStanding | undefined> => {
+    const db = database()
+    if (db === undefined || performance.now() < nextAt) return last
+    nextAt = performance.now() + LEDGER_MS
+    last = outboxStanding(db).catch(() => undefined)
+    return last
+  }
+  const waiting = new Gauge({
+    name: 'countersign_outbox_events',
+    help: 'Events of the whole outbox that a sink has not had, or calls malformed.',
+    labelNames: ['sink', 'state'],
+    registers: [],
+    async collect() {
+      const standing = await looked()
+      this.reset()
+      for (const { sink, waiting: count, refused } of standing?.sinks ?? []) {
+        this.set({ sink, state: 'waiting' }, count)
+        this.set({ sink, state: 'refused' }, refused)
+      }
+    },
+  })
+  const age = new Gauge({
+    name: 'countersign_outbox_oldest_seconds',
+    help: 'How long the oldest event waits that a sink has not had; 0: none.',
+    labelNames: ['sink'],
+    registers: [],
+    async collect() {
+      const standing = await looked()
+      this.reset()
+      for (const { sink, oldest } of standing?.sinks ?? []) {
+        this.set({ sink }, oldest === null ? 0 : Math.max(0, (Date.now() - oldest.getTime()) / 1000))
+      }
+    },
+  })
+  return [waiting, age]
 }

@@ -24,7 +24,7 @@ const isPlaybook = (value: unknown): value is ExportedPlaybook =>
  * Reads the exports of a workflows file: each playbook under its contract's name. Fails with
  * `contract_incomplete`, naming what is wrong and where.
  */
-function playbooksOf(exports: Readonly<Record<string, unknown>>): ReadonlyMap<string, PlaybookContract> {
+export function playbooksOf(exports: Readonly<Record<string, unknown>>): ReadonlyMap<string, PlaybookContract> {
   const playbooks = new Map<string, PlaybookContract>()
   for (const [type, exported] of Object.entries(exports)) {
     if (typeof exported !== 'function') continue

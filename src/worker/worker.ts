@@ -21,7 +21,10 @@ import { type SecretSource, secretSourcesOf } from '../privacy/secrets.ts'
 import { PAYLOAD_CONVERTER } from './bundle-files.ts'
 import { bundlePlaybooks, type PlaybookBundle } from './bundle.ts'
 import { activitiesOf } from './host.ts'
+import { exportLog } from './export-log.ts'
 import { type Observer, observers } from './observer.ts'
+import { type ExportsConfig, uncovered } from '../audit/export/config.ts'
+import { Exporter } from '../audit/export/exporter.ts'
 import type { NotifyConfig } from '../notify/config.ts'
 import { Notifier } from '../notify/notifier.ts'
 import { PlaybookWorker } from './playbook-worker.ts'
@@ -75,6 +78,11 @@ export interface WorkerSettings {
   /** Tells people of questions that wait for them. Default: nobody is told. */
   readonly notify?: NotifyConfig | undefined
   /**
+   * Where audit records are exported to, as policies ask for it. Default: nowhere; then a policy that asks for it keeps a worker from
+   * starting, unless it is for development: there, events wait in the outbox.
+   */
+  readonly exports?: ExportsConfig | undefined
+  /**
    * Where references to secrets are looked up, the first first. Default: as the environment says, see `secretSourcesOf`.
    */
   readonly secrets?: readonly SecretSource[] | undefined
@@ -101,7 +109,7 @@ export interface WorkerSettings {
  * Makes a worker: checks contracts, implementations and policies, publishes policy texts and its public key,
  * then registers the playbooks and each tool behind its guard. Nothing is polled, and no file looked at again, before
  * `run()`, nor after it.
- * Fails with `contract_incomplete`, `policy_not_found` or `policy_invalid`, naming what and where.
+ * Fails with `contract_incomplete`, `policy_not_found`, `policy_invalid` or `export_unconfigured`, naming what and where.
  */
 export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   const { db, key, tools, thinker, workflows } = settings
@@ -118,15 +126,17 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   const built = typeof workflows === 'string' ? await bundlePlaybooks(workflows) : workflows
   const registry = registryOf(built.playbooks, tools)
   const observer = observers(settings.observer ?? {})
+  const { development, exports } = settings
+  const sinks = exports?.sinks ?? []
   const policies = await PolicyFiles.open({
     folder: settings.policies,
     contracts: [...built.playbooks.values()],
     db,
     refreshMs: policyRefreshMs,
     observer,
+    ...(development === undefined && { isExported: (target) => uncovered([target], sinks).length === 0 }),
   })
   await storeKey(db, key.keyId, key.publicKey)
-  const { development } = settings
   if (development !== undefined) await storeIssuerKey(db, development.published)
   const { masterKeys, namespace = 'default' } = settings
   const keys = masterKeys === undefined ? undefined : ledgerDataKeys(db, masterKeys)
@@ -141,6 +151,18 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
           config: settings.notify,
           isWaiting: isWaitingOn(settings.connection, namespace, keys && encryptedDataConverter(keys, { namespace })),
           told: (channel, end) => observer.notified?.(channel, end),
+        })
+  const logExport = exportLog()
+  const exporter =
+    exports === undefined
+      ? undefined
+      : new Exporter({
+          db,
+          config: exports,
+          told(sink, end, events, why) {
+            logExport(sink, end, events, why)
+            observer.exported?.(sink, end, events, why)
+          },
         })
   const { residency } = settings
   const retention = new Retention({
@@ -195,11 +217,8 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     ...tuned(settings.tuning ?? {}),
   })
   return (worker as PlaybookWorker).beside(() => {
-    const ends = [
-      policies.watch(),
-      ...(notifier === undefined ? [] : [notifier.watch()]),
-      retention.watch(settings.retention?.everyMs ?? HOUR_MS),
-    ]
+    const ends = [policies.watch(), retention.watch(settings.retention?.everyMs ?? HOUR_MS)]
+    for (const beside of [notifier, exporter]) if (beside !== undefined) ends.push(beside.watch())
     return () => ends.forEach((end) => end())
   })
 }

@@ -77,6 +77,7 @@ test('a run in which they differ is exit code 3, and says where and what to do; 
           playbook: 'refund_request',
           executions: 1,
           ended: 'open',
+          isErased: false,
           effects: [
             { step: 'billing.refund-1', tool: 'billing.refund', history: 'done', ledger: null },
             { step: 'helpdesk.reply-1', tool: 'helpdesk.reply', history: 'done', ledger: 'done' },

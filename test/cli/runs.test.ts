@@ -84,7 +84,7 @@ test('show tells what waits, for whom, until when, why, and the exact commands t
   expect(code).toBe(0)
   expect(stdout).toContain(`refund_request  ${workflowId}\nstate     blocked, waiting for approval\n`)
   expect(stdout).toContain('asked by  ana@acme.example, acme (development: nobody proved it)\n')
-  expect(stdout).toContain('not acted on yet: audit.export splunk\n')
+  expect(stdout).toContain('record exported to splunk\n')
   expect(stdout).toMatch(/waits {5}for 1 other than the requester, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n/)
   expect(stdout).toContain(
     "because   refund_amount_usd is $120.00 (a model's word), at least $50.00 (requires_approval_if.refund_amount_usd_gte)\n",

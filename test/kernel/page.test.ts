@@ -139,5 +139,5 @@ test('an ended run tells why, what came of its effects, and what nothing acts on
   expect(page).toContain(
     '### Effects\n\n- undone: refund \\$120.00 (step billing.refund-1)\n- not done: answer (step helpdesk.reply-1)\n',
   )
-  expect(page).toContain('- not acted on yet: audit.export splunk\n- not acted on yet: audit.retention\\_days 365\n')
+  expect(page).toContain('- record exported to splunk\n- not acted on yet: audit.retention\\_days 365\n')
 })

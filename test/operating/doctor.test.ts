@@ -77,6 +77,7 @@ test('a worker that has all it needs: a line each, nothing fails, nothing is cha
     'contracts',
     'policies',
     'bundle',
+    'exports',
     'temporal',
     'namespace',
     'search-attributes',
@@ -86,7 +87,9 @@ test('a worker that has all it needs: a line each, nothing fails, nothing is cha
     'ledger',
     'ledger-writes',
     'ledger-effects',
+    'outbox',
     'key',
+    'master-keys',
     'models',
   ])
   expect(stdout).toMatch(/^ok {4}temporal +127\.0\.0\.1:\d+ \(TEMPORAL_ADDRESS\) answers, server 1\.\d+\.\d+$/m)

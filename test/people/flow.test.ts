@@ -100,7 +100,9 @@ beforeAll(async () => {
   await seedRecords(db as unknown as Kysely<unknown>)
   const rotated = await countersign(['keys', 'rotate', '--out', 'gateway.pem'], onHost)
   if (rotated.code !== 0) throw new Error(rotated.stderr)
-  const worker = inBackground(['worker', '--task-queue', taskQueue], onHost)
+  // The shipped policy wants its records exported.
+  await writeFile(join(cwd, 'exports.yaml'), 'sinks: [{ name: splunk, kind: file, path: audit.jsonl }]\n')
+  const worker = inBackground(['worker', '--task-queue', taskQueue, '--exports', 'exports.yaml'], onHost)
   closing.push(() => ending(worker))
   const signs = inBackground(['gateway', '--address', '127.0.0.1:0'], {
     cwd,

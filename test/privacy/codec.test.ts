@@ -172,13 +172,15 @@ test('what was encrypted for no workflow is of the first one that decrypts it, a
   expect(await decode(mine, activity(newId()))).toBe('only read')
 })
 
-test('what comes from outside and cannot be decrypted is passed on; what a worker answered fails', async () => {
+test('what comes from outside and cannot be decrypted a worker passes on; what a worker answered fails, and so does all for a client', async () => {
   const payload = await encoded('moved', workflow(newId()))
-  const [passed] = await encryptingCodec(process(), 'default').decode([payload], workflow(newId()))
-  expect(passed).toBe(payload)
-  expect(await refused(decode(payload, activity(newId())))).toBe('payload_moved')
+  const worker = workerCodec(process(), 'default')
+  const elsewhere = workflow(newId())
+  expect(await worker.decode([payload], elsewhere)).toEqual([payload])
+  expect(await refused(worker.decode([payload], activity(newId())))).toBe('payload_moved')
+  expect(await refused(encryptingCodec(process(), 'default').decode([payload], elsewhere))).toBe('payload_moved')
   const plain = payloadOf('from the command of Temporal')
-  expect(await encryptingCodec(process(), 'default').decode([plain], workflow(newId()))).toEqual([plain])
+  expect(await worker.decode([plain], elsewhere)).toEqual([plain])
 })
 
 test('while the keys are away nothing is encrypted with none, a failure is told all the same, and later all goes on', async () => {
@@ -247,6 +249,8 @@ test('every data key is wrapped anew, by whoever does it at once, and none is lo
 
 test('wrapping anew is given up while the master keys are away', async () => {
   const db = rewrapped()
+  // Those of other tests have master keys of their own.
+  await db.deleteFrom('countersign.data_keys').execute()
   const master = testMasterKeys()
   const keys = ledgerDataKeys(db, master)
   await Promise.all(Array.from({ length: 12 }, () => keys.keyFor('default', newId())))

@@ -15,6 +15,7 @@ import type { MasterKeys } from '../../src/privacy/master-keys.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import type { Thinker, ToolImplementation } from '../../src/tools/implementation.ts'
 import { makeCurrent } from '../../src/worker/deployment.ts'
+import type { ExportsConfig } from '../../src/audit/export/config.ts'
 import type { NotifyConfig } from '../../src/notify/config.ts'
 import type { Observer } from '../../src/worker/observer.ts'
 import { databaseName, type Workspaces } from '../../src/privacy/residency.ts'
@@ -37,6 +38,8 @@ export interface WorldOptions {
   readonly observer?: Observer
   /** Whom to tell of questions. Default: nobody. */
   readonly notify?: NotifyConfig
+  /** Where audit records are exported to. Default: nowhere. */
+  readonly exports?: ExportsConfig
   /** Where references to secrets are looked up. Default: as the environment says. */
   readonly secrets?: readonly SecretSource[]
   /** With which all is encrypted, by workers and clients. Default: all stands in the clear. */
@@ -141,6 +144,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...(options.isProduction === true ? {} : { development: issuer }),
       shutdownGraceMs: 500,
       ...(options.notify && { notify: options.notify }),
+      ...(options.exports && { exports: options.exports }),
       ...(options.masterKeys && { masterKeys: options.masterKeys }),
       ...(options.secrets && { secrets: options.secrets }),
       ...(workspaces && { residency: { workspaces, database: databaseName(database.url) } }),

@@ -29,7 +29,7 @@ import {
 } from './ledger-case.ts'
 
 const ledger = useLedger()
-const OLD = { fence: 1 }
+const OLD = { fence: 1, isCalm: true }
 const NEW = { fence: 2 }
 
 /** A step that a second attempt has taken over from the first. */

@@ -50,7 +50,7 @@ async function race(first: 'commits' | 'rolls back') {
 
 test('of two attempts in transactions the second waits, sees what the first did and does nothing', async () => {
   const { step, first, second, executed } = await race('commits')
-  expect(first).toEqual({ fence: 1 })
+  expect(first).toEqual({ fence: 1, isCalm: true })
   expect(second).toMatchObject({ step: step.step, state: 'done', result: { output: { text: 'attempt 1' } } })
   expect(executed()).toBe(1)
 })
@@ -58,13 +58,13 @@ test('of two attempts in transactions the second waits, sees what the first did 
 test('of two attempts in transactions the second goes on when the first leaves nothing', async () => {
   const { step, first, second } = await race('rolls back')
   expect(first).toContain('the first attempt died')
-  expect(second).toEqual({ fence: 1 })
+  expect(second).toEqual({ fence: 1, isCalm: true })
   expect(await findEffect(ledger(), step)).toMatchObject({ state: 'done', result: { output: { text: 'attempt 2' } } })
 })
 
 test('a claim of a step that is under way tells so and claims nothing', async () => {
   const step = newStep()
-  expect(await claim(ledger(), step, LEASE_MS)).toEqual({ fence: 1 })
+  expect(await claim(ledger(), step, LEASE_MS)).toEqual({ fence: 1, isCalm: true })
   expect(await claim(ledger(), step, LEASE_MS)).toMatchObject({ step: step.step, state: 'claimed', result: null })
 })
 

@@ -3,7 +3,15 @@ import { failureRule } from '../../src/contract/failures.ts'
 import { clock, moment, newDay } from '../../src/contract/moment.ts'
 import { speakerFlag } from '../../src/contract/principal.ts'
 import { shownTexts } from '../../src/contract/question.ts'
-import { effectWord, kindText, matchText, notYet, saidOf, shellWord, waitingText } from '../../src/contract/text.ts'
+import {
+  effectWord,
+  kindText,
+  matchText,
+  auditWishes,
+  saidOf,
+  shellWord,
+  waitingText,
+} from '../../src/contract/text.ts'
 import { formatMicroUsd } from '../../src/contract/money.ts'
 import type { Attempt, Case, Draft, Incident, PendingApproval, Question, RunStatus } from '../../src/contract/run.ts'
 import { resumeCommand } from '../../src/contract/stop.ts'
@@ -119,7 +127,7 @@ function about(status: RunStatus): string[] {
       `request ${JSON.stringify(request)}`,
       ...(policyDigest === null ? [] : [`policy ${policyDigest}`]),
       ...(candidateDigest === null ? [] : [`candidate policy ${candidateDigest}, decides nothing`]),
-      ...notYet(status),
+      ...auditWishes(status),
       `model spend ${formatMicroUsd(spend.modelMicroUsd)}, ${spend.toolCalls} tool calls`,
     ]),
   )

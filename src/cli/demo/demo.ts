@@ -57,6 +57,7 @@ export async function demo(options: DemoOptions): Promise<void> {
     else for (const line of summaryLines(played, answers)) out(line)
     if (played.some(({ asExpected }) => !asExpected)) process.exitCode = EXIT.no
     say()
+    for (const line of development.exports) say(`${line}.`)
     const good = played.filter(({ asExpected }) => asExpected).length
     const seconds = Math.round((Date.now() - startedAt) / 1000)
     say(`${good} of ${played.length} requests ended as expected, in ${seconds} s.`)

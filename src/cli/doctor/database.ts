@@ -20,6 +20,9 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   model_calls: ['SELECT', 'INSERT', 'UPDATE'],
   keys: ['SELECT', 'INSERT'],
   blobs: ['SELECT', 'INSERT'],
+  outbox: ['SELECT', 'INSERT', 'UPDATE'],
+  outbox_cursors: ['SELECT', 'INSERT', 'UPDATE'],
+  outbox_refused: ['SELECT', 'INSERT', 'UPDATE'],
   stops: ['SELECT'],
   data_keys: ['SELECT', 'INSERT', 'UPDATE'],
 }

@@ -15,6 +15,7 @@ import { Closing } from '../stopping.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
 import { type DatabasePlace, findDatabase, findTemporal, type TemporalPlace } from '../where.ts'
 import { lookAtDatabase } from './database.ts'
+import { lookAtExports, lookAtOutbox } from './exports.ts'
 import { type Finding, looked } from './finding.ts'
 import { lookAtKey } from './key.ts'
 import { lookAtMasterKeys } from './master-keys.ts'
@@ -26,6 +27,7 @@ export interface DoctorOptions extends CommonOptions, JsonOption, DeploymentOpti
   /** Whether models are asked. */
   readonly model: boolean
   readonly bundle?: string
+  readonly exports?: string
 }
 
 /** Looks at all that a worker needs, prints a line for each finding, and exits with 3 where one is `FAIL`. Changes nothing. */
@@ -72,6 +74,8 @@ async function lookAtAll(
   )
   const looksGood = project === undefined ? undefined : await lookAtProject(project, options.bundle)
   tell(looksGood?.findings ?? none)
+  const found = project
+  if (found !== undefined) tell(await looked('exports', () => lookAtExports(found, options.exports)))
 
   tell(
     await looked('temporal', async () => {
@@ -101,7 +105,10 @@ async function lookAtAll(
   tell(ledger)
   const isSetUp = ledger.some(({ name, state }) => name === 'ledger' && state === 'ok')
 
-  tell(await looked('key', () => lookAtKey(stateDir, isSetUp ? database?.db : undefined)))
-  tell(await looked('master-keys', () => lookAtMasterKeys(isSetUp ? database?.db : undefined)))
+  const ledgerDb = isSetUp ? database?.db : undefined
+  if (ledgerDb !== undefined) tell(await looked('outbox', () => lookAtOutbox(ledgerDb)))
+
+  tell(await looked('key', () => lookAtKey(stateDir, ledgerDb)))
+  tell(await looked('master-keys', () => lookAtMasterKeys(ledgerDb)))
   if (project !== undefined) tell(await lookAtModels(project, options.model))
 }

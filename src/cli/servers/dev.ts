@@ -27,10 +27,11 @@ export async function dev(given: DevOptions): Promise<void> {
       project,
       logLevel: 'WARN',
     } as const
-    const { session, host } = await startDevelopment(options, closing)
+    const { session, host, exports } = await startDevelopment(options, closing)
     if (session.place.uiUrl !== null) say(`UI        ${session.place.uiUrl}`)
     say(`temporal  export TEMPORAL_ADDRESS=${session.place.address}`)
     for (const line of policyLines(host.policies().inForce)) say(`playbook  ${line}`)
+    for (const line of exports) say(`export    ${line}`)
     say(`ready     task queue ${taskQueue}, version ${host.version.buildId}`)
     await sayWhoWaits(session, host.version)
     if (file === null) for (const line of examples(session)) say(line)

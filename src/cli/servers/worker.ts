@@ -4,6 +4,8 @@ import type { WorkerVersion } from '../../contract/version.ts'
 import { bundlePlaybooks } from '../../worker/bundle.ts'
 import { observers } from '../../worker/observer.ts'
 import { type NotifyConfig, NotifyConfigError, readNotifyConfig } from '../../notify/config.ts'
+import type { ExportsConfig } from '../../audit/export/config.ts'
+import type { Project } from '../../worker/project.ts'
 import type { MasterKeys } from '../../privacy/master-keys.ts'
 import { readBundle } from '../../worker/prebuilt.ts'
 import { tuned } from '../../worker/tuning.ts'
@@ -11,6 +13,7 @@ import { connectClient, connectDatabase } from '../connect.ts'
 import { notCurrent, versionsOf } from '../deployment.ts'
 import { drain, drainTimes } from '../draining.ts'
 import { CliError, explain, UsageError } from '../errors.ts'
+import { exportsConfigOf, exportsForDevelopment, wantedExports, withoutSink } from '../exports.ts'
 import { EXIT } from '../exit.ts'
 import { developmentIssuer } from '../../identity/statements.ts'
 import { findHostKey, quietRuntime, startHost } from '../host.ts'
@@ -92,10 +95,11 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
     const deployment = namedDeployment(options)
     const policyRefreshMs = options.policyRefreshSeconds * 1000
     const notify = options.notify === undefined ? undefined : notifyConfigOf(options.notify)
+    const exports = await exportsOf(options, project)
     const workspaces = findWorkspaces(options.workspaces)
     const residency = workspaces && { workspaces, database: asConfig(() => databaseName(database.url)) }
     const retention = { everyMs: options.retentionMinutes * 60_000 }
-    const more = { residency, retention, ...shutdown, tuning: options, observer, policyRefreshMs, notify }
+    const more = { residency, retention, ...shutdown, tuning: options, observer, policyRefreshMs, notify, exports }
     const host = await startHost({
       temporal,
       db,
@@ -125,6 +129,24 @@ async function run(options: WorkerOptions, log?: JsonLog): Promise<void> {
   } finally {
     await closing.closeWithin(endMs)
   }
+}
+
+/** Where audit records are exported to. For development they go to a file where nobody says where to; else a policy that asks for it keeps the worker from starting. */
+async function exportsOf(
+  { exports, development, stateDir }: WorkerOptions,
+  project: Project,
+): Promise<ExportsConfig | undefined> {
+  if (exports !== undefined) {
+    const config = exportsConfigOf(exports)
+    for (const { workflow, target } of development === true ? withoutSink(await wantedExports(project), config) : []) {
+      say(`no sink takes what the policy of ${workflow} exports to \`${target}\`: its events wait in the outbox`)
+    }
+    return config
+  }
+  if (development !== true) return undefined
+  const { config, lines } = await exportsForDevelopment(project, stateDir)
+  for (const line of lines) say(line)
+  return config
 }
 
 /**

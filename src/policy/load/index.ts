@@ -8,4 +8,4 @@ export {
   readPolicyFolder,
 } from './files.ts'
 export { type ParsedPolicy, parsePolicy } from './parse.ts'
-export { formatProblem, type PolicyProblem } from './problem.ts'
+export { fileProblem, formatProblem, type PolicyProblem } from './problem.ts'

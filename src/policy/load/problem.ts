@@ -2,7 +2,13 @@ import { LineCounter } from 'yaml'
 
 /** Something that keeps a policy, the decision table beside it or the mapping of identities from being used, or that its owner will not have meant. */
 export interface PolicyProblem {
-  readonly code: 'policy_invalid' | 'policy_not_found' | 'policy_doubtful' | 'cases_invalid' | 'identity_invalid'
+  readonly code:
+    | 'policy_invalid'
+    | 'policy_not_found'
+    | 'policy_doubtful'
+    | 'export_unconfigured'
+    | 'cases_invalid'
+    | 'identity_invalid'
   /** Absent: an error. A warning keeps nothing from being used. */
   readonly level?: 'error' | 'warning'
   /** As the caller named it, such as `policies/refund-request.yaml`. */
@@ -36,6 +42,7 @@ const TEXTS = {
   policy_invalid: { what: 'the policy', docs: 'docs/writing-a-policy.md' },
   policy_not_found: { what: 'the policy', docs: 'docs/writing-a-policy.md' },
   policy_doubtful: { what: 'the policy', docs: 'docs/writing-a-policy.md' },
+  export_unconfigured: { what: 'the policy', docs: 'docs/audit.md' },
   cases_invalid: { what: 'the policy', docs: 'docs/writing-a-policy.md' },
   identity_invalid: { what: 'the file', docs: 'docs/identity.md' },
 } as const satisfies Readonly<Record<PolicyProblem['code'], object>>

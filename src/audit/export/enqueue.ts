@@ -1,0 +1,72 @@
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { canonicalJson } from '../../contract/digest.ts'
+import type { LedgerDatabase } from '../../ledger/database.ts'
+import { addToOutbox, type LastEvent, type NewOutboxEvent, policyTextOfRun } from '../../ledger/outbox.ts'
+import type { AuditRecord } from '../record/types.ts'
+import { eventsOf, type ExportedEvent, type LogLevel } from './event.ts'
+import { ocsfOf } from './ocsf.ts'
+
+/** What a policy wants exported, and where to; `null`: nothing. */
+interface Wish {
+  readonly target: string | null
+  readonly level: LogLevel
+}
+
+/** What came of writing down a run's events. */
+export interface Enqueued {
+  /** Where its policy wants them; `null`: nowhere, so that nothing is written down. */
+  readonly target: string | null
+  /** Events that were not known. */
+  readonly added: number
+}
+
+/**
+ * Writes the events of a record to the outbox, as far as the policy of the run wants them exported. Again with the same record it adds
+ * nothing; with one that says more, or says something otherwise, that.
+ */
+export async function enqueue(db: LedgerDatabase, record: AuditRecord): Promise<Enqueued> {
+  const text = await policyTextOfRun(db, record.runKey)
+  const { target, level } = text === undefined ? { target: null, level: 'standard' as const } : wishOf(text)
+  if (target === null) return { target, added: 0 }
+  const events = eventsOf(record, level)
+  const added = await addToOutbox(db, { runKey: record.runKey, target }, ({ ids, last }) =>
+    chained(
+      events.filter(({ id }) => !ids.has(id)),
+      last,
+    ),
+  )
+  return { target, added }
+}
+
+/** Each event with the one before it. */
+function chained(events: readonly ExportedEvent[], last: LastEvent | null): readonly NewOutboxEvent[] {
+  let before = last
+  return events.map((event) => {
+    const { event: ocsf, typeUid, fingerprint } = ocsfOf(event, before)
+    before = { eventId: event.id, typeUid, fingerprint }
+    return {
+      eventId: event.id,
+      seq: event.seq,
+      native: canonicalJson(event),
+      ocsf: canonicalJson(ocsf),
+      typeUid,
+      fingerprint,
+    }
+  })
+}
+
+/** The text was checked before it was stored; playbooks that it is of are not needed to read this. */
+const policy = z.object({
+  audit: z
+    .object({
+      log_level: z.enum(['evidence', 'standard']).default('evidence'),
+      export: z.string().nullable().default(null),
+    })
+    .default({ log_level: 'evidence', export: null }),
+})
+
+function wishOf(text: string): Wish {
+  const { audit } = policy.parse(parse(text, { maxAliasCount: 0 }))
+  return { target: audit.export, level: audit.log_level }
+}

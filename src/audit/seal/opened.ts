@@ -1,0 +1,84 @@
+import type { Payload, PayloadCodec } from '@temporalio/common'
+import proto, { type temporal } from '@temporalio/proto'
+import { canonicalJson, type Digest } from '../../contract/digest.ts'
+import type { Json } from '../../contract/json.ts'
+import { type Statement, statementDigestOf, statementSchema } from '../../contract/statement.ts'
+import { readBeside } from '../../ledger/bulk-codec.ts'
+import { erasedPayload, keyIdOf } from '../../privacy/codec.ts'
+import { inFull } from '../in-full.ts'
+import { hostsIn } from '../record/keys.ts'
+import type { PublishedKeys } from '../record/types.ts'
+
+type History = temporal.api.history.v1.IHistory
+
+/** What it takes to read histories as far as they are in the clear, and nothing else: no server and no database. */
+export interface Reading {
+  /** What is kept beside them. */
+  readonly find: (digest: Digest) => Promise<Uint8Array | undefined>
+  readonly keys: PublishedKeys
+  /** Whether a data key was destroyed. */
+  readonly isErased: (keyId: string) => boolean
+}
+
+/**
+ * Reads what is kept beside histories, and marks what was erased. What is encrypted stays so: a record that is sealed says nothing of
+ * it, so that destroying a key leaves nothing of it in the archive.
+ */
+export function openingCodec({ find, keys, isErased }: Reading): PayloadCodec {
+  const beside = { find, verifierOf: hostsIn(keys) }
+  return {
+    // What code sends in a replay is compared before it gets here, and goes nowhere.
+    encode: async (payloads) => payloads,
+    decode: async (payloads) => (await readBeside(beside, payloads)).map((payload) => marked(payload, isErased)),
+  }
+}
+
+function marked(payload: Payload, isErased: Reading['isErased']): Payload {
+  const keyId = keyIdOf(payload)
+  return keyId !== undefined && isErased(keyId) ? erasedPayload() : payload
+}
+
+/** A history as far as it is in the clear. */
+export const opened = (history: History, reading: Reading): Promise<History> => inFull(history, openingCodec(reading))
+
+/** A history of its bytes. Throws on what is none. */
+export const historyIn = (base64: string): History =>
+  proto.temporal.api.history.v1.History.decode(Buffer.from(base64, 'base64'))
+
+/** Every payload of a history, however deep. */
+export function payloadsIn(value: unknown): readonly Payload[] {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return []
+  if ('metadata' in value && 'data' in value && value.data instanceof Uint8Array) return [value as Payload]
+  return Object.values(value).flatMap(payloadsIn)
+}
+
+const textOf = ({ data }: Payload): string => Buffer.from(data ?? []).toString()
+
+/** The payloads of histories as text, to look for ids in them. */
+export const textsIn = (histories: readonly History[]): string => histories.flatMap(payloadsIn).map(textOf).join('\n')
+
+/** Every statement that stands in histories, each once, in the order of their digests. */
+export function statementsIn(histories: readonly History[]): readonly Json[] {
+  const found = new Map<string, Json>()
+  const look = (json: Json): void => {
+    if (typeof json !== 'object' || json === null) return
+    if ('about' in json && 'nonce' in json) {
+      const parsed = statementSchema().safeParse(json)
+      if (parsed.success) {
+        const key = `${statementDigestOf(parsed.data as Statement)} ${canonicalJson(json)}`
+        found.set(key, json)
+      }
+    }
+    for (const inner of Object.values(json)) look(inner)
+  }
+  for (const payload of histories.flatMap(payloadsIn)) {
+    const text = textOf(payload)
+    if (!text.includes('"nonce"')) continue
+    try {
+      look(JSON.parse(text) as Json)
+    } catch {
+      // Anybody can send bytes that are no JSON, or nested without end: they hold no statement.
+    }
+  }
+  return [...found].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, statement]) => statement)
+}

@@ -1,0 +1,252 @@
+import type { Client } from '@temporalio/client'
+import type { PayloadCodec } from '@temporalio/common'
+import type { temporal } from '@temporalio/proto'
+import { type Digest, digestOf, isDigest } from '../../contract/digest.ts'
+import type { RunKey } from '../../contract/evidence.ts'
+import { codeOf } from '../../contract/failures.ts'
+import { attemptsAbout } from '../../ledger/attempts.ts'
+import { auditedRun, workspaceOf } from '../../ledger/audited.ts'
+import { findBlob } from '../../ledger/blobs.ts'
+import { bulkDigestOf } from '../../ledger/bulk-codec.ts'
+import { dataKeysById } from '../../ledger/data-keys.ts'
+import type { LedgerDatabase } from '../../ledger/database.ts'
+import { policyText } from '../../ledger/policies.ts'
+import { findRun, type RunRow } from '../../ledger/runs.ts'
+import { keyIdOf } from '../../privacy/codec.ts'
+import type { Residency } from '../../privacy/residency.ts'
+import { fieldsOf, textIn } from '../fields.ts'
+import { exportedHistories } from '../histories.ts'
+import { historyBytes, historyDigest } from '../record/history-bytes.ts'
+import { keysIn } from '../record/keys.ts'
+import { recordOf } from '../record/record-of.ts'
+import type { AuditRecord, PublishedKeys, RecordedExecution, RecordInput } from '../record/types.ts'
+import { type Told, toldBy } from '../told.ts'
+import { entryHash, membersOf, type SealedRun } from './bundle.ts'
+import { PAYLOAD_TYPE } from './dsse.ts'
+import { appendSeal, archived, type LoggedSeal, sealsOf } from './log.ts'
+import { rootOf, subtreesOf } from './merkle.ts'
+import { historyIn, opened, payloadsIn, statementsIn, textsIn } from './opened.ts'
+import { type Before, type Seal, sealedText } from './sealed.ts'
+import type { Signer } from './signer.ts'
+
+type History = temporal.api.history.v1.IHistory
+
+/** Where a run is, and who signs for it. */
+export interface Sealing {
+  readonly client: Client
+  readonly db: LedgerDatabase
+  readonly namespace: string
+  readonly signer: Pick<Signer, 'seal'>
+  /** Where workspaces are at home: a run that is at home elsewhere is not sealed here. */
+  readonly residency?: Residency | undefined
+}
+
+/**
+ * What came of sealing a run. `already`: nothing happened in it since it was sealed last. `altered`: Temporal now tells otherwise of what
+ * was sealed, in these executions; nothing is sealed over that. `gone`: Temporal has no history of it.
+ */
+export type Sealed =
+  | { readonly came: 'sealed' | 'already'; readonly index: number; readonly state: string }
+  | { readonly came: 'altered'; readonly runIds: readonly string[] }
+  | { readonly came: 'gone' }
+
+/** Reads nothing of what is kept beside histories: they are sealed as they are stored. */
+const AS_STORED: PayloadCodec = { encode: async (payloads) => payloads, decode: async (payloads) => payloads }
+
+/** How often a run is read that is sealed by others at the same time. */
+const MOST_TRIES = 5
+
+/**
+ * Seals a run as it is now: its record and histories go into the log and the archive, once. A run that went on since it was sealed gets
+ * a further seal, which names the one before; what Temporal no longer has of it is taken out of that one. Fails with `workspace_elsewhere`.
+ */
+export async function sealRun(sealing: Sealing, runKey: RunKey): Promise<Sealed> {
+  const { client, db, residency } = sealing
+  residency?.check(await workspaceOf(db, runKey))
+  for (let tries = 1; ; tries += 1) {
+    const before = (await sealsOf(db, runKey)).at(-1)
+    const known = before === undefined ? undefined : await archived(db, before.index)
+    const found = await exportedHistories({ client, codec: AS_STORED }, runKey)
+    const step = stepFrom(
+      known,
+      found.map(({ stored }) => stored),
+    )
+    if (step.came !== 'on')
+      return step.came === 'already' ? { ...step, index: before?.index ?? 0, state: before?.state ?? '' } : step
+    const sealed = await sealHistories(sealing, runKey, step.histories, before)
+    const { executions, state } = sealed.record
+    const appended = await appendSeal(db, sealed, { stateDigest: stateOf(executions), before: before?.index ?? null })
+    if (appended.came !== 'moved')
+      return { came: appended.came === 'added' ? 'sealed' : 'already', index: appended.index, state }
+    if (tries === MOST_TRIES) throw new Error(`the run \`${runKey}\` is sealed by others again and again`)
+  }
+}
+
+/** What a run was when it was sealed. */
+const stateOf = (executions: readonly RecordedExecution[]): Digest =>
+  digestOf(executions.map(({ runId, events, digest }) => ({ runId, events, digest })))
+
+type Step =
+  | { readonly came: 'on'; readonly histories: readonly History[] }
+  | { readonly came: 'already' }
+  | { readonly came: 'gone' }
+  | { readonly came: 'altered'; readonly runIds: readonly string[] }
+
+/** What is there now, beside what was sealed before. */
+function stepFrom(known: SealedRun | undefined, found: readonly History[]): Step {
+  if (found.length === 0) return known === undefined ? { came: 'gone' } : { came: 'already' }
+  const here = new Map(found.map((history) => [toldBy(history).runId, history]))
+  const altered: string[] = []
+  let isNew = false
+  for (const [runId, history] of here) {
+    const before = known?.record.executions.find((one) => one.runId === runId)
+    const events = history.events ?? []
+    if (before === undefined || events.length > before.events) isNew = true
+    if (before === undefined || events.length < before.events) continue
+    if (historyDigest({ events: events.slice(0, before.events) }) !== before.digest) altered.push(runId)
+  }
+  if (altered.length > 0) return { came: 'altered', runIds: altered }
+  if (!isNew) return { came: 'already' }
+  const kept = (known?.histories ?? []).flatMap(({ runId, history }) => {
+    const now = here.get(runId)?.events?.length ?? 0
+    const before = known?.record.executions.find((one) => one.runId === runId)?.events ?? 0
+    return now >= before ? [] : [[runId, historyIn(history)] as const]
+  })
+  return { came: 'on', histories: [...new Map([...here, ...kept]).values()] }
+}
+
+/** Seals histories of a run, and puts them nowhere yet. */
+export async function sealHistories(
+  { db, namespace, signer }: Pick<Sealing, 'db' | 'namespace' | 'signer'>,
+  runKey: RunKey,
+  stored: readonly History[],
+  before?: Pick<LoggedSeal, 'index' | 'envelope'>,
+): Promise<SealedRun> {
+  const erased = await erasedIn(db, stored)
+  const blobs = await blobsOf(db, stored)
+  // A ledger that is encrypted, as the histories beside it are, is not compared.
+  const ledger = await auditedRun(db, runKey).catch((error: unknown) => {
+    if (codeOf(error) === 'keys_unavailable') return undefined
+    throw error
+  })
+  const run = ledger?.run ?? (await findRun(db, runKey))
+  const workflowId = runKey.slice(0, runKey.lastIndexOf('/'))
+  const gatewayLog = await attemptsAbout(db, { runKey, workflowId })
+  const keys = await keysIn(db)
+  return await sealOf(
+    { namespace, stored, erased, blobs, keys, ledger, run, gatewayLog, policyOf: (digest) => policyText(db, digest) },
+    signer,
+    before === undefined ? null : { index: before.index, envelope: before.envelope },
+  )
+}
+
+/** All that is sealed of a run, before it is put in order. */
+export interface Gathered extends Pick<RecordInput, 'namespace' | 'keys' | 'gatewayLog'> {
+  readonly ledger?: RecordInput['ledger'] | undefined
+  readonly stored: readonly History[]
+  /** Ids of data keys that were destroyed. */
+  readonly erased: readonly string[]
+  readonly blobs: Readonly<Record<string, string>>
+  /** The row of the run in the ledger. */
+  readonly run?: RunRow | undefined
+  readonly policyOf: (digest: Digest) => Promise<string | undefined>
+}
+
+/** Derives the record of what was gathered, and has it signed. */
+export async function sealOf(
+  { stored, erased, blobs, keys: published, run, policyOf, ledger, ...input }: Gathered,
+  signer: Pick<Signer, 'seal'>,
+  before: Before | null,
+  sealedAt: Date = new Date(),
+): Promise<SealedRun> {
+  const find = async (digest: string): Promise<Uint8Array | undefined> =>
+    Object.hasOwn(blobs, digest) ? Buffer.from(blobs[digest] ?? '', 'base64') : undefined
+  const reading = { find, keys: published, isErased: (keyId: string) => erased.includes(keyId) }
+  const full = await Promise.all(stored.map((history) => opened(history, reading)))
+  const keys = namedIn(`${textsIn(stored)}\n${textsIn(full)}`, published)
+  const histories = stored.map((one, at) => ({ stored: one, opened: full[at] ?? one }))
+  const record = await recordOf({ ...input, ...(ledger !== undefined && { ledger }), histories, keys })
+  const told = full.map(toldBy)
+  const member = {
+    histories: inOrder(record, stored),
+    blobs,
+    erased,
+    policy: await policyIn(told, run, policyOf),
+    statements: statementsIn(full),
+    keys,
+    build: buildIn(told, run),
+  }
+  const leaves = record.entries.map(entryHash)
+  const { entries, ...rest } = record
+  const seal: Seal = {
+    record: rest,
+    entries: entries.length,
+    root: Buffer.from(await rootOf(subtreesOf(leaves), leaves.length)).toString('hex'),
+    members: membersOf(member),
+    sealedAt: sealedAt.toISOString(),
+    before,
+  }
+  const payload = Buffer.from(sealedText(seal))
+  const signature = await signer.seal(payload)
+  return {
+    v: 1,
+    kind: 'countersign.bundle',
+    record,
+    leaves: leaves.map((hash) => Buffer.from(hash).toString('base64')),
+    ...member,
+    envelope: { payload: payload.toString('base64'), payloadType: PAYLOAD_TYPE, signatures: [signature] },
+  }
+}
+
+const inOrder = (record: AuditRecord, stored: readonly History[]): SealedRun['histories'] =>
+  record.executions.map(({ runId, digest }) => {
+    const history = stored.find((one) => historyDigest(one) === digest)
+    return { runId, history: Buffer.from(historyBytes(history ?? {})).toString('base64') }
+  })
+
+/** The policy that the newest execution was opened under. What is encrypted does not tell: then the ledger does. */
+async function policyIn(
+  told: readonly Told[],
+  run: Gathered['run'],
+  policyOf: Gathered['policyOf'],
+): Promise<SealedRun['policy']> {
+  const { policyDigest = run?.policyDigest, policyText: text } = openedLast(told)
+  if (!isDigest(policyDigest)) return null
+  const known = (await policyOf(policyDigest)) ?? textIn(text)
+  return known === '' ? null : { digest: policyDigest, text: known }
+}
+
+/** The build that opened the run. */
+function buildIn(told: readonly Told[], run: Gathered['run']): SealedRun['build'] {
+  const { buildId = run?.buildId, kernelVersion = run?.kernelVersion } = openedLast(told)
+  return typeof buildId === 'string' && typeof kernelVersion === 'string'
+    ? { id: buildId, kernel: kernelVersion }
+    : null
+}
+
+const openedLast = (told: readonly Told[]) =>
+  fieldsOf(told.toSorted((a, b) => b.beganAtMs - a.beganAtMs).find((one) => Object.keys(one.opened).length > 0)?.opened)
+
+/** Those of the published keys that something names. */
+const namedIn = (texts: string, { hosts, issuers }: PublishedKeys): PublishedKeys => ({
+  hosts: Object.fromEntries(Object.entries(hosts).filter(([keyId]) => texts.includes(keyId))),
+  issuers: issuers.filter(({ keyId }) => texts.includes(keyId)),
+})
+
+/** What is kept beside histories. What is missing there is missing in the bundle. */
+async function blobsOf(db: LedgerDatabase, stored: readonly History[]): Promise<SealedRun['blobs']> {
+  const digests = stored.flatMap(payloadsIn).flatMap((payload) => bulkDigestOf(payload) ?? [])
+  const blobs: Record<string, string> = {}
+  for (const digest of new Set(digests)) {
+    const content = isDigest(digest) ? await findBlob(db, digest) : undefined
+    if (content !== undefined) blobs[digest] = Buffer.from(content).toString('base64')
+  }
+  return blobs
+}
+
+async function erasedIn(db: LedgerDatabase, stored: readonly History[]): Promise<readonly string[]> {
+  const keyIds = [...new Set(stored.flatMap(payloadsIn).flatMap((payload) => keyIdOf(payload) ?? []))]
+  const keys = await dataKeysById(db, keyIds)
+  // Anybody can send what names a key that never was: that is not ours, and was not erased.
+  return keys.flatMap(({ keyId, wrapped }) => (wrapped === null ? [keyId] : [])).toSorted()
+}
