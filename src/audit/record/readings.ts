@@ -198,6 +198,9 @@ const toldPeople = (place: Pick<Found, 'at' | 'events'>): Found => ({
   text: 'A host was to tell people of the question.',
 })
 
+/** What is wrong with what was recalled without its result: the step itself brings that, when the run comes to it. */
+export const NO_RESULT = 'no result came with it'
+
 /** What a host says that the ledger has of a step: after a reset, an effect that this history did not order. */
 async function recalled(
   entry: JsonObject,
@@ -209,7 +212,7 @@ async function recalled(
   const name = { step: textIn(step), tool: textIn(tool) }
   const flaw =
     result === null || result === undefined
-      ? 'no result came with it'
+      ? NO_RESULT
       : await receiptFlaw(exact['result'] ?? null, { runKey, ...name, inputDigest: null }, hosts)
   const receipt = fieldsOf(fieldsOf(result)['receipt'])
   return {

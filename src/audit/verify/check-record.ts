@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { canonicalJson } from '../../contract/digest.ts'
 import type { Json } from '../../contract/json.ts'
 import { fieldsOf, textIn } from '../fields.ts'
+import { NO_RESULT } from '../record/readings.ts'
 import { recordOf } from '../record/record-of.ts'
 import { DEVELOPMENT_FLAW } from '../record/statements.ts'
 import type { AuditRecord, Entry } from '../record/types.ts'
@@ -142,9 +143,9 @@ export function checkReceipts(record: AuditRecord | string): Verdict {
   let signed = 0
   for (const entry of record.entries) {
     if (!RESTS_ON_RECEIPTS.has(entry.kind)) continue
-    const { flaw, state, ledger } = entry.says
-    // What the ledger had and was not done has no result that anybody could have signed.
-    if (state === 'recalled' && ledger !== 'done' && entry.proof === 'claimed') continue
+    const { flaw } = entry.says
+    // That the ledger knows of a step is no result of it.
+    if (flaw === NO_RESULT) continue
     if (entry.proof === 'signed') signed += 1
     else if (entry.proof === 'sealed' || entry.proof === 'erased')
       veiled.push({ where: entryName(entry), veil: entry.proof })
