@@ -6,7 +6,7 @@ import type { LedgerTables } from '../../ledger/tables.ts'
 import { bundleText, type LogPlace, logLeaf, envelopeDigest, type SealedBundle, type SealedRun } from './bundle.ts'
 import { canonicalJson } from '../../contract/digest.ts'
 import { type NotedCheckpoint, readCheckpoint } from './checkpoint.ts'
-import { consistencyProof, type Hash, inclusionProof, rootOf, type Subtrees, type Tree } from './merkle.ts'
+import { consistencyProof, type Hash, inclusionProof, rootOf, subtreesOf, type Subtrees, type Tree } from './merkle.ts'
 import { type ReadHashes, subtreesOfTiles, TILE_WIDTH } from './tiles.ts'
 
 /** A seal in the log. */
@@ -74,10 +74,7 @@ async function closeTiles(tx: Tables, size: number): Promise<void> {
   for (let level = 1, width = TILE_WIDTH; size % width === 0; level += 1, width *= TILE_WIDTH) {
     const index = size / width - 1
     const hashes = await hashesIn(tx)(level - 1, index * TILE_WIDTH, TILE_WIDTH)
-    const hash = await rootOf(
-      subtreesOfTiles(async () => hashes, TILE_WIDTH),
-      TILE_WIDTH,
-    )
+    const hash = await rootOf(subtreesOf(hashes), TILE_WIDTH)
     await tx
       .insertInto('countersign.log_tiles')
       .values({ level, index, hash: Buffer.from(hash) })
