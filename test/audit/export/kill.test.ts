@@ -12,7 +12,7 @@ import { hecServer } from './hec.ts'
 import { enqueuedRun } from './records.ts'
 
 const CHILD = join(import.meta.dirname, 'sender-child.ts')
-const RUNS = 30
+const RUNS = 15
 const EVENTS = 12
 
 let database: TestDatabase
@@ -73,7 +73,8 @@ const untilEmpty = (sink: Sink): Promise<true> =>
       const standing = (await outboxStanding(db)).sinks.find((one) => one.sink === sink.name)
       return standing?.waiting === 0 ? true : undefined
     },
-    50_000,
+    // Each that is killed has another started, on a machine that may be busy.
+    150_000,
   )
 
 /** By run, the place in its record of each event when it came first. */
@@ -120,13 +121,14 @@ test.each([false, true])(
       if (requests % 7 === 0) setTimeout(() => sender.kill(), 1)
     }
     await untilEmpty(sink)
-    expect(sender.kills()).toBeGreaterThan(5)
+    expect(sender.kills()).toBeGreaterThan(4)
     const seen = firstSeen(
       hec.indexed.map(({ fields }) => ({ id: fields.event_id, run: fields.run_key, seq: Number(fields.seq) })),
     )
     expect([...seen.keys()].toSorted()).toEqual(runs.toSorted())
     for (const run of runs) expect(seen.get(run)).toEqual(upTo(EVENTS))
   },
+  180_000,
 )
 
 test('killed at any moment, a sender to a file leaves whole lines only, and all of them', async () => {
@@ -165,4 +167,4 @@ test('killed at any moment, a sender to a file leaves whole lines only, and all 
   }
   const seen = firstSeen(lines.map(({ id, run, seq }) => ({ id, run: run.key, seq })))
   for (const run of runs) expect(seen.get(run)).toEqual(upTo(EVENTS))
-})
+}, 180_000)
