@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Client, Connection } from '@temporalio/client'
 import { afterAll, beforeAll, inject } from 'vitest'
 import {
@@ -47,7 +50,11 @@ export function useProtectedWorld(
   beforeAll(async () => {
     const masterKeys = testMasterKeys()
     const { address } = options
-    const world = await startWorld({ isProduction: true, masterKeys, ...(address && { address }) })
+    const path = join(mkdtempSync(join(tmpdir(), 'countersign-protected-')), 'audit.jsonl')
+    // The shipped policy asks for an export, and for production somebody has to take it.
+    const sink = { name: 'splunk', targets: ['splunk'], form: 'native', kind: 'file', path, rotateBytes: 1e9 } as const
+    const exports = { sinks: [sink], keepDays: 7 }
+    const world = await startWorld({ isProduction: true, masterKeys, exports, ...(address && { address }) })
     closing.push(() => world.stop())
     const provider = await startProvider({
       people: PEOPLE,

@@ -237,7 +237,7 @@ export function useWorld(options: WorldOptions = {}): () => World {
 }
 
 /** Waits until a condition holds, looking every 50 ms for at most 20 s; says what it waited for. */
-export async function until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = 20_000): Promise<T> {
+export async function until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = 45_000): Promise<T> {
   const end = Date.now() + timeoutMs
   for (;;) {
     const found = await look()
