@@ -46,11 +46,14 @@ beforeAll(async () => {
   const cwd = join(folder(), 'host')
   await cp(SHIPPED_POLICIES, join(cwd, 'policies'), { recursive: true })
   await writeFile(join(cwd, 'identity.yaml'), mappingText(provider.issuer))
+  // The shipped policy asks for an export, and for production somebody has to take it.
+  await writeFile(join(cwd, 'exports.yaml'), 'sinks:\n  - { name: splunk, kind: file, path: audit.jsonl }\n')
   const env = {
     TEMPORAL_ADDRESS: inject('temporalAddress'),
     DATABASE_URL: databaseUrl,
     COUNTERSIGN_ISSUER_KEY_FILE: 'gateway.pem',
     COUNTERSIGN_MASTER_KEYS: 'master-keys.json',
+    COUNTERSIGN_EXPORTS: 'exports.yaml',
   }
   const host = { cwd, env, unset: ['COUNTERSIGN_PAYLOADS'] }
   const sample = join(import.meta.dirname, '..', '..', 'src', 'cli', 'sample-project.ts')
