@@ -589,6 +589,34 @@ const migrations: Readonly<Record<string, Migration>> = {
         )`.execute(db)
     },
   },
+  '0022_audit_index': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // What sealed runs are searched by. Derived from the archive, again whenever a row is missing or of an older `version`.
+      await sql`
+        CREATE TABLE countersign.audit_index (
+          run_key text PRIMARY KEY,
+          index integer NOT NULL REFERENCES countersign.log_leaves,
+          version smallint NOT NULL,
+          playbook text,
+          workspace text,
+          state text NOT NULL,
+          began_at timestamptz NOT NULL,
+          closed_at timestamptz,
+          tools text[] NOT NULL,
+          rules text[] NOT NULL,
+          failures text[] NOT NULL,
+          approvers text[] NOT NULL,
+          amounts jsonb NOT NULL,
+          veiled boolean NOT NULL,
+          erased_at timestamptz
+        )`.execute(db)
+      await sql`CREATE INDEX audit_index_began ON countersign.audit_index (began_at DESC, run_key DESC)`.execute(db)
+      for (const column of ['tools', 'rules', 'failures', 'approvers']) {
+        await sql`CREATE INDEX ${sql.ref(`audit_index_${column}`)} ON countersign.audit_index
+          USING gin (${sql.ref(column)})`.execute(db)
+      }
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

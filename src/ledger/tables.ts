@@ -1,6 +1,7 @@
 import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely'
 import type { LedgerEntry } from '../contract/action.ts'
 import type { StepResult } from '../contract/evidence.ts'
+import type { Money } from '../contract/money.ts'
 import type { Notice } from '../contract/notice.ts'
 import type { Principal } from '../contract/principal.ts'
 import type { About, AboutKind, Statement } from '../contract/statement.ts'
@@ -458,6 +459,35 @@ interface ArchiveTable {
   bundle: string
 }
 
+/** One row a sealed run, as its newest seal has it. */
+export interface AuditIndexTable {
+  run_key: string
+  /** Of that seal, in the log. */
+  index: number
+  /** Of how it was derived. */
+  version: number
+  playbook: string | null
+  workspace: string | null
+  state: string
+  began_at: Date
+  closed_at: Date | null
+  tools: string[]
+  /** Of what could be read without keys, as are failures and amounts. */
+  rules: string[]
+  failures: string[]
+  approvers: string[]
+  amounts: JSONColumnType<readonly IndexedAmount[]>
+  /** Whether something in it is encrypted. */
+  veiled: boolean
+  erased_at: Date | null
+}
+
+/** An amount that something was decided on. */
+export interface IndexedAmount extends Money {
+  readonly step: string
+  readonly fact: string
+}
+
 /** The tables of Countersign itself, in the PostgreSQL schema `countersign`. */
 export interface LedgerTables {
   'countersign.policies': PolicyTable
@@ -493,4 +523,5 @@ export interface LedgerTables {
   'countersign.log_checkpoints': LogCheckpointTable
   'countersign.log_cosignatures': LogCosignatureTable
   'countersign.archive': ArchiveTable
+  'countersign.audit_index': AuditIndexTable
 }

@@ -4,6 +4,7 @@ import { codeOf } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import type { Principal } from '../contract/principal.ts'
 import { destroyDataKeys } from '../ledger/data-keys.ts'
+import { forgetIndexed } from '../ledger/audit-index.ts'
 import { emptyRun } from '../ledger/outbox.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { type Hold, holdOver, type HoldTarget, lockHolds } from '../ledger/holds.ts'
@@ -345,6 +346,7 @@ async function blankRun(
   }
 
   told('outbox', await emptyRun(tx, runKey))
+  told('audit_index', await forgetIndexed(tx, runKey))
 
   if (deletes) {
     const notices = await tx

@@ -33,6 +33,8 @@ async function readableAgain(db: LedgerDatabase, { runKey, keys, blobs }: Erased
     UNION ALL SELECT 'notifications', count(*)::integer FROM countersign.notifications
       WHERE run_key = ${runKey} AND notice <> ${mark}::jsonb
     UNION ALL SELECT 'outbox', count(*)::integer FROM countersign.outbox WHERE run_key = ${runKey} AND native IS NOT NULL
+    UNION ALL SELECT 'audit_index', count(*)::integer FROM countersign.audit_index WHERE run_key = ${runKey}
+      AND (erased_at IS NULL OR approvers <> '{}' OR amounts <> '[]'::jsonb)
     UNION ALL SELECT 'statements', count(*)::integer FROM countersign.statements
       WHERE run_key = ${runKey} AND digest NOT LIKE 'hmac-%'
     UNION ALL SELECT 'runs', count(*)::integer FROM countersign.runs

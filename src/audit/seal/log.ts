@@ -1,8 +1,10 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import type { Digest } from '../../contract/digest.ts'
 import type { RunKey } from '../../contract/evidence.ts'
+import { putIndexed } from '../../ledger/audit-index.ts'
 import type { LedgerDatabase } from '../../ledger/database.ts'
 import type { LedgerTables } from '../../ledger/tables.ts'
+import { indexed } from '../search/indexed.ts'
 import { bundleText, type LogPlace, logLeaf, envelopeDigest, type SealedBundle, type SealedRun } from './bundle.ts'
 import { canonicalJson } from '../../contract/digest.ts'
 import { type NotedCheckpoint, readCheckpoint } from './checkpoint.ts'
@@ -64,6 +66,7 @@ export async function appendSeal(
       })
       .execute()
     await tx.insertInto('countersign.archive').values({ index, bundle }).execute()
+    await putIndexed(tx, index, indexed(sealed.record))
     await closeTiles(tx, index + 1)
     return { came: 'added', index }
   })

@@ -1,0 +1,73 @@
+import { isMoney } from '../../contract/money.ts'
+import type { IndexedRun } from '../../ledger/audit-index.ts'
+import type { IndexedAmount } from '../../ledger/tables.ts'
+import { fieldsOf, textIn } from '../fields.ts'
+import type { AuditRecord, Entry } from '../record/types.ts'
+
+/** What a sealed run is found by, as far as its record can be read. Pure. */
+export function indexed({ runKey, playbook, executions, entries, state }: AuditRecord): IndexedRun {
+  const newest = executions.at(-1)
+  return {
+    runKey,
+    playbook,
+    workspace: textsOf(entries, 'principal', ({ says }) => fieldsOf(says['principal'])['workspace'])[0] ?? null,
+    state: isVeiled(entries.findLast(({ kind }) => kind === 'state')) ? (lastState(entries) ?? state) : state,
+    began: executions[0]?.began ?? '',
+    closed: newest?.closed ?? null,
+    tools: each(entries, ({ says }) => says['tool']),
+    rules: textsOf(entries, 'decision', ({ says }) => matchesIn(says).map((match) => match['rule'])),
+    failures: each(entries, codesIn).filter((code) => CODE.test(code)),
+    approvers: textsOf(entries, 'approval', ({ by }) => by),
+    amounts: amountsIn(entries),
+    isVeiled: entries.some(isVeiled),
+  }
+}
+
+/** Failure codes are words of ours; anybody may write anything where one stands. */
+const CODE = /^[a-z][a-z_]{0,99}$/
+
+const isVeiled = (entry: Entry | undefined): boolean => entry?.proof === 'sealed' || entry?.proof === 'erased'
+
+/** The state that Temporal was told of last: of an encrypted run the result does not tell. */
+const lastState = (entries: readonly Entry[]): string | undefined =>
+  each(entries, ({ kind, says }) => (kind === 'state' || kind === 'incident' ? says['state'] : null)).at(-1)
+
+/** Texts of entries, each once. */
+function each(entries: readonly Entry[], textsIn: (entry: Entry) => unknown): readonly string[] {
+  const found = entries.flatMap(textsIn).filter((text): text is string => typeof text === 'string' && text !== '')
+  // The last place of each: what was told last stands last.
+  return [...new Set(found.toReversed())].toReversed()
+}
+
+const textsOf = (
+  entries: readonly Entry[],
+  kind: Entry['kind'],
+  textsIn: (entry: Entry) => unknown,
+): readonly string[] =>
+  each(
+    entries.filter((entry) => entry.kind === kind),
+    textsIn,
+  )
+
+const matchesIn = ({ matches }: Entry['says']) => (Array.isArray(matches) ? matches.map(fieldsOf) : [])
+
+/** With what a step, a message or the run failed or was refused. What the ledger says otherwise is no failure. */
+const codesIn = ({ kind, says }: Entry): readonly unknown[] =>
+  kind === 'difference'
+    ? []
+    : [
+        ...['failure', 'because', 'answer', 'refused'].map((name) => fieldsOf(says[name])['code']),
+        ...(typeof says['because'] === 'string' ? [says['because']] : []),
+      ]
+
+/** The amounts among the facts that were decided on, as they were when that was decided last. */
+function amountsIn(entries: readonly Entry[]): readonly IndexedAmount[] {
+  const last = new Map<string, IndexedAmount>()
+  for (const { kind, step, says } of entries) {
+    if (kind !== 'decision') continue
+    for (const [fact, value] of Object.entries(fieldsOf(says['facts']))) {
+      if (isMoney(value)) last.set(`${textIn(step)} ${fact}`, { step: textIn(step), fact, ...value })
+    }
+  }
+  return [...last.values()]
+}
