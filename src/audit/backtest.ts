@@ -1,3 +1,4 @@
+import type { PayloadCodec } from '@temporalio/common'
 import pMap from 'p-map'
 import type { Decision, Effect } from '../contract/action.ts'
 import type { RunKey } from '../contract/evidence.ts'
@@ -9,15 +10,17 @@ import { decideAgain } from '../policy/again.ts'
 import { EFFECTS_BY_FORCE } from '../policy/decide/index.ts'
 import type { Policy } from '../policy/types.ts'
 import { type DecidedAction, lastOfEach, type Ruling } from './decided.ts'
-import { historiesOf } from './histories.ts'
+import { keptHistories } from './kept-histories.ts'
 import { AT_ONCE, runKeysOfBoth, type Sides } from './sweep.ts'
 import type { Told } from './told.ts'
 
 /** A run with the actions that its policy decided on. */
 export interface DecidedRun {
   readonly runKey: RunKey
-  /** `false`: Temporal has no history of it any more, so nothing is told of it. */
-  readonly hasHistory: boolean
+  /** Where its histories were, or some of them; `null`: nowhere any more, so nothing is told of it. */
+  readonly from: 'temporal' | 'archive' | null
+  /** Whether nobody can read any more what it decided. */
+  readonly isErased: boolean
   readonly actions: readonly DecidedAction[]
 }
 
@@ -55,7 +58,11 @@ export interface Undecided {
 export interface Backtest {
   /** Of how many runs histories were read. */
   readonly runs: number
-  /** Runs of which Temporal has no history any more. */
+  /** Of how many of them histories came out of the archive. */
+  readonly fromArchive: number
+  /** How many of them were erased: those tell of no action. */
+  readonly erased: number
+  /** Runs of which neither Temporal nor the archive has a history any more. */
   readonly withoutHistory: number
   /** How many actions were decided again. */
   readonly decided: number
@@ -67,18 +74,29 @@ export interface Backtest {
 }
 
 /** The executions of one run key are one run; what the newest of them says of a step counts. */
-export const decidedRun = (runKey: RunKey, histories: readonly Told[]): DecidedRun => ({
+export const decidedRun = (
+  runKey: RunKey,
+  histories: readonly Told[],
+  from: 'temporal' | 'archive' = 'temporal',
+): DecidedRun => ({
   runKey,
-  hasHistory: histories.length > 0,
+  from: histories.length === 0 ? null : from,
+  isErased: histories.some((told) => told.isErased),
   actions: lastOfEach(histories.toSorted((a, b) => a.beganAtMs - b.beganAtMs).flatMap(({ decided }) => decided)),
 })
 
-/** What was decided in these runs, on the ledger and on a task queue. */
+/**
+ * What was decided in these runs, on the ledger and on a task queue: by the histories that Temporal has, and by the archived ones of what it has not
+ * any more.
+ */
 export async function decidedRuns(sides: Sides, taskQueue: string, which: WhichRuns): Promise<readonly DecidedRun[]> {
-  const from = { client: sides.client, codec: historyCodec(sides.db, sides.keys) }
+  const codecWith = (beside?: PayloadCodec) => historyCodec(sides.db, sides.keys, beside)
   return await pMap(
     runKeysOfBoth(sides, taskQueue, which),
-    async (runKey) => decidedRun(runKey, await historiesOf(from, runKey)),
+    async (runKey) => {
+      const { histories, archived } = await keptHistories(sides, codecWith, runKey, ({ told }) => told)
+      return decidedRun(runKey, histories, archived === null ? 'temporal' : 'archive')
+    },
     { concurrency: AT_ONCE },
   )
 }
@@ -109,10 +127,12 @@ export function backtest(policy: Policy, contract: PlaybookContract, runs: reado
   const groups = [...collected.values()]
     .toSorted(inOrder)
     .map(({ rulings, ...group }) => ({ ...group, money: sumOf(rulings) }))
-  const read = runs.filter(({ hasHistory }) => hasHistory).length
+  const read = runs.filter(({ from }) => from !== null)
   return {
-    runs: read,
-    withoutHistory: runs.length - read,
+    runs: read.length,
+    fromArchive: read.filter(({ from }) => from === 'archive').length,
+    erased: read.filter(({ isErased }) => isErased).length,
+    withoutHistory: runs.length - read.length,
     decided: groups.flatMap(({ actions }) => actions).length,
     changed: groups.filter(isChanged).flatMap(({ actions }) => actions).length,
     groups,

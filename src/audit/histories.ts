@@ -30,11 +30,12 @@ export async function exportedHistories(from: Histories, runKey: RunKey): Promis
 }
 
 /** A history with what it says. */
-interface Fetched extends Required<ExportedHistory> {
+export interface Fetched extends Required<ExportedHistory> {
   readonly told: Told
 }
 
-async function eachOf<T>(from: Histories, runKey: RunKey, kept: (fetched: Fetched) => T): Promise<readonly T[]> {
+/** What is kept of each of these executions. */
+export async function eachOf<T>(from: Histories, runKey: RunKey, kept: (fetched: Fetched) => T): Promise<readonly T[]> {
   const at = runKey.lastIndexOf('/')
   const workflowId = runKey.slice(0, at)
   const found = new Map<string, T>()

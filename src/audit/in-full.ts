@@ -14,10 +14,13 @@ type Loose = temporal.api.common.v1.IPayload
 
 /**
  * Reads what stands in histories: what is kept beside them in the ledger, and what is encrypted. What was erased reads as `{erased: true}`. Without
- * keys, what is encrypted fails with `keys_unavailable`.
+ * keys, what is encrypted fails with `keys_unavailable`. `beside`: reads what is kept beside histories, where that is not in the ledger.
  */
-export function historyCodec(db: LedgerDatabase, keys: DataKeys | undefined): PayloadCodec {
-  const beside = bulkCodec(db)
+export function historyCodec(
+  db: LedgerDatabase,
+  keys: DataKeys | undefined,
+  beside: PayloadCodec = bulkCodec(db),
+): PayloadCodec {
   const reading = keys === undefined ? undefined : readingCodec(keys)
   return {
     encode: (payloads, context) => beside.encode(payloads, context),

@@ -41,6 +41,8 @@ export const backtestJson = ({ file, digest, policy, playbook }: Candidate, trie
   since: tried.since?.toISOString() ?? null,
   until: tried.until?.toISOString() ?? null,
   runs: tried.runs,
+  fromArchive: tried.fromArchive,
+  erased: tried.erased,
   withoutHistory: tried.withoutHistory,
   decided: tried.decided,
   changed: tried.changed,
@@ -70,12 +72,16 @@ const counted = (count: number, what: string): string => `${count} ${what}${coun
 
 /** A backtest as a person reads it: what changes, action by action, then what does not, then what nobody can tell. */
 export function backtestLines({ file, digest, playbook }: Candidate, tried: Tried): readonly string[] {
-  const { runs, withoutHistory, decided, changed, groups, undecided, since, until } = tried
+  const { runs, fromArchive, erased, withoutHistory, decided, changed, groups, undecided, since, until } = tried
   const period = [since === null ? '' : ` since ${dateOf(since)}`, until === null ? '' : ` until ${dateOf(until)}`]
-  const lost = withoutHistory === 0 ? '' : `; of ${withoutHistory} more Temporal has no history any more`
+  const where = [
+    fromArchive === 0 ? '' : `; ${fromArchive} of them from the archive`,
+    erased === 0 ? '' : `; ${erased} of them erased, which tell of no action`,
+    withoutHistory === 0 ? '' : `; of ${withoutHistory} more neither Temporal nor the archive has a history any more`,
+  ].join('')
   return [
     `${file}  ${digest}`,
-    `${counted(runs, 'run')} of ${playbook}${period.join('')}${lost}`,
+    `${counted(runs, 'run')} of ${playbook}${period.join('')}${where}`,
     ...groups.flatMap(groupLines),
     ...undecided.flatMap(({ tool, why, actions }) => [
       `${plain(tool)}  cannot be decided again  ${counted(actions.length, 'action')}  ${plain(why)}`,

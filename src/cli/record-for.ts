@@ -6,14 +6,17 @@ import { firstIssue } from '../contract/issue.ts'
 import { historyOf } from '../audit/histories.ts'
 import { NO_KEYS, publishedKeysSchema } from '../audit/record/keys.ts'
 import { recordOf } from '../audit/record/record-of.ts'
-import { recordCodec, recordInputOf, recordOfRun } from '../audit/record/record-of-run.ts'
+import { type FoundRecord, recordCodec, recordOfRun } from '../audit/record/record-of-run.ts'
 import type { AuditRecord, PublishedKeys } from '../audit/record/types.ts'
-import { runKeysOf } from '../ledger/audited.ts'
+import { sealsOf } from '../audit/seal/log.ts'
+import { moment } from '../contract/moment.ts'
+import { runKeysOf, workspaceOf } from '../ledger/audited.ts'
 import type { RecordOptions } from './audit-options.ts'
 import { findDataKeys } from './master-keys.ts'
 import { UsageError } from './errors.ts'
 import { historyIn } from './history-file.ts'
 import { withSession } from './session.ts'
+import { soundLog } from './sound-log.ts'
 import { say } from './terminal.ts'
 import { databaseUrlFrom, residencyAt } from './workspaces.ts'
 import { withLedger } from './with-ledger.ts'
@@ -32,24 +35,35 @@ export async function recordFor(run: string, options: RecordOptions): Promise<Au
       'Leave it out: Temporal’s own configuration names it.',
     )
   }
-  let record: AuditRecord | undefined
+  let found: FoundRecord | undefined
   await withLedger(options, async (db) => {
     await withSession(options, async ({ temporal: client, place: { namespace }, taskQueue }) => {
       const dataKeys = await findDataKeys(db)
       const residency = residencyAt({ namespace, taskQueue, databaseUrl: await databaseUrlFrom(options.stateDir) })
       const sides = { client, db, keys: dataKeys, residency }
-      const runKey = await runKeyFor(sides, run)
-      record =
-        keys === undefined
-          ? await recordOfRun(sides, namespace, runKey)
-          : await recordOf({ ...(await recordInputOf(sides, namespace, runKey)), keys })
+      found = await archivedRecord(sides, namespace, await runKeyFor(sides, run), keys)
     })
   })
-  if (record === undefined) throw fail('run_not_found', `Temporal has no history of the run \`${run}\` any more`)
-  return record
+  if (found === undefined)
+    throw fail('run_not_found', `Temporal has no history of the run \`${run}\` any more, and it was never sealed`)
+  sayArchived(found.archived)
+  return found.record
 }
 
-/** The newest run of a workflow id; else the run that the text is the key of. */
+/** `recordOfRun`; fails with `log_damaged` where what is archived is not what was sealed. */
+export const archivedRecord = (...of: Parameters<typeof recordOfRun>): Promise<FoundRecord | undefined> =>
+  soundLog(() => recordOfRun(...of))
+
+/** Says that histories came out of the archive. */
+export function sayArchived(archived: FoundRecord['archived']): void {
+  if (archived === null) return
+  const { index, sealedAt } = archived
+  say(
+    `From the archive, since Temporal has not all of it any more: leaf ${index} of the log, sealed ${moment(sealedAt.toISOString())}.`,
+  )
+}
+
+/** The newest run of a workflow id; else the run that the text is the key of; of those that Temporal has, first. */
 export async function runKeyFor({ client, db, keys }: Sides, run: string): Promise<RunKey> {
   const from = { client, codec: recordCodec(db, keys) }
   const newest = await historyOf(from, run, '')
@@ -60,9 +74,10 @@ export async function runKeyFor({ client, db, keys }: Sides, run: string): Promi
     if (told?.runKey === run) return told.runKey
   }
   const known = (await runKeysOf(db, run)).at(-1)
-  throw known === undefined
-    ? fail('run_not_found', `neither Temporal nor the ledger has a run \`${run}\``)
-    : fail('run_not_found', `Temporal has no history of the run \`${run}\` any more`)
+  if (known !== undefined) return known
+  const isKnown = (await workspaceOf(db, run as RunKey)) !== null || (await sealsOf(db, run as RunKey)).length > 0
+  if (isKnown) return run as RunKey
+  throw fail('run_not_found', `neither Temporal nor the ledger has a run \`${run}\``)
 }
 
 async function recordOfFiles(

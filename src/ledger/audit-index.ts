@@ -64,10 +64,7 @@ export async function putIndexed(tx: Db, index: number, run: IndexedRun): Promis
     .insertInto('countersign.audit_index')
     .values({ run_key: runKey, ...values })
     .onConflict((conflict) =>
-      conflict
-        .column('run_key')
-        .doUpdateSet(values)
-        .where('countersign.audit_index.index', '<=', index),
+      conflict.column('run_key').doUpdateSet(values).where('countersign.audit_index.index', '<=', index),
     )
     .execute()
 }

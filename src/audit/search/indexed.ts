@@ -66,7 +66,9 @@ function amountsIn(entries: readonly Entry[]): readonly IndexedAmount[] {
   for (const { kind, step, says } of entries) {
     if (kind !== 'decision') continue
     for (const [fact, value] of Object.entries(fieldsOf(says['facts']))) {
-      if (isMoney(value)) last.set(`${textIn(step)} ${fact}`, { step: textIn(step), fact, ...value })
+      if (!isMoney(value)) continue
+      const { currency, cents } = value
+      last.set(`${textIn(step)} ${fact}`, { step: textIn(step), fact, currency, cents })
     }
   }
   return [...last.values()]

@@ -19,13 +19,16 @@ export function define(audit: Command): void {
 }
 
 async function run(runName: string, { out: file, checkpoint, leaf, ...options }: Options): Promise<void> {
-  const [{ leafOf, soundLog }, { bundleOf }, { checkpointFrom }, { withLedger }, { writeFile }] = await Promise.all([
-    import('../sealing.ts'),
-    import('../../audit/seal/log.ts'),
-    import('../seal-options.ts'),
-    import('../with-ledger.ts'),
-    import('node:fs/promises'),
-  ])
+  const [{ leafOf }, { soundLog }, { bundleOf }, { checkpointFrom }, { withLedger }, { writeFile }] = await Promise.all(
+    [
+      import('../sealing.ts'),
+      import('../sound-log.ts'),
+      import('../../audit/seal/log.ts'),
+      import('../seal-options.ts'),
+      import('../with-ledger.ts'),
+      import('node:fs/promises'),
+    ],
+  )
   const pinned = checkpoint === undefined ? undefined : (await checkpointFrom(checkpoint)).size
   await withLedger(options, async (db) => {
     const index = leaf ?? (await leafOf(db, runName))

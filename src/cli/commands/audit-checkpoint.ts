@@ -34,7 +34,7 @@ async function checkpoint(options: CommonOptions): Promise<void> {
 async function log(folder: string, options: CommonOptions): Promise<void> {
   const [{ exportLog }, { soundLog }, { withLedger }] = await Promise.all([
     import('../../audit/seal/log-folder.ts'),
-    import('../sealing.ts'),
+    import('../sound-log.ts'),
     import('../with-ledger.ts'),
   ])
   await withLedger(options, async (db) => {

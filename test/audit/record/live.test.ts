@@ -43,7 +43,7 @@ async function recordedOf(run: Pick<RunHandle, 'workflowId'>): Promise<AuditReco
   const files = input.histories.map(({ stored }) => ({ stored: exportedAndRead(stored) }))
   // What a file says is what Temporal says.
   const alone = await expectSound({ ...input, histories: files })
-  const live = await recordOfRun(sides, 'default', runKey)
+  const live = (await recordOfRun(sides, 'default', runKey))?.record
   expect(live?.state === 'running' ? { ...live, ...alone } : live).toEqual(alone)
   return alone
 }
