@@ -4,7 +4,8 @@ import { CliError, type CliErrorCode } from './errors.ts'
 import type { CommonOptions } from './options.ts'
 import { withLedger } from './with-ledger.ts'
 
-const NOT_HERE: readonly CliErrorCode[] = ['database_not_configured', 'database_unreachable', 'setup_needed']
+/** Why the ledger cannot be asked from here. */
+export const NOT_HERE: readonly CliErrorCode[] = ['database_not_configured', 'database_unreachable', 'setup_needed']
 
 /** When and why the keys of a closed run were destroyed. */
 export interface Erasure {

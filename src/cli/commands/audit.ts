@@ -7,6 +7,7 @@ import { define as defineExport } from './audit-export.ts'
 import { define as defineKeys } from './audit-keys.ts'
 import { define as defineNewKey } from './audit-new-key.ts'
 import { define as defineOutbox } from './audit-outbox.ts'
+import { define as defineSearch } from './audit-search.ts'
 import { define as defineSeal } from './audit-seal.ts'
 import { define as defineSigner } from './audit-signer.ts'
 import { define as defineVerify } from './audit-verify.ts'
@@ -19,6 +20,7 @@ export function define(command: Command): void {
   defineKeys(command)
   defineSeal(command)
   defineBundle(command)
+  defineSearch(command)
   defineVerify(command)
   defineCheckpoint(command)
   defineSigner(command)

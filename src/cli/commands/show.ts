@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { type CommonOptions, type JsonOption, type QueueOption, withCommon, withJson, withQueue } from '../options.ts'
 import { shownTo } from '../../privacy/reader.ts'
 import { askRun } from '../patience.ts'
+import { codeOf } from '../../contract/failures.ts'
+import { showArchived } from '../archived-run.ts'
 import { runPage, summaryPage } from '../run-text.ts'
 import { linkOf, type Session, withSession } from '../session.ts'
 import { out, outJson, plain, say } from '../terminal.ts'
@@ -15,7 +17,7 @@ import { whoAnswers } from '../who-answers.ts'
 
 type Options = CommonOptions & JsonOption & QueueOption
 
-/** `countersign show`: the run itself answers, open or closed; without a worker, what Temporal knows. */
+/** `countersign show`: the run itself answers, open or closed; without a worker, what Temporal knows; of one that Temporal has not any more, what was archived. */
 export function define(command: Command): void {
   withQueue(withJson(withCommon(command.argument('<id>', 'the workflow id')))).action(show)
 }
@@ -23,7 +25,11 @@ export function define(command: Command): void {
 async function show(workflowId: string, options: Options): Promise<void> {
   await withSession(options, async (session) => {
     const run = session.client.run(workflowId)
-    const summary = await run.summary()
+    const summary = await run.summary().catch(async (error: unknown) => {
+      if (codeOf(error) !== 'run_not_found' || !(await showArchived(session, workflowId, options))) throw error
+      return undefined
+    })
+    if (summary === undefined) return
     const { namespace } = session.place
     const databaseUrl = await databaseUrlFrom(options.stateDir)
     const residency = residencyAt({ namespace, taskQueue: summary.taskQueue, databaseUrl })
