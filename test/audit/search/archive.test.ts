@@ -14,7 +14,7 @@ import type { Refund } from '../../support/refunds.ts'
 import { query, SHIPPED_POLICIES } from '../../support/world.ts'
 import { newSealKey, signerWith } from '../seal/log-of.ts'
 import { runKeyIn } from '../seal/runs.ts'
-import { forgotten, sealed } from './sealing.ts'
+import { forgetting, sealed } from './sealing.ts'
 
 const masterKeys = testMasterKeys()
 const world = useChangedPolicies(withoutWindow, { masterKeys })
@@ -46,7 +46,7 @@ beforeAll(async () => {
   leaf = await sealed(world(), gone.run, signer)
   for (const { run } of [here, erased]) await sealed(world(), run, signer)
   before = await recordNow(gone)
-  await forgotten(world(), gone.run, erased.run, unsealed.run)
+  await forgetting(world().temporal, ...[gone, erased, unsealed].map(({ run }) => run.workflowId))
   await erase(parts(), { subject: erased.order.customerId, reason: 'he asked for it', by: 'olga@acme.example' })
 }, 120_000)
 

@@ -37,9 +37,9 @@ const named = async ({ order }: Refund): Promise<Sought> => ({
 })
 
 test('the index of encrypted runs has what the ledger has in the clear, and nothing else of them', async () => {
-  const { rows } = await sql<{ row: string }>`SELECT row_to_json(i)::text AS row FROM countersign.audit_index i`.execute(
-    world().db,
-  )
+  const { rows } = await sql<{
+    row: string
+  }>`SELECT row_to_json(i)::text AS row FROM countersign.audit_index i`.execute(world().db)
   const text = rows.map(({ row }) => row).join('\n')
   for (const { order } of [approved, rejected]) {
     for (const value of [order.customerId, order.orderId, order.paymentId]) expect(text).not.toContain(value)

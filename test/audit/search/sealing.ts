@@ -1,6 +1,7 @@
 import { sealRun } from '../../../src/audit/seal/seal-run.ts'
 import type { Signer } from '../../../src/audit/seal/signer.ts'
 import type { RunHandle } from '../../../src/client/index.ts'
+import type { Client } from '@temporalio/client'
 import type { World } from '../../support/world.ts'
 import { until } from '../../support/world.ts'
 import { runKeyIn } from '../seal/runs.ts'
@@ -14,23 +15,20 @@ export async function sealed(world: World, run: RunHandle, signer: Signer): Prom
 }
 
 /** Has Temporal forget runs, as it does once their time of retention is over. */
-export async function forgotten({ temporal }: World, ...runs: readonly RunHandle[]): Promise<void> {
-  for (const { workflowId } of runs) {
+export async function forgetting(temporal: Client, ...workflowIds: readonly string[]): Promise<void> {
+  for (const workflowId of workflowIds) {
     const workflowExecution = { workflowId, runId: '' }
     await temporal.workflowService.deleteWorkflowExecution({ namespace: 'default', workflowExecution })
   }
-  for (const { workflowId } of runs) {
-    await until(
-      `${workflowId} to be gone`,
-      () =>
-        temporal.workflow
-          .getHandle(workflowId)
-          .describe()
-          .then(
-            () => undefined,
-            () => true,
-          ),
-      80_000,
-    )
+  for (const workflowId of workflowIds) {
+    const isGone = (): Promise<true | undefined> =>
+      temporal.workflow
+        .getHandle(workflowId)
+        .describe()
+        .then(
+          () => undefined,
+          () => true as const,
+        )
+    await until(`${workflowId} to be gone`, isGone, 80_000)
   }
 }

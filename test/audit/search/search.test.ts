@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
+import { recordOfRun } from '../../../src/audit/record/record-of-run.ts'
 import { search, totalsOf } from '../../../src/audit/search/search.ts'
 import type { Sought } from '../../../src/ledger/audit-index.ts'
 import { eraseWorkflow } from '../../../src/privacy/erase-workflow.ts'
@@ -139,6 +140,14 @@ test('totals are by state, and by fact and currency', async () => {
   })
 })
 
+/** A Temporal that has forgotten everything. */
+const emptied = {
+  workflow: {
+    getHandle: () => ({ fetchHistory: () => Promise.reject(Object.assign(new Error('gone'), { code: 5 })) }),
+    list: async function* () {},
+  },
+} as never
+
 test('a run that is erased is found by nothing personal any more, not even once it is sealed or indexed again', async () => {
   const { run, order } = refunds['rejected'] as Refund
   const { db, temporal } = world()
@@ -157,6 +166,11 @@ test('a run that is erased is found by nothing personal any more, not even once 
     expect(await names({ customer: { name: order.customerId, hash: undefined } })).toEqual([])
     expect(await names({ state: 'refused' })).toEqual(['denied', 'rejected'])
   }
+  // Nothing keeps its histories from being read but that nobody does.
+  const archivedOf = async (of: Refund) =>
+    await recordOfRun({ client: emptied, db }, 'default', await runKeyIn(world(), of.run))
+  expect(await archivedOf(refunds['rejected'] as Refund)).toBeUndefined()
+  expect(await archivedOf(refunds['approved'] as Refund)).toMatchObject({ record: { state: 'completed' } })
   const [told] = (await found({ failure: 'approval_rejected' })).runs
   expect(told).toMatchObject({ amounts: [], approvers: [], erasedAt: expect.any(Date) })
 })
