@@ -13,6 +13,7 @@ import { historyIn } from './history-file.ts'
 import { findDataKeys } from './master-keys.ts'
 import { loadProject } from './project.ts'
 import { fieldsOf, textIn } from '../audit/fields.ts'
+import { soundLog } from './sound-log.ts'
 import { databaseUrlFrom, residencyAt, sayLeftOut } from './workspaces.ts'
 import { withLedger } from './with-ledger.ts'
 import { withSession } from './session.ts'
@@ -76,7 +77,8 @@ async function runsOfTemporal(which: WhichRuns, options: BacktestOptions): Promi
     await withSession(options, async ({ temporal: client, taskQueue, place: { namespace } }) => {
       const databaseUrl = await databaseUrlFrom(options.stateDir)
       const residency = residencyAt({ namespace, taskQueue, databaseUrl })
-      runs = await decidedRuns({ client, db, keys, residency, leftOut: sayLeftOut }, taskQueue, which)
+      const sides = { client, db, keys, residency, leftOut: sayLeftOut }
+      runs = await soundLog(() => decidedRuns(sides, taskQueue, which))
     })
     return runs
   })

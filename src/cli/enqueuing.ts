@@ -6,6 +6,7 @@ import { fail } from '../contract/failures.ts'
 import { runKeysOf } from '../ledger/audited.ts'
 import type { CommonOptions, QueueOption } from './options.ts'
 import { withSession } from './session.ts'
+import { soundLog } from './sound-log.ts'
 import { withLedger } from './with-ledger.ts'
 
 /** Writes the events of the runs of a workflow id to the outbox. Fails with `run_not_found`. */
@@ -18,7 +19,7 @@ export async function enqueueRuns(
     const keys = await runKeysOf(db, workflowId)
     await withSession(options, async ({ temporal: client, place }) => {
       for (const runKey of keys) {
-        const input = await recordInputOf({ client, db }, place.namespace, runKey)
+        const input = await soundLog(() => recordInputOf({ client, db }, place.namespace, runKey))
         if (input.histories.length === 0) continue
         runs.push({ runKey, ...(await enqueue(db, await recordOf(input))) })
       }

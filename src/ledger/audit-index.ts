@@ -91,14 +91,14 @@ export async function forgetIndexed(tx: Db, runKey: string): Promise<number> {
   return Number(numUpdatedRows)
 }
 
-/** The newest seals of which there is no row, or one of an older seal or version. */
-export async function unindexed(db: LedgerDatabase): Promise<readonly number[]> {
-  const { rows } = await sql<{ index: number }>`
-    SELECT newest.index FROM (SELECT run_key, max(index) AS index FROM countersign.log_leaves GROUP BY run_key) AS newest
+/** The sealed runs of which there is no row, or one of an older seal or version. */
+export async function unindexed(db: LedgerDatabase): Promise<readonly RunKey[]> {
+  const { rows } = await sql<{ run_key: RunKey }>`
+    SELECT newest.run_key FROM (SELECT run_key, max(index) AS index FROM countersign.log_leaves GROUP BY run_key) AS newest
     LEFT JOIN countersign.audit_index AS i ON i.run_key = newest.run_key
     WHERE i.index IS NULL OR i.index < newest.index OR i.version < ${VERSION}
     ORDER BY newest.index`.execute(db)
-  return rows.map(({ index }) => index)
+  return rows.map(({ run_key }) => run_key)
 }
 
 /** By what sealed runs are searched. All that is given has to hold. */

@@ -17,7 +17,6 @@ import { recordCodec } from '../record/record-of-run.ts'
 import { recordOf } from '../record/record-of.ts'
 import { inFull } from '../in-full.ts'
 import { archivedSeal, besideIn } from '../seal/archived.ts'
-import { archived } from '../seal/log.ts'
 import { historyIn } from '../seal/opened.ts'
 import { indexed } from './indexed.ts'
 
@@ -74,10 +73,11 @@ export async function search(
 
 /** Writes down what is missing in the index: of seals from before there was one, or whatever took it away. */
 async function catchUp(db: LedgerDatabase): Promise<void> {
-  for (const index of await unindexed(db)) {
-    const run = await archived(db, index)
-    if (run === undefined) continue
-    await db.transaction().execute((tx) => putIndexed(tx, index, indexed(run.record)))
+  for (const runKey of await unindexed(db)) {
+    const found = await archivedSeal(db, runKey)
+    if (found === undefined) continue
+    const { seal, run } = found
+    await db.transaction().execute((tx) => putIndexed(tx, seal.index, indexed(run.record)))
   }
 }
 
