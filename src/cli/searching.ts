@@ -90,10 +90,11 @@ const workflowIdOf = ({ runKey }: Pick<FoundRun, 'runKey'>): string => runKey.sl
 
 const HEAD = ['LEAF', 'STATE', 'PLAYBOOK', 'WORKSPACE', 'BEGAN', 'AMOUNTS', 'TOOLS', 'RULES', 'DECIDED BY', 'RUN']
 
+const listed = (texts: readonly string[], none = '-'): string => [...new Set(texts)].join(', ') || none
+
 function rowOf(run: FoundRun): readonly string[] {
   const { leaf, state, playbook, workspace, began, amounts, tools, rules, approvers, isVeiled, erasedAt, runKey } = run
   const veil = erasedAt !== null ? 'ERASED' : isVeiled ? 'SEALED' : '-'
-  const listed = (texts: readonly string[], none = '-'): string => [...new Set(texts)].join(', ') || none
   const money = amounts.map((amount) => formatMoney(amount))
   return [
     String(leaf),

@@ -27,8 +27,7 @@ beforeAll(async () => {
   customerId = order.customerId
   const principal = { subject: 'ana@acme.example', workspace: 'acme' }
   await resultOf(await child().client.start('refund_request', request, { principal, workflowId }))
-  const sealed = await child().run(['audit', 'seal', workflowId, '--signer', `unix:${at('signer.sock')}`])
-  expect(sealed.stdout).toContain('sealed  leaf 0')
+  await child().run(['audit', 'seal', workflowId, '--signer', `unix:${at('signer.sock')}`])
   shown = await json('audit', 'export', workflowId)
   const connection = await Connection.connect({ address: inject('temporalAddress') })
   await forgetting(new Client({ connection }), workflowId)
@@ -94,7 +93,7 @@ test('a run that nobody knows is not found, neither shown nor exported', async (
   }
 })
 
-test.each([
+test.concurrent.each([
   [['--amount-from', '12,50'], 'is not an amount of USD'],
   [['--amount-from', '20', '--amount-to', '10'], 'is less than'],
   [['--since', '2026-02-30'], 'There is no such day'],
