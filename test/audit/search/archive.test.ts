@@ -7,14 +7,15 @@ import { LogError } from '../../../src/audit/seal/log.ts'
 import { loadPolicy } from '../../../src/policy/load/index.ts'
 import { erase } from '../../../src/privacy/erase.ts'
 import { refundRequest } from '../../../workflows/refund-request.ts'
-import { closedRefund, partsOf, withoutWindow } from '../../privacy/erasing.ts'
+import { closedRefund, isClosed, partsOf, withoutWindow } from '../../privacy/erasing.ts'
 import { testMasterKeys } from '../../privacy/keys.ts'
+import { eventsOf, reset, workflowTasksIn } from '../../support/history.ts'
 import { useChangedPolicies } from '../../support/own-policies.ts'
 import type { Refund } from '../../support/refunds.ts'
-import { query, SHIPPED_POLICIES } from '../../support/world.ts'
+import { query, SHIPPED_POLICIES, until } from '../../support/world.ts'
 import { newSealKey, signerWith } from '../seal/log-of.ts'
 import { runKeyIn } from '../seal/runs.ts'
-import { forgetting, sealed } from './sealing.ts'
+import { forgetting, forgettingExecutions, sealed } from './sealing.ts'
 
 const masterKeys = testMasterKeys()
 const world = useChangedPolicies(withoutWindow, { masterKeys })
@@ -22,6 +23,7 @@ const parts = () => partsOf(world(), masterKeys)
 const { contract } = refundRequest
 const REFUND = 'billing.refund-1'
 
+let signer: Awaited<ReturnType<typeof signerWith>>
 let here: Refund
 let gone: Refund
 let erased: Refund
@@ -35,7 +37,7 @@ const sides = () => ({ client: world().temporal, db: world().db, keys: parts().k
 const recordNow = (refund: Refund) => recordOfRun(sides(), 'default', keyOf(refund))
 
 beforeAll(async () => {
-  const signer = await signerWith(newSealKey())
+  signer = await signerWith(newSealKey())
   ;[here, gone, erased, unsealed] = await Promise.all([
     closedRefund(world()),
     closedRefund(world()),
@@ -88,6 +90,25 @@ test('a backtest reads the archive for what Temporal has not any more, and says 
     refund_amount_usd: { currency: 'USD', cents: 24_000 },
   })
 })
+
+test('of a run that was reset, an execution that is gone comes from the archive, and the other from Temporal', async () => {
+  const { temporal } = world()
+  const refund = await closedRefund(world())
+  const { workflowId } = refund.run
+  runKeys.set(refund, await runKeyIn(world(), refund.run))
+  const handle = temporal.workflow.getHandle(workflowId)
+  const { runId } = await handle.describe()
+  await reset(temporal, refund.run, workflowTasksIn(await eventsOf(temporal, refund.run)).at(-2) ?? 0, runId)
+  await until('the run after the reset', async () => ((await handle.describe()).runId === runId ? undefined : true))
+  await isClosed(world(), refund)
+  const index = await sealed(world(), refund.run, signer)
+  const whole = await recordNow(refund)
+  expect(whole?.record.executions).toHaveLength(2)
+  await forgettingExecutions(temporal, [{ workflowId, runId }])
+  const found = await recordNow(refund)
+  expect(found?.archived).toMatchObject({ index })
+  expect(found?.record).toEqual(whole?.record)
+}, 120_000)
 
 test.each([
   ['a record', `replace(bundle, '"seq":0,"step":null,"text":"', '"seq":0,"step":null,"text":"Nothing happened. ')`],

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { type Background, countersign, inBackground, useFolder } from '../../cli/cli.ts'
 import { requestFor, resultOf } from '../../cli/waiting-run.ts'
 import { useWorkerChild } from '../../cli/worker-child.ts'
+import { SHIPPED_POLICIES } from '../../support/world.ts'
 import { forgetting } from './sealing.ts'
 
 const folder = useFolder()
@@ -84,6 +85,12 @@ test('what Temporal has forgotten is shown, exported and explained from the arch
   })
   const again = await child().run(['audit', 'seal', workflowId, '--signer', `unix:${at('signer.sock')}`])
   expect(again.stdout).toContain('sealed before  leaf 0')
+})
+
+test('a backtest says how many runs came from the archive', async () => {
+  const policy = join(SHIPPED_POLICIES, 'refund-request.yaml')
+  const { code, stdout } = await child().run(['policy', 'backtest', policy, '--task-queue', child().taskQueue])
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/\n1 run of refund_request; 1 of them from the archive\n/)])
 })
 
 test('a run that nobody knows is not found, neither shown nor exported', async () => {

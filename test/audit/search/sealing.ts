@@ -15,15 +15,24 @@ export async function sealed(world: World, run: RunHandle, signer: Signer): Prom
 }
 
 /** Has Temporal forget runs, as it does once their time of retention is over. */
-export async function forgetting(temporal: Client, ...workflowIds: readonly string[]): Promise<void> {
-  for (const workflowId of workflowIds) {
-    const workflowExecution = { workflowId, runId: '' }
+export const forgetting = (temporal: Client, ...workflowIds: readonly string[]): Promise<void> =>
+  forgettingExecutions(
+    temporal,
+    workflowIds.map((workflowId) => ({ workflowId, runId: '' })),
+  )
+
+/** The same with executions; no run id: the newest. */
+export async function forgettingExecutions(
+  temporal: Client,
+  executions: readonly { readonly workflowId: string; readonly runId: string }[],
+): Promise<void> {
+  for (const workflowExecution of executions) {
     await temporal.workflowService.deleteWorkflowExecution({ namespace: 'default', workflowExecution })
   }
-  for (const workflowId of workflowIds) {
+  for (const { workflowId, runId } of executions) {
     const isGone = (): Promise<true | undefined> =>
       temporal.workflow
-        .getHandle(workflowId)
+        .getHandle(workflowId, runId === '' ? undefined : runId)
         .describe()
         .then(
           () => undefined,
