@@ -1,7 +1,7 @@
 import { isMoney } from '../../contract/money.ts'
 import type { IndexedRun } from '../../ledger/audit-index.ts'
 import type { IndexedAmount } from '../../ledger/tables.ts'
-import { fieldsOf, textIn } from '../fields.ts'
+import { fieldsOf } from '../fields.ts'
 import type { AuditRecord, Entry } from '../record/types.ts'
 
 /** What a sealed run is found by, as far as its record can be read. Pure. */
@@ -9,9 +9,13 @@ export function indexed({ runKey, playbook, executions, entries, state }: AuditR
   const newest = executions.at(-1)
   return {
     runKey,
-    playbook,
+    playbook: isName(playbook) ? playbook : null,
     workspace: textsOf(entries, 'principal', ({ says }) => fieldsOf(says['principal'])['workspace'])[0] ?? null,
-    state: isVeiled(entries.findLast(({ kind }) => kind === 'state')) ? (lastState(entries) ?? state) : state,
+    state: isVeiled(entries.findLast(({ kind }) => kind === 'state'))
+      ? (lastState(entries) ?? state)
+      : isName(state)
+        ? state
+        : 'unknown',
     began: executions[0]?.began ?? '',
     closed: newest?.closed ?? null,
     tools: each(entries, ({ says }) => says['tool']),
@@ -32,9 +36,19 @@ const isVeiled = (entry: Entry | undefined): boolean => entry?.proof === 'sealed
 const lastState = (entries: readonly Entry[]): string | undefined =>
   each(entries, ({ kind, says }) => (kind === 'state' || kind === 'incident' ? says['state'] : null)).at(-1)
 
+/** The longest name; the database takes no index entry of more than 2,700 bytes. */
+const LONGEST = 500
+
+/**
+ * Whether a text can be a name of something. Anybody with the namespace can write any text where one stands, also one that the database does not
+ * take: it is not searched by, and keeps no run from being sealed.
+ */
+const isName = (text: unknown): text is string =>
+  typeof text === 'string' && text !== '' && text.length <= LONGEST && !text.includes('\0')
+
 /** Texts of entries, each once. */
 function each(entries: readonly Entry[], textsIn: (entry: Entry) => unknown): readonly string[] {
-  const found = entries.flatMap(textsIn).filter((text): text is string => typeof text === 'string' && text !== '')
+  const found = entries.flatMap(textsIn).filter(isName)
   // The last place of each: what was told last stands last.
   return [...new Set(found.toReversed())].toReversed()
 }
@@ -66,9 +80,9 @@ function amountsIn(entries: readonly Entry[]): readonly IndexedAmount[] {
   for (const { kind, step, says } of entries) {
     if (kind !== 'decision') continue
     for (const [fact, value] of Object.entries(fieldsOf(says['facts']))) {
-      if (!isMoney(value)) continue
+      if (!isMoney(value) || !isName(fact) || !isName(step)) continue
       const { currency, cents } = value
-      last.set(`${textIn(step)} ${fact}`, { step: textIn(step), fact, currency, cents })
+      last.set(`${step} ${fact}`, { step, fact, currency, cents })
     }
   }
   return [...last.values()]

@@ -9,9 +9,11 @@ import { openDatabase } from '../../../src/ledger/database.ts'
 import { migrateLedger } from '../../../src/ledger/migrations.ts'
 import { sampleDatabase } from '../../support/world.ts'
 
+const EXECUTION = { runId: 'first', began: '2026-11-27T11:00:00.000Z', closed: null }
+
 const sealed = (at: number): SealedRun =>
   ({
-    record: { runKey: `run-${at}/first`, state: 'completed' },
+    record: { runKey: `run-${at}/first`, state: 'completed', executions: [EXECUTION], entries: [] },
     envelope: { payload: Buffer.from(String(at)).toString('base64'), payloadType: 'x', signatures: [] },
   }) as unknown as SealedRun
 

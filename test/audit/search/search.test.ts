@@ -1,7 +1,10 @@
 import { beforeAll, expect, test } from 'vitest'
 import { recordOfRun } from '../../../src/audit/record/record-of-run.ts'
 import { search, totalsOf } from '../../../src/audit/search/search.ts'
-import type { Sought } from '../../../src/ledger/audit-index.ts'
+import { indexed } from '../../../src/audit/search/indexed.ts'
+import { archived } from '../../../src/audit/seal/log.ts'
+import { usd } from '../../../src/contract/money.ts'
+import { putIndexed, type Sought } from '../../../src/ledger/audit-index.ts'
 import { eraseWorkflow } from '../../../src/privacy/erase-workflow.ts'
 import { Residency } from '../../../src/privacy/residency.ts'
 import { standingIn } from '../../../src/privacy/standing.ts'
@@ -124,6 +127,27 @@ test('what is missing in the index comes back out of the archive', async () => {
   await query(world().databaseUrl, 'UPDATE countersign.audit_index SET version = 0, state = $1', ['altered'])
   expect(await found({})).toEqual(before)
 })
+
+test.each([
+  ['a zero character', 'a\0b'],
+  ['a long text', 'a\u{1F600}'.repeat(50_000)],
+])(
+  'what the database does not take as a name is not searched by, and keeps nothing from being sealed: %s',
+  async (_, name) => {
+    const { db } = world()
+    const [run] = (await found({ approver: 'ben@acme.example', state: 'completed' })).runs
+    const { record } = (await archived(db, run?.leaf ?? 0)) ?? {}
+    if (run === undefined || record === undefined) throw new Error('it was not sealed')
+    const says = { tool: name, because: { code: name }, matches: [{ rule: name }], facts: { [name]: usd(1) } }
+    const more = record.entries.flatMap((entry) => [entry, { ...entry, step: name, by: name, says }])
+    await db
+      .transaction()
+      .execute((tx) => putIndexed(tx, run.leaf, indexed({ ...record, playbook: name, state: name, entries: more })))
+    const [again] = (await found({ approver: 'ben@acme.example', state: 'unknown' })).runs
+    expect(again).toEqual({ ...run, playbook: null, state: 'unknown' })
+    await query(world().databaseUrl, 'DELETE FROM countersign.audit_index')
+  },
+)
 
 test('a run that is at home elsewhere is counted, and not told', async () => {
   const homes = new Map([['acme', { namespace: 'eu', taskQueue: 'eu', database: 'db.eu:5432/ledger' }]])
