@@ -138,7 +138,7 @@ test.each([
     const [run] = (await found({ approver: 'ben@acme.example', state: 'completed' })).runs
     const { record } = (await archived(db, run?.leaf ?? 0)) ?? {}
     if (run === undefined || record === undefined) throw new Error('it was not sealed')
-    const says = { tool: name, because: { code: name }, matches: [{ rule: name }], facts: { [name]: usd(1) } }
+    const says = { tool: name, because: { code: name }, matches: [{ rule: name }], facts: { [name]: { ...usd(1) } } }
     const more = record.entries.flatMap((entry) => [entry, { ...entry, step: name, by: name, says }])
     await db
       .transaction()
