@@ -4,8 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { sampleThoughts, sampleTools } from '../../activities/index.ts'
-import { reconcileId } from '../../src/audit/sweep.ts'
+import { backtest, decidedRuns } from '../../src/audit/backtest.ts'
+import { reconcileId, type Sides } from '../../src/audit/sweep.ts'
+import { backtestJson, backtestLines, triedFor } from '../../src/cli/backtest-text.ts'
+import { digestOfText } from '../../src/contract/digest.ts'
 import { liftStop, placeStop } from '../../src/ledger/stops.ts'
+import { parsePolicy } from '../../src/policy/load/index.ts'
 import { ledgerDataKeys } from '../../src/privacy/data-keys.ts'
 import { erase } from '../../src/privacy/erase.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
@@ -18,6 +22,7 @@ import { approvalOf, pendingOf, REQUESTER, startRefund } from '../support/refund
 import { query, startWorld, until, type World } from '../support/world.ts'
 import { partsOf } from './erasing.ts'
 import { testMasterKeys } from './keys.ts'
+import { visits } from './planted/playbook.ts'
 import { talkativeTools } from './planted/tools.ts'
 import { type PlantedValues, plantedValues } from './planted/values.ts'
 import { fileBytes, foundIn, historyBytes, ledgerBytes } from './searched.ts'
@@ -138,7 +143,7 @@ async function runAll({ world, planted, endpoint, hook, mail }: Omit<Stage, 'ran
       { patient: planted['patient of a request'], why, breaks },
       { principal: REQUESTER, workflowId: `visit-${randomUUID()}` },
     )
-  const why = `a visit for ${planted['reason of a visit']}`
+  const why = `a visit for ${planted['reason of a visit']}\nand ${'more words than anybody quotes '.repeat(5)}`
   const made = await visit(why)
   await made.decide(approvalOf(await pendingOf(made)))
   expect(await made.outcome()).toMatchObject({ state: 'completed' })
@@ -198,8 +203,24 @@ async function surfacesOf({ world, ran, endpoint, hook, mail, metrics, file }: S
     mail: json(mail.messages),
     metrics: json(await metrics.text()),
     reports: json(reports),
+    'what another policy would have said': await backtested(sides, world.taskQueue),
     ...Object.fromEntries([...(await ledgerBytes(world.db))].map(([table, bytes]) => [`table ${table}`, bytes])),
   }
+}
+
+/** What `policy backtest` prints of the visits, by rules that quote what the patient wrote. */
+async function backtested(sides: Sides, taskQueue: string): Promise<Uint8Array> {
+  const text =
+    'workflow: visits\nrules: [{ id: two, effect: deny, when: { cel: why != day } }]\ndeny_if: { why_ne: x }\n'
+  const loaded = parsePolicy(text, digestOfText(text), [visits.contract])
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded))
+  const candidate = { file: 'f', digest: 'd', policy: loaded.policy, contract: visits.contract, playbook: 'visits' }
+  const which = { since: null, until: null, playbook: 'visits' }
+  const runs = await decidedRuns(sides, taskQueue, which)
+  const found = { ...backtest(loaded.policy, visits.contract, runs), since: null, until: null }
+  expect(found.changed).toBeGreaterThan(0)
+  const tried = triedFor('export', found, visits.contract)
+  return Buffer.from(JSON.stringify([backtestJson(candidate, tried), backtestLines(candidate, tried)]))
 }
 
 test('of all that was planted nothing stands in the clear anywhere but in the systems of record', async () => {
