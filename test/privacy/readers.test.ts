@@ -85,8 +85,8 @@ test.each([
   ['of one word', { reason: 'mother' }, 'reason != "x"'],
   ['of two texts, one of them cut', { reason: 'mother', other: LONG }, 'reason != "x" && other != "x"'],
 ])('a report that leaves the machine has no words of people in it: a rule %s', (_, written, cel) => {
-  const text = `workflow: w\nrules:\n  - { id: seen, effect: deny, when: { cel: '${cel} && tier == "plus"' } }\n`
-  const parsed = parsePolicy(text, digestOfText(text), [
+  const policy = `workflow: w\nrules:\n  - { id: seen, effect: deny, when: { cel: '${cel} && tier == "plus"' } }\n`
+  const parsed = parsePolicy(policy, digestOfText(policy), [
     { name: 'w', tools: [{ name: 't', kind: 'write', declares }] } as unknown as PlaybookContract,
   ])
   if (!parsed.ok) throw new Error(JSON.stringify(parsed))
@@ -165,8 +165,8 @@ test.each([
   ['{"name":"Maria","born":19', { name: 'Maria', born: 19 }],
   ['{"name":"Maria","is":tr', { name: 'Maria' }],
   ['{"name":"Maria"} and more', { name: 'Maria' }],
-])('JSON that was cut is read as far as it goes: %s', (text, read) => {
-  expect(cutJsonIn(text)).toEqual(read)
+])('JSON that was cut is read as far as it goes: %s', (cut, read) => {
+  expect(cutJsonIn(cut)).toEqual(read)
 })
 
 test('nobody sees personal values but who works with them', () => {
