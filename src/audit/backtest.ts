@@ -2,6 +2,7 @@ import type { PayloadCodec } from '@temporalio/common'
 import pMap from 'p-map'
 import type { Decision, Effect } from '../contract/action.ts'
 import type { RunKey } from '../contract/evidence.ts'
+import type { Facts } from '../contract/fact.ts'
 import { type Money, isMoney } from '../contract/money.ts'
 import type { PlaybookContract } from '../contract/playbook.ts'
 import type { WhichRuns } from '../ledger/audited.ts'
@@ -33,6 +34,8 @@ export interface Place {
 /** An action that was decided again. */
 export interface Redecided extends Place {
   readonly people: Ruling['people']
+  /** What it was decided on. */
+  readonly facts: Facts
   /** What the other policy says. */
   readonly decision: Decision
 }
@@ -122,7 +125,7 @@ export function backtest(policy: Policy, contract: PlaybookContract, runs: reado
     const group = collected.get(key) ?? { tool, before, after, rulings: [], actions: [] }
     collected.set(key, group)
     group.rulings.push(ruling)
-    group.actions.push({ runKey, step, people: ruling.people, decision })
+    group.actions.push({ runKey, step, people: ruling.people, facts: ruling.facts, decision })
   }
   const groups = [...collected.values()]
     .toSorted(inOrder)

@@ -1,8 +1,10 @@
-import { type Group, isChanged, type Place } from '../audit/backtest.ts'
-import type { Match } from '../contract/action.ts'
+import { type Group, isChanged, type Place, type Redecided } from '../audit/backtest.ts'
+import type { FactDeclarations } from '../contract/fact.ts'
 import { formatMoney } from '../contract/money.ts'
+import type { PlaybookContract } from '../contract/playbook.ts'
 import { matchText } from '../contract/text.ts'
-import { shownTo, textFor } from '../privacy/reader.ts'
+import { isWritten } from '../policy/decide/words.ts'
+import { shownTo, textFor, writtenFacts } from '../privacy/reader.ts'
 import type { Candidate, Tried } from './backtesting.ts'
 import { plain } from './terminal.ts'
 import { moment } from '../contract/moment.ts'
@@ -12,26 +14,24 @@ const MOST_SHOWN = 20
 const workflowIdOf = ({ runKey }: Place): string => runKey.slice(0, runKey.lastIndexOf('/'))
 
 /** A backtest as a reader may see it: what matched may hold what somebody wrote. */
-export function triedFor(reader: 'export', tried: Tried): Tried {
-  const groups = tried.groups.map((group) => ({
-    ...group,
-    actions: group.actions.map((action) => ({
-      ...action,
-      decision: { ...action.decision, matches: action.decision.matches.map((match) => matchFor(reader, match)) },
-    })),
-  }))
+export function triedFor(reader: 'export', tried: Tried, { tools }: Pick<PlaybookContract, 'tools'>): Tried {
+  const groups = tried.groups.map((group) => {
+    const tool = tools.find(({ name }) => name === group.tool)
+    const declares = tool?.kind === 'write' ? tool.declares : {}
+    return { ...group, actions: group.actions.map((action) => actionFor(reader, action, declares)) }
+  })
   const undecided = tried.undecided.map((each) => ({ ...each, why: textFor(reader, each.why) }))
   return { ...tried, groups, undecided }
 }
 
-/** One word is one of a list that a contract knows, such as a tier; more of them somebody wrote. */
-const isWritten = (value: unknown): value is string => typeof value === 'string' && /\s/.test(value)
-
-function matchFor(reader: 'export', match: Match): Match {
-  const { value, because } = match
-  const known = isWritten(value) ? [{ kind: 'text', text: value } as const] : []
-  const told = shownTo(reader, { because, ...(value === undefined ? {} : { value }) }, { known })
-  return { ...match, ...told }
+function actionFor(reader: 'export', action: Redecided, declares: FactDeclarations): Redecided {
+  const known = writtenFacts(action.facts, declares)
+  const matches = action.decision.matches.map((match) => {
+    const { because, fact, value } = match
+    const told = typeof value === 'string' && isWritten(fact ?? '', declares) ? '[text]' : value
+    return { ...match, ...shownTo(reader, { because, ...(told === undefined ? {} : { value: told }) }, { known }) }
+  })
+  return { ...action, facts: shownTo(reader, action.facts, { known }), decision: { ...action.decision, matches } }
 }
 
 /** A backtest as JSON, with every action. */

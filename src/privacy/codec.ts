@@ -15,7 +15,7 @@ const text = new TextEncoder()
 export const ENCRYPTED_ENCODING = 'binary/countersign-encrypted'
 /** Metadata: the id of the data key. */
 export const KEY_MARK = 'countersign-key'
-/** Metadata: `workflow`, or `none` where it was encrypted without knowing for which workflow. */
+/** Metadata: `none` where it was encrypted without knowing for which workflow; absent: for that of its key. */
 export const BOUND_MARK = 'countersign-bound'
 
 type Loose = temporal.api.common.v1.IPayload
@@ -28,20 +28,36 @@ export interface Place {
   readonly workflowId: string | null
 }
 
+const ENCRYPTED = Buffer.from(ENCRYPTED_ENCODING)
+const UNBOUND = Buffer.from('none')
+
 const textIn = (payload: Loose, name: string): string | undefined => {
   const bytes = payload.metadata?.[name]
   return bytes === undefined ? undefined : Buffer.from(bytes).toString()
 }
 
 /** Whether a payload is one of `encryptPayload`. */
-export const isEncrypted = (payload: Loose): boolean => textIn(payload, 'encoding') === ENCRYPTED_ENCODING
+export const isEncrypted = ({ metadata }: Loose): boolean => {
+  const encoding = metadata?.['encoding']
+  return encoding?.length === ENCRYPTED.length && ENCRYPTED.equals(encoding)
+}
 
 /** The id of the data key of an encrypted payload. */
 export const keyIdOf = (payload: Loose): string | undefined =>
   isEncrypted(payload) ? textIn(payload, KEY_MARK) : undefined
 
-/** Of the payloads of a key at hand, which all have the same, unless the key was adopted since. */
+/** What the payloads of a key at hand have in common. */
+const marks = new WeakMap<DataKey, Buffer>()
+/** The same, unless the key was adopted since. */
 const bounds = new WeakMap<DataKey, Buffer>()
+
+function markOf(of: DataKey): Buffer {
+  const known = marks.get(of)
+  if (known !== undefined) return known
+  const mark = Buffer.from(of.keyId)
+  marks.set(of, mark)
+  return mark
+}
 
 function boundTo(of: DataKey, workflowId: string | null): Buffer {
   const known = workflowId === of.workflowId ? bounds.get(of) : undefined
@@ -54,14 +70,14 @@ function boundTo(of: DataKey, workflowId: string | null): Buffer {
 
 /** Encrypts a whole payload. What marks it for the blob store stays to be seen. */
 export function encryptPayload(dataKey: DataKey, payload: Loose): Payload {
-  const { keyId, workflowId, key } = dataKey
+  const { workflowId, key } = dataKey
   const { [BULK_MARK]: mark, [FAILURE_MARK]: _, ...metadata } = payload.metadata ?? {}
   const plain = PayloadProto.encode({ metadata, data: payload.data ?? null }).finish()
   return {
     metadata: {
-      encoding: text.encode(ENCRYPTED_ENCODING),
-      [KEY_MARK]: text.encode(keyId),
-      [BOUND_MARK]: text.encode(workflowId === null ? 'none' : 'workflow'),
+      encoding: ENCRYPTED,
+      [KEY_MARK]: markOf(dataKey),
+      ...(workflowId === null ? { [BOUND_MARK]: UNBOUND } : {}),
       ...(mark === undefined ? {} : { [BULK_MARK]: mark }),
     },
     data: encrypt(key, plain, boundTo(dataKey, workflowId)),
@@ -80,7 +96,7 @@ export async function decryptPayload(
 ): Promise<Payload> {
   if (!isEncrypted(payload)) return payload
   const keyId = textIn(payload, KEY_MARK) ?? ''
-  const isBound = textIn(payload, BOUND_MARK) === 'workflow'
+  const isBound = textIn(payload, BOUND_MARK) !== 'none'
   let found = await keys.keyById(keyId)
   const namespaceHere = place?.namespace ?? found.namespace
   if (found.namespace !== namespaceHere) {

@@ -126,7 +126,7 @@ class StoredDataKeys implements LedgerDataKeys {
     const owner = ownerOf(namespace, workflowId)
     const keyId = this.#own.get(owner)
     if (keyId !== undefined) {
-      const kept = await this.#atHand(keyId)
+      const kept = this.#fresh(keyId) ?? (await this.#atHand(keyId))
       if (kept !== undefined) return kept.key
     }
     const making = this.#making.get(owner) ?? this.#findOrMake(namespace, workflowId)
@@ -139,6 +139,8 @@ class StoredDataKeys implements LedgerDataKeys {
   }
 
   async keyById(keyId: string): Promise<DataKey> {
+    const fresh = this.#fresh(keyId)
+    if (fresh !== undefined) return fresh.key
     const kept = await this.#current(keyId)
     return (kept ?? (await this.#found.get(keyId))).key
   }
@@ -201,13 +203,19 @@ class StoredDataKeys implements LedgerDataKeys {
     return await asked(() => replaceWrapped(this.#db, stored, { masterKeyId, wrapped: bytes }))
   }
 
+  /** The key at hand, where it was there a moment ago. */
+  #fresh(keyId: string): Kept | undefined {
+    const kept = this.#kept.get(keyId)
+    if (kept === undefined) return undefined
+    kept.usedAt = Date.now()
+    return kept.usedAt - kept.seenAt < FRESH_MS ? kept : undefined
+  }
+
   /** The key at hand, once it is known that it was not destroyed meanwhile; `undefined`: it is not at hand. */
   async #current(keyId: string): Promise<Kept | undefined> {
     const kept = this.#kept.get(keyId)
     if (kept === undefined) return undefined
     const now = Date.now()
-    kept.usedAt = now
-    if (now - kept.seenAt < FRESH_MS) return kept
     if (now - kept.unwrappedAt < KEPT_MS && !(await this.#gone.get(keyId))) return kept
     this.#forget(keyId)
     return undefined

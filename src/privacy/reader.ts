@@ -1,6 +1,10 @@
 import type { z } from 'zod'
-import type { Notice } from '../contract/notice.ts'
-import { type Cover, coverOf, type Known } from './redact.ts'
+import { canonicalJson } from '../contract/digest.ts'
+import type { FactDeclarations, Facts, FactValue } from '../contract/fact.ts'
+import type { PendingApproval } from '../contract/run.ts'
+import type { WriteTool } from '../contract/tool.ts'
+import { isWritten, writtenIn } from '../policy/decide/words.ts'
+import { type Cover, coverOf, type Known, personalIn } from './redact.ts'
 import { withoutSecrets, withoutSecretsIn } from './secrets.ts'
 import { type Veil, veil } from './tokens.ts'
 
@@ -54,12 +58,66 @@ export function shownTo<T>(reader: Exclude<Reader, 'model'>, value: T, { schema,
 export const veiledFor = (_reader: 'model', input: unknown, schema: z.core.$ZodType, known: Iterable<Known>): Veil =>
   veil(withoutSecretsIn(input), schema, known)
 
+/** What a contract says that is asked about; `undefined`: nobody here has it. */
+type Asked = Pick<WriteTool, 'input' | 'declares' | 'describe'> | undefined
+
 /**
- * A question as people may be told of it outside. Who asks, who has to answer, and what to type is what it takes to answer, and stays.
+ * What people are asked, as they may be told of it outside: nothing of what anybody wrote, and of what would change figures alone. Who asks,
+ * who has to answer, and the ids and digests that it takes to answer stay.
  */
-export function noticeFor(reader: 'notified', notice: Notice, known: Iterable<Known>): Notice {
-  if (SIGHT[reader] === 'all') return notice
-  const { describe, because, facts, changes, evidence } = notice
-  const told = shownTo(reader, { describe, because, facts, changes, evidence }, { known })
-  return { ...notice, ...told }
+export function questionFor(reader: 'notified', question: PendingApproval, contract: Asked): PendingApproval {
+  if (SIGHT[reader] === 'all' || question.about !== 'action') return question
+  const { action, decision } = question
+  const { declares = {} } = contract ?? {}
+  const cover = coverOf({ known: [...writtenFacts(action.facts, declares), ...personalOf(action.input, contract)] })
+  // What nobody here has the contract of could say anything.
+  const told = (text: string): string => (contract === undefined ? '[text]' : cover.text(withoutSecrets(text)))
+  const facts = Object.entries(action.facts).map(([name, value]): [string, FactValue] => [
+    name,
+    typeof value !== 'string' ? value : isWritten(name, declares) ? '[text]' : told(value),
+  ])
+  return {
+    ...question,
+    describe: told(describedFor(question, cover, contract)),
+    decision: {
+      ...decision,
+      matches: decision.matches.map((match) => ({ ...match, because: told(match.because) })),
+    },
+    action: {
+      ...action,
+      facts: Object.fromEntries(facts),
+      changes: action.changes.map(({ record, field, from, to }) => ({
+        record: told(record),
+        field,
+        from: figureOf(from),
+        to: figureOf(to),
+      })),
+      evidence: action.evidence.map((citation) => ({ ...citation, reference: told(citation.reference) })),
+    },
+  }
 }
+
+/** Said by the contract of what it is shown itself: so whatever it cuts or rewords is covered, too. */
+function describedFor({ describe, ...question }: PendingApproval, cover: Cover, contract: Asked): string {
+  if (question.about !== 'action' || contract === undefined) return describe
+  const { tool, input } = question.action
+  const shown = cover.value(input, contract.input)
+  if (canonicalJson(shown) === canonicalJson(input)) return describe
+  try {
+    return contract.describe(shown)
+  } catch {
+    // A mask is no address, and no number.
+    return tool
+  }
+}
+
+const personalOf = (input: unknown, contract: Asked): readonly Known[] =>
+  contract === undefined ? [] : personalIn(input, contract.input)
+
+/** The texts among facts, in every form in which a reason says them. */
+export const writtenFacts = (facts: Facts, declares: FactDeclarations): readonly Known[] =>
+  writtenIn(facts, declares).map((text) => ({ kind: 'text', text }))
+
+/** Amounts, small numbers, yes and no. A name, a date and an account could be anybody's. */
+const FIGURE = /^(?:-?[$€£][\d,]+\.\d\d|-?\d{1,6}(?:\.\d{1,4})?%?|true|false|)$/
+const figureOf = (value: string): string => (FIGURE.test(value) ? value : '[text]')

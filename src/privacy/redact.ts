@@ -273,3 +273,30 @@ export function jsonIn(text: string): object | undefined {
     return undefined
   }
 }
+
+/** The tokens of JSON: a text, which may have no end, a bracket, anything else. */
+const TOKEN = /"(?:[^"\\]|\\.)*"?|[[\]{}]|[^\s"[\]{}]+/gs
+const CLOSES: Readonly<Record<string, string>> = { '{': '}', '[': ']' }
+/** Behind the last value of an object stand at most a comma, a name and a colon. */
+const MOST_BEHIND = 5
+
+/** As `jsonIn`, also of a text of which the end was cut off: as much of it as can be read, with the beginning of the text in which it was cut. */
+export function cutJsonIn(text: string): object | undefined {
+  const whole = jsonIn(text)
+  if (whole !== undefined || !/^\s{0,100}[[{]/.test(text)) return whole
+  const closing: string[] = []
+  const ends: string[] = []
+  for (const { 0: token, index } of text.matchAll(TOKEN)) {
+    const closes = CLOSES[token]
+    if (closes !== undefined) closing.unshift(closes)
+    else if (token === closing[0]) closing.shift()
+    const isCut = token.startsWith('"') && (token.length === 1 || !token.endsWith('"'))
+    ends.push(`${text.slice(0, index)}${token}${isCut ? '"' : ''}${closing.join('')}`)
+    if (ends.length > MOST_BEHIND) ends.shift()
+  }
+  for (const end of ends.toReversed()) {
+    const found = jsonIn(end)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

@@ -26,7 +26,7 @@ import { codeOf, fail, failureOf } from '../contract/failures.ts'
 import { firstIssue } from '../contract/issue.ts'
 import type { Json } from '../contract/json.ts'
 import type { Statement } from '../contract/statement.ts'
-import type { Thought, Tool } from '../contract/tool.ts'
+import type { Thought, Tool, WriteTool } from '../contract/tool.ts'
 import { missingScopes, type Principal } from '../contract/principal.ts'
 import { KERNEL_VERSION, WIRE } from '../contract/wire.ts'
 import { type HostKey, type Verify, verifierOf } from '../identity/host-key.ts'
@@ -35,8 +35,8 @@ import type { DataKeys } from '../privacy/data-keys.ts'
 import { DataSubjects } from '../privacy/data-subjects.ts'
 import { hiddenDigest } from '../privacy/hidden-digests.ts'
 import type { Residency } from '../privacy/residency.ts'
-import { noticeFor, veiledFor } from '../privacy/reader.ts'
-import { jsonIn, type Known, personalIn, secretsIn } from '../privacy/redact.ts'
+import { questionFor, veiledFor } from '../privacy/reader.ts'
+import { cutJsonIn, type Known, personalIn, secretsIn } from '../privacy/redact.ts'
 import { Secrets, type SecretSource, withoutSecretsIn } from '../privacy/secrets.ts'
 import type { DevelopmentIssuer } from '../identity/statements.ts'
 import { signSeal, verifySeal } from '../identity/seals.ts'
@@ -271,8 +271,8 @@ class Host {
     const policy = await this.#stores.policyOf(policyDigest)
     const reminders = policy?.approvals.remindersMinutes ?? []
     const { runId } = playbookAt(Context.current().info, this.#options.registry.playbooks)
-    const notice = noticeOf(runKey, question, { runId, playbook: workflowType, principal })
-    await this.#options.notifier?.ask(noticeFor('notified', notice, this.#personalOf(question)), reminders)
+    const shown = questionFor('notified', question, this.#writeOf(question))
+    await this.#options.notifier?.ask(noticeOf(runKey, shown, { runId, playbook: workflowType, principal }), reminders)
     return null
   }
 
@@ -556,12 +556,9 @@ class Host {
     return (reads.get(tool) ?? writes.get(tool))?.contract
   }
 
-  /** The personal values of what people are asked about, as the contract of its tool says. */
-  #personalOf(question: NotifyCall['question']): readonly Known[] {
-    if (question.about !== 'action') return []
-    const { tool, input } = question.action
-    const contract = this.#contractOf(tool)
-    return contract === undefined ? [] : personalIn(input, contract.input)
+  /** The contract of what people are asked about. */
+  #writeOf(question: NotifyCall['question']): WriteTool | undefined {
+    return question.about === 'action' ? this.#options.registry.writes.get(question.action.tool)?.contract : undefined
   }
 
   /** The personal values in what a model is told of earlier steps, as the contracts of their tools say. */
@@ -572,7 +569,7 @@ class Host {
       const { tool, input: asked, result } = (step ?? {}) as Readonly<Record<string, unknown>>
       const contract = typeof tool === 'string' ? this.#contractOf(tool) : undefined
       if (contract === undefined) return []
-      const given = typeof asked === 'string' ? jsonIn(asked) : undefined
+      const given = typeof asked === 'string' ? cutJsonIn(asked) : undefined
       return [...personalIn(given, contract.input), ...personalIn(result, contract.output)]
     })
   }

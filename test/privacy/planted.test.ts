@@ -4,12 +4,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { sampleThoughts, sampleTools } from '../../activities/index.ts'
-import { reconcileId } from '../../src/audit/sweep.ts'
+import { backtest, decidedRuns } from '../../src/audit/backtest.ts'
+import { enqueue } from '../../src/audit/export/enqueue.ts'
+import { eventsOf } from '../../src/audit/export/event.ts'
+import { recordOfRun } from '../../src/audit/record/record-of-run.ts'
+import { reconcileId, type Sides } from '../../src/audit/sweep.ts'
+import { backtestJson, backtestLines, triedFor } from '../../src/cli/backtest-text.ts'
+import { digestOfText } from '../../src/contract/digest.ts'
+import { runKeysOf } from '../../src/ledger/audited.ts'
 import { liftStop, placeStop } from '../../src/ledger/stops.ts'
+import { parsePolicy } from '../../src/policy/load/index.ts'
 import { ledgerDataKeys } from '../../src/privacy/data-keys.ts'
 import { erase } from '../../src/privacy/erase.ts'
 import { createThinker } from '../../src/tools/models/thinker.ts'
 import { prometheusOf } from '../../src/worker/prometheus.ts'
+import { refundRequest } from '../../workflows/refund-request.ts'
 import { type ObedientEndpoint, obedientEndpoint } from '../injection/obedient-endpoint.ts'
 import { httpSink, mailSink } from '../notify/sinks.ts'
 import { useOwnServer } from '../support/own-server.ts'
@@ -18,6 +27,7 @@ import { approvalOf, pendingOf, REQUESTER, startRefund } from '../support/refund
 import { query, startWorld, until, type World } from '../support/world.ts'
 import { partsOf } from './erasing.ts'
 import { testMasterKeys } from './keys.ts'
+import { visits as visitsPlaybook } from './planted/playbook.ts'
 import { talkativeTools } from './planted/tools.ts'
 import { type PlantedValues, plantedValues } from './planted/values.ts'
 import { fileBytes, foundIn, historyBytes, ledgerBytes } from './searched.ts'
@@ -138,7 +148,7 @@ async function runAll({ world, planted, endpoint, hook, mail }: Omit<Stage, 'ran
       { patient: planted['patient of a request'], why, breaks },
       { principal: REQUESTER, workflowId: `visit-${randomUUID()}` },
     )
-  const why = `a visit for ${planted['reason of a visit']}`
+  const why = `a visit for ${planted['reason of a visit']}\nand ${'more words than anybody quotes '.repeat(5)}`
   const made = await visit(why)
   await made.decide(approvalOf(await pendingOf(made)))
   expect(await made.outcome()).toMatchObject({ state: 'completed' })
@@ -174,8 +184,13 @@ async function runAll({ world, planted, endpoint, hook, mail }: Omit<Stage, 'ran
   return { workflowIds: runs.map(({ workflowId }) => workflowId), customer: order.customerId, orderId: order.orderId }
 }
 
+const NOTHING = new Uint8Array()
+
 /** Whatever can be read without a key, by what it is. */
-async function surfacesOf({ world, ran, endpoint, hook, mail, metrics, file }: Stage, keys?: typeof masterKeys) {
+async function surfacesOf(
+  { world, ran, endpoint, hook, mail, metrics, file }: Stage,
+  keys?: typeof masterKeys,
+): Promise<Readonly<Record<string, Uint8Array>>> {
   const { workflowIds, orderId } = ran
   const histories = await Promise.all(workflowIds.map((workflowId) => historyBytes(world, workflowId)))
   const shown = await Promise.all(
@@ -198,21 +213,69 @@ async function surfacesOf({ world, ran, endpoint, hook, mail, metrics, file }: S
     mail: json(mail.messages),
     metrics: json(await metrics.text()),
     reports: json(reports),
+    'the outbox': await exported(sides, workflowIds),
+    'what another policy would have said': await backtested(sides, world.taskQueue),
     ...Object.fromEntries([...(await ledgerBytes(world.db))].map(([table, bytes]) => [`table ${table}`, bytes])),
   }
+}
+
+/** What leaves for a SIEM, of records that are read with all keys. */
+async function exported(sides: Sides, workflowIds: readonly string[]): Promise<Uint8Array> {
+  const contracts = new Map(
+    [refundRequest.contract, visitsPlaybook.contract].map((contract) => [contract.name, contract]),
+  )
+  const sent: unknown[] = []
+  for (const runKey of (await Promise.all(workflowIds.map((id) => runKeysOf(sides.db, id)))).flat()) {
+    const record = await recordOfRun(sides, 'default', runKey)
+    if (record === undefined) throw new Error('it has no record')
+    expect(record.entries.filter(({ proof }) => proof === 'sealed')).toEqual([])
+    await enqueue(sides.db, record, contracts)
+    sent.push(eventsOf(record, 'evidence', contracts), eventsOf(record, 'evidence', new Map()))
+  }
+  return Buffer.from(JSON.stringify(sent))
+}
+
+/** What `policy backtest` prints of the visits, by rules that quote what the patient wrote. */
+async function backtested(sides: Sides, taskQueue: string): Promise<Uint8Array> {
+  const text =
+    'workflow: visits\nrules: [{ id: two, effect: deny, when: { cel: why != day } }]\ndeny_if: { why_ne: x }\n'
+  const loaded = parsePolicy(text, digestOfText(text), [visitsPlaybook.contract])
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded))
+  const candidate = {
+    file: 'f',
+    digest: 'd',
+    policy: loaded.policy,
+    contract: visitsPlaybook.contract,
+    playbook: 'visits',
+  }
+  const which = { since: null, until: null, playbook: 'visits' }
+  const runs = await decidedRuns(sides, taskQueue, which)
+  const found = { ...backtest(loaded.policy, visitsPlaybook.contract, runs), since: null, until: null }
+  expect(found.changed).toBeGreaterThan(0)
+  const tried = triedFor('export', found, visitsPlaybook.contract)
+  return Buffer.from(JSON.stringify([backtestJson(candidate, tried), backtestLines(candidate, tried)]))
 }
 
 test('of all that was planted nothing stands in the clear anywhere but in the systems of record', async () => {
   const stage = stageOf('encrypted')
   expect(stage.handed).toContain(stage.planted['secret of a tool'])
-  const { 'prompts of the model': prompts, webhooks, mail, ...rest } = await surfacesOf(stage, masterKeys)
+  const {
+    'prompts of the model': prompts = NOTHING,
+    webhooks = NOTHING,
+    mail = NOTHING,
+    'the outbox': outbox = NOTHING,
+    'table outbox': outboxTable = NOTHING,
+    ...rest
+  } = await surfacesOf(stage, masterKeys)
   const { customer, orderId } = stage.ran
   const everything = { ...stage.planted, customer, orderId }
   expect(
     Object.entries(rest).flatMap(([name, bytes]) => foundIn(bytes, everything).map((one) => `${name}: ${one}`)),
   ).toEqual([])
-  // Who has to answer is told which order it is about.
-  expect([webhooks, mail].flatMap((bytes) => foundIn(bytes, stage.planted))).toEqual([])
+  // Who has to answer, and who looks after security, is told which order it is about.
+  const leaving = [webhooks, mail, outbox, outboxTable]
+  expect(leaving.flatMap((bytes) => foundIn(bytes, stage.planted))).toEqual([])
+  expect(outboxTable.length).toBeGreaterThan(10_000)
   // A model has to read what somebody wants; a name and a street that nobody told this step are words to it.
   const toRead = ['name in a record', 'words of the message', 'street in the message']
   expect(foundIn(prompts, stage.planted)).toEqual(toRead)

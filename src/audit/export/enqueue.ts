@@ -6,6 +6,7 @@ import { addToOutbox, type LastEvent, type NewOutboxEvent, policyTextOfRun } fro
 import type { AuditRecord } from '../record/types.ts'
 import { eventsOf, type ExportedEvent, type LogLevel } from './event.ts'
 import { ocsfOf } from './ocsf.ts'
+import type { Contracts } from './redaction.ts'
 
 /** What a policy wants exported, and where to; `null`: nothing. */
 interface Wish {
@@ -23,13 +24,13 @@ export interface Enqueued {
 
 /**
  * Writes the events of a record to the outbox, as far as the policy of the run wants them exported. Again with the same record it adds
- * nothing; with one that says more, or says something otherwise, that.
+ * nothing; with one that says more, or says something otherwise, that. What `contracts` do not tell of is masked.
  */
-export async function enqueue(db: LedgerDatabase, record: AuditRecord): Promise<Enqueued> {
+export async function enqueue(db: LedgerDatabase, record: AuditRecord, contracts: Contracts): Promise<Enqueued> {
   const text = await policyTextOfRun(db, record.runKey)
   const { target, level } = text === undefined ? { target: null, level: 'standard' as const } : wishOf(text)
   if (target === null) return { target, added: 0 }
-  const events = eventsOf(record, level)
+  const events = eventsOf(record, level, contracts)
   const added = await addToOutbox(db, { runKey: record.runKey, target }, ({ ids, last }) =>
     chained(
       events.filter(({ id }) => !ids.has(id)),

@@ -1,8 +1,7 @@
 import { canonicalJson, type Digest, digestOf } from '../../contract/digest.ts'
 import type { RunKey } from '../../contract/evidence.ts'
-import type { JsonObject } from '../../contract/json.ts'
-import { type Cover, coverOf } from '../../privacy/redact.ts'
 import type { AuditRecord, Entry, EntryKind } from '../record/types.ts'
+import { type Contracts, Redaction } from './redaction.ts'
 
 /** How much of a record is exported: `audit.log_level` of its policy. */
 export type LogLevel = 'evidence' | 'standard'
@@ -28,30 +27,14 @@ const EVIDENCE: ReadonlySet<EntryKind> = new Set<EntryKind>(['plan', 'source', '
 /** The most characters of JSON that an event says; of more it has the digest. */
 const MOST_SAID = 100_000
 
-/**
- * The one place where an entry is made fit for others to see, before it gets an id and is written down: what looks personal in it is
- * masked, but for those who acted.
- */
-const forSink = (entry: Entry, cover: Cover): Entry => ({
-  ...entry,
-  says: cover.value(entry.says) as JsonObject,
-  text: cover.text(entry.text),
-})
-
-/** Whoever said or did something stays known: that is what a record is for. */
-function coverFor({ entries }: AuditRecord): Cover {
-  const acted = new Set(entries.map(({ by }) => by))
-  return coverOf({ mark: (kind, value) => (acted.has(value) ? value : `[${kind}]`), keepsTexts: true })
-}
-
-/** The events of a record, in its order. */
-export function eventsOf(record: AuditRecord, level: LogLevel): readonly ExportedEvent[] {
+/** The events of a record, in its order, fit for others to see: masked before they get an id and are written down. */
+export function eventsOf(record: AuditRecord, level: LogLevel, contracts: Contracts): readonly ExportedEvent[] {
   const { runKey, workflowId, playbook, namespace } = record
-  const cover = coverFor(record)
+  const redaction = new Redaction(record, contracts)
   return record.entries
     .filter(({ kind }) => level === 'evidence' || !EVIDENCE.has(kind))
     .map((entry) => {
-      const { kind, ...rest } = shortened(forSink(entry, cover))
+      const { kind, ...rest } = shortened(redaction.shown(entry))
       return {
         v: 1,
         kind: 'countersign.event',

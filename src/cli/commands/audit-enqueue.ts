@@ -1,19 +1,32 @@
 import type { Command } from 'commander'
 import type { Enqueued } from '../../audit/export/enqueue.ts'
 import { EXIT } from '../exit.ts'
-import { type CommonOptions, type JsonOption, type QueueOption, withCommon, withJson, withQueue } from '../options.ts'
+import {
+  type CommonOptions,
+  type JsonOption,
+  type ProjectOption,
+  type QueueOption,
+  withCommon,
+  withJson,
+  withProject,
+  withQueue,
+} from '../options.ts'
 import { out, outJson, plain } from '../terminal.ts'
 
-interface Options extends CommonOptions, JsonOption, QueueOption {}
+interface Options extends CommonOptions, JsonOption, ProjectOption, QueueOption {}
 
 /** `countersign audit enqueue`: needs Temporal and the ledger's database. */
 export function define(command: Command): void {
   withQueue(
     withJson(
-      withCommon(
-        command
-          .command('enqueue')
-          .description('write what the record of a run says now to the outbox, as far as its policy exports it'),
+      withProject(
+        withCommon(
+          command
+            .command('enqueue')
+            .description(
+              "write what the record of a run says now to the outbox, as far as its policy exports it; by the contracts of the project people's words are masked",
+            ),
+        ),
       ),
     ),
   )

@@ -54,7 +54,7 @@ async function run(file: string, options: BacktestOptions): Promise<void> {
     return
   }
   const found = await backtestOf(candidate, options)
-  const tried = options.inFull === true ? found : triedFor('export', found)
+  const tried = options.inFull === true ? found : triedFor('export', found, candidate.contract)
   if (options.json) outJson(backtestJson(candidate, tried))
   else for (const line of backtestLines(candidate, tried)) out(line)
 }

@@ -1,4 +1,10 @@
-import { type FactDeclaration, type FactValue, WHOSE_WORD } from '../../contract/fact.ts'
+import {
+  type FactDeclaration,
+  type FactDeclarations,
+  type Facts,
+  type FactValue,
+  WHOSE_WORD,
+} from '../../contract/fact.ts'
 import { formatMoney } from '../../contract/money.ts'
 import type { Operand, Operator } from '../types.ts'
 import type { Comparable } from './operators.ts'
@@ -32,6 +38,21 @@ function wordsOf(value: FactValue, declaration: FactDeclaration): string {
   if (typeof value === 'string') return quoted(value)
   return declaration.type === 'number' ? `${value} ${declaration.unit}` : String(value)
 }
+
+/**
+ * What somebody wrote, as the reasons of a decision may say it: each text among the facts, whole, and as it is quoted. A fact that nobody
+ * declares is taken for one.
+ */
+export const writtenIn = (facts: Facts, declares: FactDeclarations): readonly string[] =>
+  Object.entries(facts).flatMap(([name, value]) =>
+    typeof value === 'string' && isWritten(name, declares)
+      ? [value, printable(value, LONGEST_QUOTE).replace(/…$/u, '')]
+      : [],
+  )
+
+/** Whether a fact is what somebody wrote, as far as anybody declares it. */
+export const isWritten = (fact: string, declares: FactDeclarations): boolean =>
+  !Object.hasOwn(declares, fact) || declares[fact]?.type === 'text'
 
 const RELATIONS: Partial<Record<Operator, string>> = {
   ne: 'not',

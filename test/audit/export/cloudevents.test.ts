@@ -7,12 +7,13 @@ import { canonicalJson } from '../../../src/contract/digest.ts'
 import { runKeyOf } from '../../../src/contract/evidence.ts'
 import type { OutboxEvent } from '../../../src/ledger/outbox.ts'
 import { httpSink } from '../../notify/sinks.ts'
-import { entryOf, recordOf } from './records.ts'
+import { entryOf, NO_CONTRACTS, recordOf } from './records.ts'
 
 const RUN = runKeyOf('refund-1', 'run-1')
 const events: readonly OutboxEvent[] = eventsOf(
   recordOf(RUN, [entryOf(0, 'request'), entryOf(1, 'tool_call', { text: 'It was “done”.' })]),
   'evidence',
+  NO_CONTRACTS,
 ).map((event, at) => ({
   id: String(at + 7),
   eventId: event.id,

@@ -14,8 +14,10 @@ import { runKeyOf, type RunKey } from '../../../src/contract/evidence.ts'
 import { runKeysOf } from '../../../src/ledger/audited.ts'
 import { approvalOf, pendingOf, startRefund } from '../../support/refunds.ts'
 import { useWorld } from '../../support/world.ts'
-import { entryOf, recordOf as recordWith } from './records.ts'
+import { refundRequest } from '../../../workflows/refund-request.ts'
+import { entryOf, NO_CONTRACTS, recordOf as recordWith } from './records.ts'
 
+const WORDS = 'my late mother gave it to me'
 const world = useWorld()
 const schema = JSON.parse(
   readFileSync(join(import.meta.dirname, 'ocsf-1.9.0-api-activity.schema.json'), 'utf8'),
@@ -51,7 +53,8 @@ let runKey: RunKey
 let rows: readonly Row[]
 let enqueued: { readonly target: string | null; readonly added: number; readonly entries: number }
 beforeAll(async () => {
-  const { run } = await startRefund(world(), { amountCents: 12_000 })
+  const message = `It arrived broken, ${WORDS}. Please refund $120.00.`
+  const { run } = await startRefund(world(), { amountCents: 12_000, message })
   const pending = await pendingOf(run)
   await run.decide(approvalOf(pending, 'ana@acme.example'))
   await run.decide(approvalOf(pending))
@@ -63,7 +66,10 @@ beforeAll(async () => {
   runKey = key
   const sides = { client: world().temporal, db: world().db }
   const record = await recordOf(await recordInputOf(sides, 'default', runKey))
-  enqueued = { ...(await enqueue(world().db, record)), entries: record.entries.length }
+  enqueued = {
+    ...(await enqueue(world().db, record, new Map([['refund_request', refundRequest.contract]]))),
+    entries: record.entries.length,
+  }
   rows = (
     await sql<Row>`SELECT event_id, native, ocsf::json AS ocsf, ocsf AS text FROM countersign.outbox ORDER BY id`.execute(
       world().db,
@@ -133,6 +139,16 @@ test('every event is attested, and names the one before it: a changed, dropped o
   ])
 })
 
+test('what people wrote and who they are is not among it, and what was decided is', () => {
+  const sent = JSON.stringify(rows)
+  expect(sent).not.toMatch(/my late mother|broken|mail\.example/)
+  expect(sent).toContain('refund_amount_usd is $120.00')
+  expect(sent).toContain('order/ord_')
+  expect(rows.map(({ ocsf }) => ocsf['message'])).toContain(
+    'decision of billing.refund-1: require_approval (requires_approval_if.refund_amount_usd_gte)',
+  )
+})
+
 test('what is sent is canonical JSON, and nothing of it is said otherwise than in the native form', () => {
   for (const { text, native, ocsf, event_id } of rows) {
     expect(text).toBe(canonicalJson(ocsf))
@@ -161,7 +177,7 @@ test.each(ENTRY_KINDS)('an entry of the kind %s is of the schema, whatever it sa
     entryOf(4, kind, { says: { payload: 'sealed' }, proof: 'sealed', events: [] }),
   ]
   const record = { ...recordWith(runKeyOf('w', 'r'), odd), ...(kind === 'state' ? { playbook: null } : {}) }
-  for (const event of eventsOf(record, 'evidence')) expect(flaws(ocsfOf(event, null).event)).toEqual([])
+  for (const event of eventsOf(record, 'evidence', NO_CONTRACTS)) expect(flaws(ocsfOf(event, null).event)).toEqual([])
 })
 
 test('the schema finds what is not of it', () => {

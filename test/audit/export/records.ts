@@ -7,7 +7,11 @@ import type { LedgerDatabase } from '../../../src/ledger/database.ts'
 import { storePolicy } from '../../../src/ledger/policies.ts'
 import { insertRun } from '../../../src/ledger/runs.ts'
 import { enqueue } from '../../../src/audit/export/enqueue.ts'
+import type { Contracts } from '../../../src/audit/export/redaction.ts'
 import { runOf } from '../../worker/ledger-case.ts'
+
+/** Nothing is known of any playbook. */
+export const NO_CONTRACTS: Contracts = new Map()
 
 /** One entry of a record; what it says, where nobody cares. */
 export const entryOf = (seq: number, kind: EntryKind, more: Partial<Entry> = {}): Entry => ({
@@ -49,6 +53,6 @@ export async function openedRun(db: LedgerDatabase, audit = '{ export: splunk }'
 export async function enqueuedRun(db: LedgerDatabase, events: number, target = 'splunk'): Promise<RunKey> {
   const runKey = await openedRun(db, `{ export: ${target} }`)
   const entries = Array.from({ length: events }, (_, seq) => entryOf(seq, 'state'))
-  await enqueue(db, recordOf(runKey, entries))
+  await enqueue(db, recordOf(runKey, entries), NO_CONTRACTS)
   return runKey
 }
