@@ -16,7 +16,7 @@ export async function showArchived(
   workflowId: string,
   options: CommonOptions & JsonOption,
 ): Promise<boolean> {
-  const [{ archivedRecord, sayArchived }, { recordText }, { findDataKeys }] = await Promise.all([
+  const [{ soundRecord, sayArchived }, { recordText }, { findDataKeys }] = await Promise.all([
     import('./record-for.ts'),
     import('../audit/render/text.ts'),
     import('./master-keys.ts'),
@@ -27,7 +27,7 @@ export async function showArchived(
       const runKey = (await runKeysOf(db, workflowId)).at(-1)
       if (runKey === undefined) return false
       if (refusesElsewhere(residency, await workspaceOf(db, runKey), options)) return true
-      const found = await archivedRecord({ client, db, keys: await findDataKeys(db) }, namespace, runKey)
+      const found = await soundRecord({ client, db, keys: await findDataKeys(db) }, namespace, runKey)
       if (found === undefined) return false
       const { record, archived } = found
       sayArchived(archived)

@@ -41,7 +41,7 @@ export async function recordFor(run: string, options: RecordOptions): Promise<Au
       const dataKeys = await findDataKeys(db)
       const residency = residencyAt({ namespace, taskQueue, databaseUrl: await databaseUrlFrom(options.stateDir) })
       const sides = { client, db, keys: dataKeys, residency }
-      found = await archivedRecord(sides, namespace, await runKeyFor(sides, run), keys)
+      found = await soundRecord(sides, namespace, await runKeyFor(sides, run), keys)
     })
   })
   if (found === undefined)
@@ -51,7 +51,7 @@ export async function recordFor(run: string, options: RecordOptions): Promise<Au
 }
 
 /** `recordOfRun`; fails with `log_damaged` where what is archived is not what was sealed. */
-export const archivedRecord = (...of: Parameters<typeof recordOfRun>): Promise<FoundRecord | undefined> =>
+export const soundRecord = (...of: Parameters<typeof recordOfRun>): Promise<FoundRecord | undefined> =>
   soundLog(() => recordOfRun(...of))
 
 /** Says that histories came out of the archive. */

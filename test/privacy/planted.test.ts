@@ -226,7 +226,7 @@ async function exported(sides: Sides, workflowIds: readonly string[]): Promise<U
   )
   const sent: unknown[] = []
   for (const runKey of (await Promise.all(workflowIds.map((id) => runKeysOf(sides.db, id)))).flat()) {
-    const record = await recordOfRun(sides, 'default', runKey)
+    const record = (await recordOfRun(sides, 'default', runKey))?.record
     if (record === undefined) throw new Error('it has no record')
     expect(record.entries.filter(({ proof }) => proof === 'sealed')).toEqual([])
     await enqueue(sides.db, record, contracts)
