@@ -458,6 +458,18 @@ interface ArchiveTable {
   bundle: string
 }
 
+/** A reader was given the data keys of a run. Added, and never changed. */
+interface KeyIssueTable {
+  id: GeneratedAlways<string>
+  at: GeneratedAlways<Date>
+  run_key: string
+  key_ids: string[]
+  /** PEM, SPKI. */
+  reader: string
+  reason: string
+  issued_by: string
+}
+
 /** The tables of Countersign itself, in the PostgreSQL schema `countersign`. */
 export interface LedgerTables {
   'countersign.policies': PolicyTable
@@ -493,4 +505,5 @@ export interface LedgerTables {
   'countersign.log_checkpoints': LogCheckpointTable
   'countersign.log_cosignatures': LogCosignatureTable
   'countersign.archive': ArchiveTable
+  'countersign.key_issues': KeyIssueTable
 }
