@@ -20,7 +20,11 @@ export const withRecord = (command: Command): Command =>
       collected,
     )
     .option('--keys <file>', 'public keys, as `countersign audit keys` prints them (default: those of the ledger)')
-    .option('--bundle <file>', 'a sealed file of `countersign audit bundle` in place of Temporal. No server is asked', filled)
+    .option(
+      '--bundle <file>',
+      'a sealed file of `countersign audit bundle` in place of Temporal. No server is asked',
+      filled,
+    )
     .option('--read-with <file>', `of a sealed file, ${READ_WITH}`, filled)
     .option('--data-keys <file>', `of a sealed file, ${DATA_KEYS}`, filled)
     .option('--namespace <name>', 'of exported histories, which do not say it (default: default)', filled)

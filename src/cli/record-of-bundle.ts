@@ -27,11 +27,7 @@ export async function recordOfBundle(run: string, file: string, options: Reading
 }
 
 /** The record derived with keys; what only the ledger or a gateway told comes from the sealed one. */
-async function inFull(
-  bundle: SealedBundle,
-  file: string,
-  keys: ReturnType<typeof givenKeys>,
-): Promise<AuditRecord> {
+async function inFull(bundle: SealedBundle, file: string, keys: ReturnType<typeof givenKeys>): Promise<AuditRecord> {
   const [histories, sealed] = [await historiesIn(bundle, keys), await historiesIn(bundle)]
   const record = typeof histories === 'string' ? histories : await derive(bundle, histories)
   const plain = typeof sealed === 'string' ? sealed : await derive(bundle, sealed)

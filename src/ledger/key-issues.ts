@@ -13,7 +13,10 @@ export interface KeyIssue {
 }
 
 /** Writes it down; before the keys are handed out, so that nobody has any that is not on record. */
-export async function noteKeyIssue(db: LedgerDatabase, { runKey, keyIds, reader, reason, by }: KeyIssue): Promise<void> {
+export async function noteKeyIssue(
+  db: LedgerDatabase,
+  { runKey, keyIds, reader, reason, by }: KeyIssue,
+): Promise<void> {
   await db
     .insertInto('countersign.key_issues')
     .values({ run_key: runKey, key_ids: [...keyIds], reader, reason: shortened(reason, 1_000), issued_by: by })

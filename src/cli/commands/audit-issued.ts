@@ -6,9 +6,7 @@ import { out, outJson, plain } from '../terminal.ts'
 
 /** `countersign audit issued`: needs the ledger's database. */
 export function define(audit: Command): void {
-  withJson(
-    withCommon(audit.command('issued').description('list who was given the data keys of runs, by whom and why')),
-  )
+  withJson(withCommon(audit.command('issued').description('list who was given the data keys of runs, by whom and why')))
     .argument('[run]', 'a workflow id or a run key (default: all runs)')
     .action(run)
 }

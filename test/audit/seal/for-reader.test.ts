@@ -1,9 +1,7 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import type { SealedRun } from '../../../src/audit/seal/bundle.ts'
 import { archived } from '../../../src/audit/seal/log.ts'
-import { newReaderKey, readerKeyOf, readerPrivateKeyOf } from '../../../src/audit/seal/recipient.ts'
-import { keysOfRun, type RunKeys, runKeysBy, runKeysFor } from '../../../src/audit/seal/run-keys.ts'
+import { keysOfRun, type RunKeys } from '../../../src/audit/seal/run-keys.ts'
 import { erasedSince, sealRun } from '../../../src/audit/seal/seal-run.ts'
 import { type Against, verifyBundle } from '../../../src/audit/verify/verify.ts'
 import type { RunKey } from '../../../src/contract/evidence.ts'
@@ -90,39 +88,6 @@ test('with its keys every verdict is given, from the policy to the code of then'
   const told = await verdictsOn(run, { dataKeys: given.keys })
   expect(told.verdicts.filter(({ verdict }) => verdict === 'failed')).toEqual([])
   expect(told).toMatchObject({ isGood: true, ...ALL_OK })
-})
-
-test.each([
-  ['X25519', () => newReaderKey()],
-  ['EC', () => pairOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }))],
-  ['RSA', () => pairOf(generateKeyPairSync('rsa', { modulusLength: 2_048 }))],
-])('the keys are read by the one reader for whom they were written: %s', async (_kind, make) => {
-  const [mine, other] = [make(), make()]
-  const written = await runKeysFor(readerKeyOf(mine.publicKey), given)
-  const [dataKey] = given.keys
-  expect(written).not.toContain(dataKey?.key.export().toString('base64'))
-  const read = await runKeysBy(readerPrivateKeyOf(mine.privateKey), written)
-  expect(read.runKey).toBe(runKey)
-  expect(read.keys.map((one) => one.key.export())).toEqual(given.keys.map((one) => one.key.export()))
-  await expect(runKeysBy(readerPrivateKeyOf(other.privateKey), written)).rejects.toThrow()
-  const altered = `${written.slice(0, -9)}${written.at(-9) === 'A' ? 'B' : 'A'}${written.slice(-8)}`
-  await expect(runKeysBy(readerPrivateKeyOf(mine.privateKey), altered)).rejects.toThrow()
-})
-
-function pairOf({ privateKey, publicKey }: { privateKey: import('node:crypto').KeyObject; publicKey: import('node:crypto').KeyObject }) {
-  return {
-    privateKey: JSON.stringify(privateKey.export({ format: 'jwk' })),
-    publicKey: JSON.stringify(publicKey.export({ format: 'jwk' })),
-  }
-}
-
-test('a key that is too weak, of another kind or private is none for a reader', () => {
-  const pem = { type: 'spki', format: 'pem' } as const
-  const weak = generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export(pem).toString()
-  expect(() => readerKeyOf(weak)).toThrow('2048 bits')
-  expect(() => readerKeyOf(newSealKey().publicKey.export(pem).toString())).toThrow('ed25519')
-  expect(() => readerKeyOf(newReaderKey().privateKey)).toThrow('private key')
-  expect(createPublicKey(createPrivateKey(newReaderKey().privateKey)).asymmetricKeyType).toBe('x25519')
 })
 
 test('a data key that is not that of the run is found out', async () => {
