@@ -1,7 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Client } from '@temporalio/client'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Client, Connection } from '@temporalio/client'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { encryptedDataConverter } from '../../../src/client/index.ts'
 import { openDatabase } from '../../../src/ledger/database.ts'
 import { ledgerDataKeys } from '../../../src/privacy/data-keys.ts'
@@ -33,11 +33,12 @@ beforeAll(async () => {
   const { order, request } = await requestFor(child())
   workflowId = `read-${order.orderId}`
   const db = openDatabase(child().databaseUrl, () => {})
-  const { connection } = child().client.temporal
+  const connection = await Connection.connect({ address: inject('temporalAddress') })
   const dataConverter = encryptedDataConverter(ledgerDataKeys(db, masterKeysFile(at('master.json'))))
   const client = child().clientOn(new Client({ connection, dataConverter }))
   const principal = { subject: 'ana@acme.example', workspace: 'acme' }
   await resultOf(await client.start('refund_request', request, { principal, workflowId }))
+  await connection.close()
   await db.destroy()
   await child().run(['audit', 'seal', workflowId, '--signer', `unix:${at('s.sock')}`])
   await writeFile(at('pinned'), (await child().run(['audit', 'checkpoint'])).stdout)
