@@ -74,22 +74,29 @@ beforeAll(async () => {
 }, 60_000)
 
 describe('every value of a bundle', () => {
-  test.each([['a run in the clear', 0], ['an encrypted one', 1]])('is authenticated: %s', async (_what, at) => {
-    const bundle = bundles[at] as SealedBundle
-    const good = await verifyBundle(bytesOf(bundle), by)
-    expect([good.isGood, good.ignored]).toEqual([true, []])
-    const leaves = [...leavesOf(bundle as unknown as Json)]
-    const missed: string[] = []
-    for (const { path, value } of leaves) {
-      for (const bytes of [mutated(bundle, path, replace(other(value))), mutated(bundle, path, drop)]) {
-        const { isGood, verdicts } = await verifyBundle(bytes, by)
-        const places = verdicts.filter(({ verdict }) => verdict === 'failed').flatMap(({ where }) => where)
-        if (isGood || places.length === 0) missed.push(path.join('.'))
+  test.each([
+    ['a run in the clear', 0],
+    ['an encrypted one', 1],
+  ])(
+    'is authenticated: %s',
+    async (_what, at) => {
+      const bundle = bundles[at] as SealedBundle
+      const good = await verifyBundle(bytesOf(bundle), by)
+      expect([good.isGood, good.ignored]).toEqual([true, []])
+      const leaves = [...leavesOf(bundle as unknown as Json)]
+      const missed: string[] = []
+      for (const { path, value } of leaves) {
+        for (const bytes of [mutated(bundle, path, replace(other(value))), mutated(bundle, path, drop)]) {
+          const { isGood, verdicts } = await verifyBundle(bytes, by)
+          const places = verdicts.filter(({ verdict }) => verdict === 'failed').flatMap(({ where }) => where)
+          if (isGood || places.length === 0) missed.push(path.join('.'))
+        }
       }
-    }
-    expect(missed).toEqual([])
-    expect(leaves.length).toBeGreaterThan(100)
-  }, 120_000)
+      expect(missed).toEqual([])
+      expect(leaves.length).toBeGreaterThan(100)
+    },
+    120_000,
+  )
 
   test('and nothing can be added to it, in whatever place', async () => {
     const bundle = bundles[0] as SealedBundle
@@ -126,7 +133,10 @@ test('what is ignored is listed: signatures of keys that the reader did not give
     expect.stringMatching(/^log\.cosignatures: the signature of stranger\.example with the key /),
   ])
   // Whoever gives the key has them looked at.
-  const forged = { ...more, log: { ...more.log, cosignatures: [...cosignatures, `${signatureLine(seen).slice(0, -6)}AAA=\n`] } }
+  const forged = {
+    ...more,
+    log: { ...more.log, cosignatures: [...cosignatures, `${signatureLine(seen).slice(0, -6)}AAA=\n`] },
+  }
   const looked = await verifyBundle(bytesOf(forged), { ...by, witnessKeys: [...by.witnessKeys, stranger.publicKey] })
   expect(looked.isGood).toBe(false)
   expect((await verifyBundle(bytesOf(forged), by)).isGood).toBe(true)

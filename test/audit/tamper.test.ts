@@ -57,7 +57,9 @@ describe('sealed runs of all ends, and as they were after each of their workflow
     const closings = runs.flatMap(({ record }) => record.executions.slice(0, -1).map(({ closedBy }) => closedBy))
     expect(new Set(closings)).toEqual(new Set(['WorkflowExecutionTerminated', 'WorkflowExecutionContinuedAsNew']))
     const incidents = runs.filter(({ record }) => record.entries.some(({ kind }) => kind === 'incident'))
-    expect(new Set(incidents.map(({ record }) => record.state))).toEqual(new Set(['terminated', 'timed_out', 'reverted']))
+    expect(new Set(incidents.map(({ record }) => record.state))).toEqual(
+      new Set(['terminated', 'timed_out', 'reverted']),
+    )
     const proofs = new Set(runs.flatMap(({ record }) => record.entries.map(({ proof }) => proof)))
     expect([...proofs].toSorted()).toEqual(['claimed', 'erased', 'sealed', 'server', 'signed'])
   })

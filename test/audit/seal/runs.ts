@@ -146,6 +146,11 @@ async function timedOutRefund(world: World): Promise<{ readonly workflowId: stri
   const request = { orderId, ticketId, message: 'It arrived broken, please refund $20.00.' }
   const args = [startMessageOf(workflowId, request)]
   const { taskQueue } = world
-  await world.temporal.workflow.start('refund_request', { workflowId, taskQueue, args, workflowRunTimeout: '6 seconds' })
+  await world.temporal.workflow.start('refund_request', {
+    workflowId,
+    taskQueue,
+    args,
+    workflowRunTimeout: '6 seconds',
+  })
   return { workflowId }
 }
