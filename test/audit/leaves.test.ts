@@ -133,10 +133,9 @@ test('what is ignored is listed: signatures of keys that the reader did not give
     expect.stringMatching(/^log\.cosignatures: the signature of stranger\.example with the key /),
   ])
   // Whoever gives the key has them looked at.
-  const forged = {
-    ...more,
-    log: { ...more.log, cosignatures: [...cosignatures, `${signatureLine(seen).slice(0, -6)}AAA=\n`] },
-  }
+  const wrong = Uint8Array.from(seen.signature, (byte, at) => (at === seen.signature.length - 1 ? byte ^ 1 : byte))
+  const lines = [...cosignatures, signatureLine({ ...seen, signature: wrong })]
+  const forged = { ...more, log: { ...more.log, cosignatures: lines } }
   const looked = await verifyBundle(bytesOf(forged), { ...by, witnessKeys: [...by.witnessKeys, stranger.publicKey] })
   expect(looked.isGood).toBe(false)
   expect((await verifyBundle(bytesOf(forged), by)).isGood).toBe(true)
