@@ -1,10 +1,13 @@
+import type { Payload } from '@temporalio/common'
 import { beforeAll, expect, test } from 'vitest'
 import type { SealedRun } from '../../../src/audit/seal/bundle.ts'
 import { archived } from '../../../src/audit/seal/log.ts'
-import { keysOfRun, type RunKeys } from '../../../src/audit/seal/run-keys.ts'
+import { givenKeys, keysOfRun, type RunKeys } from '../../../src/audit/seal/run-keys.ts'
 import { erasedSince, sealRun } from '../../../src/audit/seal/seal-run.ts'
 import { type Against, verifyBundle } from '../../../src/audit/verify/verify.ts'
 import type { RunKey } from '../../../src/contract/evidence.ts'
+import { historyIn } from '../../../src/audit/seal/opened.ts'
+import { decryptPayload, encryptPayload } from '../../../src/privacy/codec.ts'
 import { ledgerDataKeys } from '../../../src/privacy/data-keys.ts'
 import { erase } from '../../../src/privacy/erase.ts'
 import { writeBundle } from '../../../src/worker/prebuilt.ts'
@@ -15,7 +18,7 @@ import { useChangedPolicies } from '../../support/own-policies.ts'
 import type { Refund } from '../../support/refunds.ts'
 import { SHIPPED_WORKFLOWS } from '../../support/world.ts'
 import { against, bytesOf, LogOf, newFolder, newSealKey, signerWith } from './log-of.ts'
-import { runKeyIn } from './runs.ts'
+import { runKeyIn, sealLive } from './runs.ts'
 
 const masterKeys = testMasterKeys()
 const world = useChangedPolicies(withoutWindow, { masterKeys })
@@ -101,6 +104,34 @@ test('a data key that is not that of the run is found out', async () => {
   expect(forged.verdicts.find(({ check }) => check === 'reading')?.where).toEqual([
     `data key ${mine.keyId}: it opens nothing of what names it`,
   ])
+})
+
+/** The history of the run as it would be had its code written down another decision, encrypted like the rest. */
+async function otherwiseDecided() {
+  const [history] = run.histories
+  const [dataKey] = given.keys
+  const other = historyIn(history?.history ?? '')
+  const scheduled = other.events?.find(
+    (event) => event.activityTaskScheduledEventAttributes?.activityId === 'billing.refund-1',
+  )?.activityTaskScheduledEventAttributes
+  const [payload] = scheduled?.input?.payloads ?? []
+  if (!scheduled || !payload || dataKey === undefined) throw new Error('there is no such step')
+  const place = { namespace: 'default', workflowId: run.record.workflowId }
+  const plain = await decryptPayload(givenKeys([dataKey]), payload as Payload, place, { adopts: false })
+  const text = Buffer.from(plain.data ?? []).toString()
+  const changed = text.replaceAll('"require_approval"', '"allow"')
+  expect(changed).not.toBe(text)
+  scheduled.input = { payloads: [encryptPayload(dataKey, { ...plain, data: Buffer.from(changed) })] }
+  return other
+}
+
+test('a wrong decision in an encrypted run is seen by whoever has its keys, and by nobody else', async () => {
+  const wrong = await sealLive(world(), runKey, [await otherwiseDecided()], await signerWith(key))
+  expect(await verdictsOn(wrong)).toMatchObject({ isGood: true, policy: 'sealed', code: 'sealed' })
+  const told = await verdictsOn(wrong, { dataKeys: given.keys })
+  const failed = told.verdicts.filter(({ verdict }) => verdict === 'failed')
+  expect(failed.map(({ check }) => check)).toEqual(['policy', 'code'])
+  expect(failed[0]?.where[0]).toMatch(/the policy decides `require_approval`, and the run says `allow`/)
 })
 
 test('a run that was erased after it was sealed: the old file holds and says SEALED, the next seal says ERASED', async () => {
