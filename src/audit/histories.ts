@@ -30,7 +30,7 @@ export async function exportedHistories(from: Histories, runKey: RunKey): Promis
 }
 
 /** A history with what it says. */
-interface Fetched extends Required<ExportedHistory> {
+interface Fetched extends Required<Omit<ExportedHistory, 'digest'>> {
   readonly told: Told
 }
 

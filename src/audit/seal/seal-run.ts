@@ -16,7 +16,7 @@ import { isEncrypted, keyIdOf } from '../../privacy/codec.ts'
 import type { Residency } from '../../privacy/residency.ts'
 import { fieldsOf, textIn } from '../fields.ts'
 import { exportedHistories } from '../histories.ts'
-import { historyBytes, historyDigest } from '../record/history-bytes.ts'
+import { digestOfBytes, historyBytes, historyDigest } from '../record/history-bytes.ts'
 import { keysIn } from '../record/keys.ts'
 import { recordOf } from '../record/record-of.ts'
 import type { AuditRecord, PublishedKeys, RecordInput } from '../record/types.ts'
@@ -186,12 +186,13 @@ export async function sealOf(
   const full = await Promise.all(stored.map((history) => opened(history, reading)))
   // What is encrypted may name any of them, and nobody could add one later.
   const isVeiled = full.flatMap(payloadsIn).some(isEncrypted)
-  const keys = isVeiled ? published : namedIn(`${textsIn(stored)}\n${textsIn(full)}`, published)
-  const histories = stored.map((one, at) => ({ stored: one, opened: full[at] ?? one }))
+  const keys = isVeiled ? published : namedIn(textsIn([...new Set([...stored, ...full])]), published)
+  const kept = stored.map(written)
+  const histories = stored.map((one, at) => ({ stored: one, opened: full[at] ?? one, digest: kept[at]?.digest }))
   const record = await recordOf({ ...input, ...(ledger !== undefined && { ledger }), histories, keys })
   const told = full.map(toldBy)
   const member = {
-    histories: inOrder(record, stored),
+    histories: inOrder(record, kept),
     blobs,
     erased,
     policy: await policyIn(told, run, policyOf),
@@ -221,11 +222,24 @@ export async function sealOf(
   }
 }
 
-const inOrder = (record: AuditRecord, stored: readonly History[]): SealedRun['histories'] =>
-  record.executions.map(({ runId, digest }) => {
-    const history = stored.find((one) => historyDigest(one) === digest)
-    return { runId, history: Buffer.from(historyBytes(history ?? {})).toString('base64') }
-  })
+function inOrder({ executions }: AuditRecord, stored: readonly Written[]): SealedRun['histories'] {
+  const byDigest = new Map(stored.map((one) => [one.digest, one.bytes]))
+  return executions.map(({ runId, digest }) => ({
+    runId,
+    history: Buffer.from(byDigest.get(digest) ?? []).toString('base64'),
+  }))
+}
+
+interface Written {
+  readonly digest: Digest
+  readonly bytes: Uint8Array
+}
+
+/** A history as it is kept: written once, since that takes a good part of the time. */
+function written(history: History): Written {
+  const bytes = historyBytes(history)
+  return { bytes, digest: digestOfBytes(bytes) }
+}
 
 /** The policy that the newest execution was opened under. What is encrypted does not tell: then the ledger does. */
 async function policyIn(
