@@ -6,13 +6,10 @@ import type { RunKey } from '../../contract/evidence.ts'
 import { codeOf } from '../../contract/failures.ts'
 import { attemptsAbout } from '../../ledger/attempts.ts'
 import { auditedRun, workspaceOf } from '../../ledger/audited.ts'
-import { findBlob } from '../../ledger/blobs.ts'
-import { bulkDigestOf } from '../../ledger/bulk-codec.ts'
-import { dataKeysById, type StoredKey } from '../../ledger/data-keys.ts'
 import type { LedgerDatabase } from '../../ledger/database.ts'
 import { policyText } from '../../ledger/policies.ts'
 import { findRun, type RunRow } from '../../ledger/runs.ts'
-import { isEncrypted, keyIdOf } from '../../privacy/codec.ts'
+import { isEncrypted } from '../../privacy/codec.ts'
 import type { Residency } from '../../privacy/residency.ts'
 import { fieldsOf, textIn } from '../fields.ts'
 import { exportedHistories } from '../histories.ts'
@@ -23,10 +20,10 @@ import type { AuditRecord, PublishedKeys, RecordInput } from '../record/types.ts
 import { type Told, toldBy } from '../told.ts'
 import { entryHash, membersOf, type SealedRun } from './bundle.ts'
 import { PAYLOAD_TYPE } from './dsse.ts'
+import { blobsOf, erasedIn, erasedSince } from './erased.ts'
 import { appendSeal, archived, type LoggedSeal, sealsOf } from './log.ts'
 import { rootOf, subtreesOf } from './merkle.ts'
-import { historyIn, keyIdKept, opened, payloadsIn, readingOf, statementsIn, textsIn } from './opened.ts'
-import { keyIdsIn } from './run-keys.ts'
+import { historyIn, opened, payloadsIn, readingOf, statementsIn, textsIn } from './opened.ts'
 import { type Before, type Seal, sealedText } from './sealed.ts'
 import type { Signer } from './signer.ts'
 
@@ -43,8 +40,8 @@ export interface Sealing {
 }
 
 /**
- * What came of sealing a run. `already`: nothing happened in it since it was sealed last, and none of its keys was destroyed. `altered`: Temporal now tells otherwise of what
- * was sealed, in these executions; nothing is sealed over that. `gone`: Temporal has no history of it.
+ * What came of sealing a run. `already`: nothing happened in it since it was sealed last, and none of its keys was destroyed. `altered`: Temporal
+ * now tells otherwise of what was sealed, in these executions; nothing is sealed over that. `gone`: Temporal has no history of it.
  */
 export type Sealed =
   | { readonly came: 'sealed' | 'already'; readonly index: number; readonly state: string }
@@ -109,12 +106,6 @@ async function stepFrom(db: LedgerDatabase, known: SealedRun | undefined, found:
   // Nothing happened in it; but what could be read may have been erased, and an auditor has to be told by whom he can believe.
   const isErased = (await erasedSince(db, known)).length > 0
   return isErased ? { came: 'on', histories: known.histories.map(({ history }) => historyIn(history)) } : step
-}
-
-/** Ids of the data keys of a run that were destroyed after it was sealed. */
-export async function erasedSince(db: LedgerDatabase, sealed: SealedRun): Promise<readonly string[]> {
-  const keys = await dataKeysById(db, await keyIdsIn(sealed))
-  return destroyedOf(keys).filter((keyId) => !sealed.erased.includes(keyId))
 }
 
 function eventsSince(known: SealedRun | undefined, found: readonly History[]): Step {
@@ -269,32 +260,3 @@ const namedIn = (texts: string, { hosts, issuers }: PublishedKeys): PublishedKey
   hosts: Object.fromEntries(Object.entries(hosts).filter(([keyId]) => texts.includes(keyId))),
   issuers: issuers.filter(({ keyId }) => texts.includes(keyId)),
 })
-
-/**
- * What is kept beside histories. What is missing there is missing in the bundle, unless it was erased: of what nobody can read any more the
- * ciphertext that was archived before goes on.
- */
-async function blobsOf(
-  db: LedgerDatabase,
-  stored: readonly History[],
-  { archived: before, erased }: { readonly archived: SealedRun['blobs']; readonly erased: readonly string[] },
-): Promise<SealedRun['blobs']> {
-  const digests = stored.flatMap(payloadsIn).flatMap((payload) => bulkDigestOf(payload) ?? [])
-  const blobs: Record<string, string> = {}
-  for (const digest of new Set(digests)) {
-    const content = isDigest(digest) ? await findBlob(db, digest) : undefined
-    const known = before[digest]
-    if (content !== undefined) blobs[digest] = Buffer.from(content).toString('base64')
-    else if (known !== undefined && erased.includes(keyIdKept(known) ?? '')) blobs[digest] = known
-  }
-  return blobs
-}
-
-async function erasedIn(db: LedgerDatabase, stored: readonly History[]): Promise<readonly string[]> {
-  const keyIds = [...new Set(stored.flatMap(payloadsIn).flatMap((payload) => keyIdOf(payload) ?? []))]
-  return destroyedOf(await dataKeysById(db, keyIds))
-}
-
-/** Anybody can send what names a key that never was: that is not ours, and was not erased. */
-const destroyedOf = (keys: readonly StoredKey[]): readonly string[] =>
-  keys.flatMap(({ keyId, wrapped }) => (wrapped === null ? [keyId] : [])).toSorted()

@@ -49,7 +49,7 @@ async function run(runName: string, { out: file, checkpoint, leaf, ...options }:
     const [{ databaseUrlFrom, residencyAt }, { workspaceOf }, { erasedSince }] = await Promise.all([
       import('../workspaces.ts'),
       import('../../ledger/audited.ts'),
-      import('../../audit/seal/seal-run.ts'),
+      import('../../audit/seal/erased.ts'),
     ])
     const { runKey, namespace } = sealed.record
     const residency = residencyAt({ namespace, databaseUrl: await databaseUrlFrom(options.stateDir) })
