@@ -17,7 +17,7 @@ type Path = readonly (string | number)[]
 function* leavesOf(value: Json, path: Path = []): Generator<{ readonly path: Path; readonly value: Json }> {
   const inner = typeof value === 'object' && value !== null ? Object.entries(value) : []
   if (inner.length === 0) yield { path, value }
-  for (const [name, one] of inner) yield* leavesOf(one as Json, [...path, Array.isArray(value) ? Number(name) : name])
+  for (const [name, one] of inner) yield* leavesOf(one, [...path, Array.isArray(value) ? Number(name) : name])
 }
 
 /** Every list and object in a value: what can be dropped from, or added to. */
@@ -25,7 +25,7 @@ function* branchesOf(value: Json, path: Path = []): Generator<Path> {
   if (typeof value !== 'object' || value === null) return
   yield path
   for (const [name, one] of Object.entries(value))
-    yield* branchesOf(one as Json, [...path, Array.isArray(value) ? Number(name) : name])
+    yield* branchesOf(one, [...path, Array.isArray(value) ? Number(name) : name])
 }
 
 /** Another value of the same kind. */

@@ -73,7 +73,14 @@ export function runKeysFor(reader: KeyObject, { runKey, keys }: RunKeys): Promis
 
 /** Reads what `runKeysFor` wrote. Throws where it was for another reader, or is something else. */
 export async function runKeysBy(privateKey: KeyObject, written: string): Promise<RunKeys> {
-  const parsed = schema.safeParse(JSON.parse(await readBy(privateKey, written)))
+  const text = await readBy(privateKey, written)
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    throw new TypeError('it holds no data keys: it is not JSON')
+  }
+  const parsed = schema.safeParse(json)
   if (!parsed.success) throw new TypeError(`it holds no data keys: ${firstIssue(parsed.error)}`)
   const { runKey, keys } = parsed.data
   return {

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client'
 import type { PayloadCodec } from '@temporalio/common'
 import type { temporal } from '@temporalio/proto'
-import { type Digest, digestOf, isDigest } from '../../contract/digest.ts'
+import { type Digest, digestOf } from '../../contract/digest.ts'
 import type { RunKey } from '../../contract/evidence.ts'
 import { codeOf } from '../../contract/failures.ts'
 import { attemptsAbout } from '../../ledger/attempts.ts'
@@ -11,19 +11,19 @@ import { policyText } from '../../ledger/policies.ts'
 import { findRun, type RunRow } from '../../ledger/runs.ts'
 import { isEncrypted } from '../../privacy/codec.ts'
 import type { Residency } from '../../privacy/residency.ts'
-import { fieldsOf, textIn } from '../fields.ts'
 import { exportedHistories } from '../histories.ts'
 import { digestOfBytes, historyBytes, historyDigest } from '../record/history-bytes.ts'
 import { keysIn } from '../record/keys.ts'
 import { recordOf } from '../record/record-of.ts'
-import type { AuditRecord, PublishedKeys, RecordInput } from '../record/types.ts'
-import { type Told, toldBy } from '../told.ts'
+import type { AuditRecord, RecordInput } from '../record/types.ts'
+import { toldBy } from '../told.ts'
 import { entryHash, membersOf, type SealedRun } from './bundle.ts'
 import { PAYLOAD_TYPE } from './dsse.ts'
 import { blobsOf, erasedIn, erasedSince } from './erased.ts'
 import { appendSeal, archived, type LoggedSeal, sealsOf } from './log.ts'
 import { rootOf, subtreesOf } from './merkle.ts'
 import { historyIn, opened, payloadsIn, readingOf, statementsIn, textsIn } from './opened.ts'
+import { buildIn, namedIn, policyIn } from './opened-under.ts'
 import { type Before, type Seal, sealedText } from './sealed.ts'
 import type { Signer } from './signer.ts'
 
@@ -231,32 +231,3 @@ function written(history: History): Written {
   const bytes = historyBytes(history)
   return { bytes, digest: digestOfBytes(bytes) }
 }
-
-/** The policy that the newest execution was opened under. What is encrypted does not tell: then the ledger does. */
-async function policyIn(
-  told: readonly Told[],
-  run: Gathered['run'],
-  policyOf: Gathered['policyOf'],
-): Promise<SealedRun['policy']> {
-  const { policyDigest = run?.policyDigest, policyText: text } = openedLast(told)
-  if (!isDigest(policyDigest)) return null
-  const known = (await policyOf(policyDigest)) ?? textIn(text)
-  return known === '' ? null : { digest: policyDigest, text: known }
-}
-
-/** The build that opened the run. */
-function buildIn(told: readonly Told[], run: Gathered['run']): SealedRun['build'] {
-  const { buildId = run?.buildId, kernelVersion = run?.kernelVersion } = openedLast(told)
-  return typeof buildId === 'string' && typeof kernelVersion === 'string'
-    ? { id: buildId, kernel: kernelVersion }
-    : null
-}
-
-const openedLast = (told: readonly Told[]) =>
-  fieldsOf(told.toSorted((a, b) => b.beganAtMs - a.beganAtMs).find((one) => Object.keys(one.opened).length > 0)?.opened)
-
-/** Those of the published keys that something names. */
-const namedIn = (texts: string, { hosts, issuers }: PublishedKeys): PublishedKeys => ({
-  hosts: Object.fromEntries(Object.entries(hosts).filter(([keyId]) => texts.includes(keyId))),
-  issuers: issuers.filter(({ keyId }) => texts.includes(keyId)),
-})

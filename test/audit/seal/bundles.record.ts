@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { closedRefund, withoutWindow } from '../../privacy/erasing.ts'
 import { testMasterKeys } from '../../privacy/keys.ts'
 import { useChangedPolicies } from '../../support/own-policies.ts'
@@ -31,4 +31,5 @@ test('bundles are recorded', async () => {
   writeFileSync(join(folder, 'seal-key.pem.pub'), key.publicKey.export(pem))
   writeFileSync(join(folder, 'witness-key.pem.pub'), witness.publicKey.export(pem))
   writeFileSync(join(folder, 'checkpoint'), await log.note())
+  expect(runs.map(({ record }) => record.state)).toEqual(['completed', 'completed'])
 })

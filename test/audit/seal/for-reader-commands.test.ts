@@ -56,7 +56,7 @@ const verify = (...more: readonly string[]) =>
 test('an auditor gets the keys of a run, on record, and reads it where there is no server', async () => {
   expect((await stat(at('auditor'))).mode & 0o777).toBe(0o600)
   expect((await bundle('--for', at('auditor.pub'))).code).toBe(2)
-  await expect(stat(at('run.json'))).rejects.toThrow()
+  await expect(stat(at('run.json'))).rejects.toThrow('ENOENT')
   const given = await bundle('--for', at('auditor.pub'), '--reason', 'audit of 2026')
   expect([given.code, given.stdout]).toEqual([0, expect.stringMatching(/^keys {2}\S+\/run\.json\.keys, 1: /)])
   const issued = await child().run(['audit', 'issued', workflowId])
@@ -110,6 +110,6 @@ test('without master keys, and where the run is at home elsewhere, nobody is giv
   await writeFile(at('homes.yaml'), `workspaces:\n  acme: ${home}\nothers: refuse\n`)
   const abroad = await run({ COUNTERSIGN_WORKSPACES: at('homes.yaml') })
   expect([abroad.code, abroad.stderr]).toEqual([1, expect.stringContaining('workspace_elsewhere')])
-  await expect(stat(at('none.json.keys'))).rejects.toThrow()
-  await expect(stat(at('none.json'))).rejects.toThrow()
+  await expect(stat(at('none.json.keys'))).rejects.toThrow('ENOENT')
+  await expect(stat(at('none.json'))).rejects.toThrow('ENOENT')
 })

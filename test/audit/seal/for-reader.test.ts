@@ -1,4 +1,3 @@
-import type { Payload } from '@temporalio/common'
 import { beforeAll, expect, test } from 'vitest'
 import type { SealedRun } from '../../../src/audit/seal/bundle.ts'
 import { archived } from '../../../src/audit/seal/log.ts'
@@ -118,7 +117,7 @@ async function otherwiseDecided() {
   const [payload] = scheduled?.input?.payloads ?? []
   if (!scheduled || !payload || dataKey === undefined) throw new Error('there is no such step')
   const place = { namespace: 'default', workflowId: run.record.workflowId }
-  const plain = await decryptPayload(givenKeys([dataKey]), payload as Payload, place, { adopts: false })
+  const plain = await decryptPayload(givenKeys([dataKey]), payload, place, { adopts: false })
   const text = Buffer.from(plain.data ?? []).toString()
   const changed = text.replaceAll('"require_approval"', '"allow"')
   expect(changed).not.toBe(text)

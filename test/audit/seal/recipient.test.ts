@@ -27,10 +27,10 @@ test.each([
   expect(Buffer.from(written, 'latin1').includes(dataKey.key.export().toString('base64'))).toBe(false)
   const read = await runKeysBy(readerPrivateKeyOf(mine.privateKey), written)
   expect([read.runKey, read.keys.map((one) => one.key.export())]).toEqual(['refund-7/1', [dataKey.key.export()]])
-  await expect(runKeysBy(readerPrivateKeyOf(other.privateKey), written)).rejects.toThrow()
+  await expect(runKeysBy(readerPrivateKeyOf(other.privateKey), written)).rejects.toThrow('decryption operation failed')
   for (const at of [written.length - 9, written.length >> 1]) {
     const altered = written.slice(0, at) + (written[at] === 'A' ? 'B' : 'A') + written.slice(at + 1)
-    await expect(runKeysBy(readerPrivateKeyOf(mine.privateKey), altered)).rejects.toThrow()
+    await expect(runKeysBy(readerPrivateKeyOf(mine.privateKey), altered)).rejects.toThrow('decryption operation failed')
   }
 })
 
@@ -47,6 +47,8 @@ test('what is written for a reader and holds no keys of a run is none', async ()
   const reader = readerPrivateKeyOf(privateKey)
   const wrong = { v: 1, kind: 'countersign.data-keys', runKey: 'x', keys: [{ ...dataKey, key: 'AAAA' }] }
   for (const text of ['hello', '{}', JSON.stringify(wrong)])
-    await expect(runKeysBy(reader, await writtenFor(readerKeyOf(publicKey), 'r', text))).rejects.toThrow()
-  await expect(runKeysBy(reader, 'hello')).rejects.toThrow()
+    await expect(runKeysBy(reader, await writtenFor(readerKeyOf(publicKey), 'r', text))).rejects.toThrow(
+      'it holds no data keys',
+    )
+  await expect(runKeysBy(reader, 'hello')).rejects.toThrow('Invalid Compact JWE')
 })

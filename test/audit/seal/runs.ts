@@ -91,7 +91,7 @@ export async function liveRuns(world: World): Promise<readonly RunKey[]> {
   const both = await startRefund(world, { amountCents: 30_000 })
   const onAndOn = await startRefund(world, { amountCents: 12_000 })
   const timedOut = await timedOutRefund(world)
-  const failed = await world.client.start('refund_request', { orderId: 7 } as never, { principal: REQUESTER })
+  const failed = await world.client.start('refund_request', { orderId: 7 }, { principal: REQUESTER })
   await completed.run.outcome()
   await open.run.decide(approvalOf(await pendingOf(open.run)))
   await open.run.outcome()
