@@ -22,9 +22,18 @@ export interface Command {
 
 type Payload = temporal.api.common.v1.IPayload
 
+/** What bytes of payloads say: a record is derived by many who read the same ones. */
+const known = new WeakMap<Uint8Array, Json>()
+
 /** What is kept beside the history is compared by its digest. */
-const valueOf = (payload: Payload): Json =>
-  bulkDigestOf(payload) ?? defaultPayloadConverter.fromPayload<Json | undefined>(payload) ?? null
+function valueOf(payload: Payload): Json {
+  const { data } = payload
+  const before = data ? known.get(data) : undefined
+  if (before !== undefined) return before
+  const value = bulkDigestOf(payload) ?? defaultPayloadConverter.fromPayload<Json | undefined>(payload) ?? null
+  if (data) known.set(data, value)
+  return value
+}
 
 /** The one argument, which is all that the kernel calls anything with; else the list of them. */
 export function argumentOf(payloads: readonly Payload[] | null | undefined): Json {

@@ -30,7 +30,7 @@ export async function exportedHistories(from: Histories, runKey: RunKey): Promis
 }
 
 /** A history with what it says. */
-export interface Fetched extends Required<ExportedHistory> {
+export interface Fetched extends Required<Omit<ExportedHistory, 'digest'>> {
   readonly told: Told
 }
 

@@ -44,9 +44,12 @@ export const inFull = (history: History, codec: PayloadCodec): Promise<History> 
 /**
  * A history in full for `replayHistory`, which then needs no codec: with `keys`, what is encrypted is decrypted. What was erased cannot be replayed.
  */
-export const replayable = (history: History, db: LedgerDatabase, keys?: DataKeys): Promise<History> => {
-  const codec = historyCodec(db, keys)
-  return readHistory(history, {
+export const replayable = (history: History, db: LedgerDatabase, keys?: DataKeys): Promise<History> =>
+  replayableBy(history, historyCodec(db, keys))
+
+/** As `replayable`, of a history that `codec` reads. */
+export const replayableBy = (history: History, codec: PayloadCodec): Promise<History> =>
+  readHistory(history, {
     ...codec,
     async decode(payloads, context) {
       const there = await codec.decode(payloads, context)
@@ -54,7 +57,6 @@ export const replayable = (history: History, db: LedgerDatabase, keys?: DataKeys
       return there.map((payload, at) => (bulkDigestOf(payloads[at] ?? {}) === undefined ? payload : asBulk(payload)))
     },
   })
-}
 
 const asBulk = (payload: Payload): Payload => ({
   ...payload,

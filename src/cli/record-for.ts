@@ -22,11 +22,23 @@ import { databaseUrlFrom, residencyAt } from './workspaces.ts'
 import { withLedger } from './with-ledger.ts'
 
 /**
- * The record of a run: of exported histories alone, or of what Temporal and the ledger have of it. Fails with `run_not_found`, and as a usage
+ * The record of a run: of exported histories or a sealed file alone, or of what Temporal and the ledger have of it. Fails with `run_not_found`, and as a usage
  * error where the histories are of another run.
  */
 export async function recordFor(run: string, options: RecordOptions): Promise<AuditRecord> {
-  const { history: files = [], keys: file } = options
+  const { history: files = [], keys: file, bundle } = options
+  if (bundle !== undefined) {
+    if (files.length > 0 || file !== undefined || options.namespace !== undefined) {
+      throw new UsageError(
+        '`--bundle` has histories, keys and namespace in it',
+        'Leave out --history, --keys and --namespace.',
+      )
+    }
+    const { recordOfBundle } = await import('./record-of-bundle.ts')
+    return await recordOfBundle(run, bundle, options)
+  }
+  if (options.readWith !== undefined || options.dataKeys !== undefined)
+    throw new UsageError('`--read-with` is for a sealed file', 'Name that with --bundle.')
   const keys = file === undefined ? undefined : await keysOf(file)
   if (files.length > 0) return await recordOfFiles(run, files, keys, options.namespace ?? 'default')
   if (options.namespace !== undefined) {

@@ -5,6 +5,7 @@ import { checkpointIn, tilesIn } from '../audit/seal/log-folder.ts'
 import type { NotedCheckpoint } from '../audit/seal/checkpoint.ts'
 import type { VerifyOptions } from './commands/audit-verify.ts'
 import { UsageError } from './errors.ts'
+import { dataKeysFor } from './reader-keys.ts'
 import { checkpointFrom, publicKeysIn } from './seal-options.ts'
 
 /** Verifies a file or the folder of a log by what the options name. */
@@ -19,7 +20,9 @@ export async function verifyFile(file: string, options: VerifyOptions): Promise<
     const verdicts = await checkLog(file, { keys, witnessKeys, pinned })
     return { isGood: verdicts.every(({ verdict }) => verdict !== 'failed'), runKey: null, verdicts, ignored: [] }
   }
-  const against = { keys, witnessKeys, pinned, ...(await logOf(options.log, pinned)), ...(await codeOf(options)) }
+  const dataKeys = await dataKeysFor(file, options)
+  const by = { keys, witnessKeys, pinned, dataKeys }
+  const against = { ...by, ...(await logOf(options.log, pinned)), ...(await codeOf(options)) }
   return await verifyBundle(await readFile(file), against)
 }
 

@@ -617,6 +617,24 @@ const migrations: Readonly<Record<string, Migration>> = {
       }
     },
   },
+  '0023_key_issues': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        CREATE TABLE countersign.key_issues (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          at timestamptz NOT NULL DEFAULT now(),
+          run_key text NOT NULL,
+          key_ids text[] NOT NULL CHECK (cardinality(key_ids) > 0),
+          reader text NOT NULL,
+          reason text NOT NULL,
+          issued_by text NOT NULL
+        )`.execute(db)
+      await sql`CREATE INDEX key_issues_run ON countersign.key_issues (run_key, id)`.execute(db)
+      await sql`CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON countersign.key_issues
+        FOR EACH STATEMENT EXECUTE FUNCTION countersign.append_only()`.execute(db)
+      await sql`ALTER TABLE countersign.key_issues ENABLE ALWAYS TRIGGER append_only`.execute(db)
+    },
+  },
 }
 
 /** Brings the ledger's schema up to date; safe when several processes do it at once. */

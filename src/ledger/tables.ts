@@ -488,6 +488,18 @@ export interface IndexedAmount extends Money {
   readonly fact: string
 }
 
+/** A reader was given the data keys of a run. Added, and never changed. */
+interface KeyIssueTable {
+  id: GeneratedAlways<string>
+  at: GeneratedAlways<Date>
+  run_key: string
+  key_ids: string[]
+  /** PEM, SPKI. */
+  reader: string
+  reason: string
+  issued_by: string
+}
+
 /** The tables of Countersign itself, in the PostgreSQL schema `countersign`. */
 export interface LedgerTables {
   'countersign.policies': PolicyTable
@@ -524,4 +536,5 @@ export interface LedgerTables {
   'countersign.log_cosignatures': LogCosignatureTable
   'countersign.archive': ArchiveTable
   'countersign.audit_index': AuditIndexTable
+  'countersign.key_issues': KeyIssueTable
 }

@@ -2,17 +2,25 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { SealedRun } from '../../src/audit/seal/bundle.ts'
 import { type Verified, verifyBundle } from '../../src/audit/verify/verify.ts'
 import { readPlaybooks } from '../../src/worker/registry.ts'
+import { erase } from '../../src/privacy/erase.ts'
+import { closedRefund, partsOf, withoutWindow } from '../privacy/erasing.ts'
+import { testMasterKeys } from '../privacy/keys.ts'
+import { useChangedPolicies } from '../support/own-policies.ts'
+import { useOwnServer } from '../support/own-server.ts'
 import { SHIPPED_WORKFLOWS, useWorld } from '../support/world.ts'
 import { randomOf } from '../faults/random.ts'
 import { against, bytesOf, LogOf, newSealKey, signerWith } from './seal/log-of.ts'
 import { MUTATIONS } from './seal/mutations.ts'
-import { committedHistories, liveRuns, sealCommitted, sealLive, statesOf, storedOf } from './seal/runs.ts'
+import { committedHistories, liveRuns, runKeyIn, sealCommitted, sealLive, statesOf, storedOf } from './seal/runs.ts'
 
 const SEED = process.env['TAMPER_SEED'] ?? '1'
 const LEAST_BUNDLES = 200
 const LEAST_MUTATIONS = 2_000
 
-const world = useWorld()
+const address = useOwnServer(['limit.historyCount.suggestContinueAsNew=60'])
+const world = useWorld({ address })
+const masterKeys = testMasterKeys()
+const protectedWorld = useChangedPolicies(withoutWindow, { address, masterKeys })
 const [key, witness] = [newSealKey(), newSealKey()]
 const runs: SealedRun[] = []
 /** How many of them, from the first on, are of committed histories. */
@@ -28,13 +36,32 @@ beforeAll(async () => {
   }
   committed = runs.length
   for (const runKey of await liveRuns(world())) {
-    for (const state of statesOf(await storedOf(world(), runKey)))
-      runs.push(await sealLive(world(), runKey, state, signer))
+    const histories = await storedOf(world(), runKey)
+    const states = [...statesOf(histories), ...(histories.length > 1 ? [histories.slice(0, 1)] : [])]
+    for (const state of states) runs.push(await sealLive(world(), runKey, state, signer))
   }
-}, 120_000)
+  const { run, order } = await closedRefund(protectedWorld())
+  const runKey = await runKeyIn(protectedWorld(), run)
+  const stored = await storedOf(protectedWorld(), runKey)
+  for (const state of statesOf(stored)) runs.push(await sealLive(protectedWorld(), runKey, state, signer))
+  await erase(partsOf(protectedWorld(), masterKeys), { subject: order.customerId, reason: 'asked', by: 'olga' })
+  for (const state of statesOf(stored)) runs.push(await sealLive(protectedWorld(), runKey, state, signer))
+}, 180_000)
 
 describe('sealed runs of all ends, and as they were after each of their workflow tasks', () => {
   const contractsOf = () => readPlaybooks(SHIPPED_WORKFLOWS)
+
+  test('there is every end, an open one, a chain, a reset, an incident, an encrypted and an erased one', () => {
+    const states = ['completed', 'refused', 'failed', 'reverted', 'terminated', 'timed_out', 'running', 'continued']
+    const found = new Set(runs.map(({ record }) => record.state))
+    expect(states.filter((state) => !found.has(state))).toEqual([])
+    const closings = runs.flatMap(({ record }) => record.executions.slice(0, -1).map(({ closedBy }) => closedBy))
+    expect(closings).toEqual(expect.arrayContaining(['WorkflowExecutionTerminated', 'WorkflowExecutionContinuedAsNew']))
+    const incidents = runs.filter(({ record }) => record.entries.some(({ kind }) => kind === 'incident'))
+    expect(incidents.map(({ record }) => record.state)).toEqual(expect.arrayContaining(['terminated', 'timed_out']))
+    const proofs = new Set(runs.flatMap(({ record }) => record.entries.map(({ proof }) => proof)))
+    expect([...proofs].toSorted()).toEqual(['claimed', 'erased', 'sealed', 'server', 'signed'])
+  })
 
   test('what nobody touched holds, and every byte of it counts', async () => {
     expect(runs.length).toBeGreaterThanOrEqual(LEAST_BUNDLES)

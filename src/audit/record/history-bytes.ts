@@ -9,16 +9,21 @@ const { History } = proto.temporal.api.history.v1
  * is the same bytes.
  */
 export const historyBytes = (history: temporal.api.history.v1.IHistory): Uint8Array =>
-  History.encode(History.fromObject(inOrder(History.toObject(History.fromObject(history))) as object)).finish()
+  History.encode(inOrder(History.fromObject(history)) as temporal.api.history.v1.IHistory).finish()
 
 /** SHA-256 of `historyBytes`. */
-export const historyDigest = (history: temporal.api.history.v1.IHistory): Digest =>
-  `sha256:${createHash('sha256').update(historyBytes(history)).digest('hex')}`
+export const historyDigest = (history: temporal.api.history.v1.IHistory): Digest => digestOfBytes(historyBytes(history))
 
-/** The same with the keys of every object in order; bytes and long numbers are left as they are. */
+/** SHA-256 of bytes. */
+export const digestOfBytes = (bytes: Uint8Array): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+
+/** The same with the keys of every map in order, and without what this version has no name for; bytes and long numbers are left as they are. */
 function inOrder(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inOrder)
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(entries.map(([key, inner]) => [key, inOrder(inner)]))
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || 'low' in value) return value
+  // Messages are written by their numbers, in whatever order their fields are.
+  const copy: Record<string, unknown> = {}
+  for (const name of Object.keys(value).toSorted())
+    if (!name.startsWith('$')) copy[name] = inOrder((value as Record<string, unknown>)[name])
+  return copy
 }

@@ -30,9 +30,9 @@ interface Opened {
  * runs.
  */
 export async function recordOf({ namespace, histories, keys, ledger, gatewayLog }: RecordInput): Promise<AuditRecord> {
-  const opened = histories.map(({ stored, opened: full = stored }): Opened => {
+  const opened = histories.map(({ stored, opened: full = stored, digest = historyDigest(stored) }): Opened => {
     const told = toldBy(full)
-    return { execution: executionOf(told, full), recorded: recordedOf(told, stored) }
+    return { execution: executionOf(told, full), recorded: recordedOf(told, stored, digest) }
   })
   const inOrder = onceEach(opened).toSorted((a, b) => compare(a.execution.told, b.execution.told))
   const executions = inOrder.map(({ execution }) => execution)
@@ -73,12 +73,16 @@ function onceEach(opened: readonly Opened[]): readonly Opened[] {
   return [...longest.values()]
 }
 
-function recordedOf(told: Told, stored: Parameters<typeof historyDigest>[0]): RecordedExecution {
+function recordedOf(
+  told: Told,
+  stored: Parameters<typeof historyDigest>[0],
+  digest: RecordedExecution['digest'],
+): RecordedExecution {
   const events = stored.events ?? []
   return {
     runId: told.runId,
     events: events.length,
-    digest: historyDigest(stored),
+    digest,
     began: isoOf(told.beganAtMs),
     closed: told.closedBy === null ? null : timeOf(events.at(-1) ?? {}),
     closedBy: told.closedBy,

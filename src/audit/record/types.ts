@@ -103,6 +103,8 @@ export interface ExportedHistory {
   readonly stored: History
   /** The same with what is kept beside it, or encrypted in it, in its place (`inFull`). Default: as it is stored. */
   readonly opened?: History
+  /** The digest of `stored`, where it was taken before. */
+  readonly digest?: Digest | undefined
 }
 
 /** A key of a gateway, as `IssuerKey`, in JSON. Times are ISO 8601, UTC. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { canonicalJson, type Digest, digestOf, isDigest } from '../../contract/digest.ts'
 import type { Json } from '../../contract/json.ts'
+import { digestOfBytes } from '../record/history-bytes.ts'
 import { publishedKeysSchema } from '../record/keys.ts'
 import { recordSchema } from '../record/schema.ts'
 import type { AuditRecord, Entry, PublishedKeys } from '../record/types.ts'
@@ -91,7 +92,10 @@ export const logLeaf = (envelope: Envelope): Hash =>
 
 /** The digests that a seal binds. */
 export const membersOf = (bundle: Pick<SealedRun, Bound>): Readonly<Record<Bound, Digest>> =>
-  Object.fromEntries(BOUND.map((name) => [name, digestOf(bundle[name])])) as Record<Bound, Digest>
+  Object.fromEntries(BOUND.map((name) => [name, digestOfBytes(Buffer.from(canonicalJson(bundle[name])))])) as Record<
+    Bound,
+    Digest
+  >
 
 /** A file that is no bundle, with the place where it stops being one. */
 export interface NoBundle {

@@ -1,31 +1,29 @@
 import type { Client } from '@temporalio/client'
 import type { PayloadCodec } from '@temporalio/common'
 import type { temporal } from '@temporalio/proto'
-import { type Digest, digestOf, isDigest } from '../../contract/digest.ts'
+import { type Digest, digestOf } from '../../contract/digest.ts'
 import type { RunKey } from '../../contract/evidence.ts'
 import { codeOf } from '../../contract/failures.ts'
 import { attemptsAbout } from '../../ledger/attempts.ts'
 import { auditedRun, workspaceOf } from '../../ledger/audited.ts'
-import { findBlob } from '../../ledger/blobs.ts'
-import { bulkDigestOf } from '../../ledger/bulk-codec.ts'
-import { dataKeysById } from '../../ledger/data-keys.ts'
 import type { LedgerDatabase } from '../../ledger/database.ts'
 import { policyText } from '../../ledger/policies.ts'
 import { findRun, type RunRow } from '../../ledger/runs.ts'
-import { keyIdOf } from '../../privacy/codec.ts'
+import { isEncrypted } from '../../privacy/codec.ts'
 import type { Residency } from '../../privacy/residency.ts'
-import { fieldsOf, textIn } from '../fields.ts'
 import { exportedHistories } from '../histories.ts'
-import { historyBytes, historyDigest } from '../record/history-bytes.ts'
+import { digestOfBytes, historyBytes, historyDigest } from '../record/history-bytes.ts'
 import { keysIn } from '../record/keys.ts'
 import { recordOf } from '../record/record-of.ts'
-import type { AuditRecord, PublishedKeys, RecordedExecution, RecordInput } from '../record/types.ts'
-import { type Told, toldBy } from '../told.ts'
+import type { AuditRecord, RecordInput } from '../record/types.ts'
+import { toldBy } from '../told.ts'
 import { entryHash, membersOf, type SealedRun } from './bundle.ts'
 import { PAYLOAD_TYPE } from './dsse.ts'
+import { blobsOf, erasedIn, erasedSince } from './erased.ts'
 import { appendSeal, archived, type LoggedSeal, sealsOf } from './log.ts'
 import { rootOf, subtreesOf } from './merkle.ts'
-import { historyIn, opened, payloadsIn, statementsIn, textsIn } from './opened.ts'
+import { historyIn, opened, payloadsIn, readingOf, statementsIn, textsIn } from './opened.ts'
+import { buildIn, namedIn, policyIn } from './opened-under.ts'
 import { type Before, type Seal, sealedText } from './sealed.ts'
 import type { Signer } from './signer.ts'
 
@@ -42,8 +40,8 @@ export interface Sealing {
 }
 
 /**
- * What came of sealing a run. `already`: nothing happened in it since it was sealed last. `altered`: Temporal now tells otherwise of what
- * was sealed, in these executions; nothing is sealed over that. `gone`: Temporal has no history of it.
+ * What came of sealing a run. `already`: nothing happened in it since it was sealed last, and none of its keys was destroyed. `altered`: Temporal
+ * now tells otherwise of what was sealed, in these executions; nothing is sealed over that. `gone`: Temporal has no history of it.
  */
 export type Sealed =
   | { readonly came: 'sealed' | 'already'; readonly index: number; readonly state: string }
@@ -67,24 +65,32 @@ export async function sealRun(sealing: Sealing, runKey: RunKey): Promise<Sealed>
     const before = (await sealsOf(db, runKey)).at(-1)
     const known = before === undefined ? undefined : await archived(db, before.index)
     const found = await exportedHistories({ client, codec: AS_STORED }, runKey)
-    const step = stepFrom(
+    const step = await stepFrom(
+      db,
       known,
       found.map(({ stored }) => stored),
     )
     if (step.came !== 'on')
       return step.came === 'already' ? { ...step, index: before?.index ?? 0, state: before?.state ?? '' } : step
-    const sealed = await sealHistories(sealing, runKey, step.histories, before)
-    const { executions, state } = sealed.record
-    const appended = await appendSeal(db, sealed, { stateDigest: stateOf(executions), before: before?.index ?? null })
+    const sealed = await sealHistories(
+      sealing,
+      runKey,
+      step.histories,
+      before === undefined ? undefined : { ...before, blobs: known?.blobs ?? {} },
+    )
+    const { state } = sealed.record
+    const appended = await appendSeal(db, sealed, { stateDigest: stateOf(sealed), before: before?.index ?? null })
     if (appended.came !== 'moved')
       return { came: appended.came === 'added' ? 'sealed' : 'already', index: appended.index, state }
     if (tries === MOST_TRIES) throw new Error(`the run \`${runKey}\` is sealed by others again and again`)
   }
 }
 
-/** What a run was when it was sealed. */
-const stateOf = (executions: readonly RecordedExecution[]): Digest =>
-  digestOf(executions.map(({ runId, events, digest }) => ({ runId, events, digest })))
+/** What a run was when it was sealed: which events it had, and what of it had been destroyed. */
+function stateOf({ record: { executions }, erased }: Pick<SealedRun, 'record' | 'erased'>): Digest {
+  const had = executions.map(({ runId, events, digest }) => ({ runId, events, digest }))
+  return digestOf(erased.length === 0 ? had : { executions: had, erased })
+}
 
 type Step =
   | { readonly came: 'on'; readonly histories: readonly History[] }
@@ -93,8 +99,16 @@ type Step =
   | { readonly came: 'altered'; readonly runIds: readonly string[] }
 
 /** What is there now, beside what was sealed before. */
-function stepFrom(known: SealedRun | undefined, found: readonly History[]): Step {
-  if (found.length === 0) return known === undefined ? { came: 'gone' } : { came: 'already' }
+async function stepFrom(db: LedgerDatabase, known: SealedRun | undefined, found: readonly History[]): Promise<Step> {
+  if (known === undefined && found.length === 0) return { came: 'gone' }
+  const step = eventsSince(known, found)
+  if (known === undefined || step.came !== 'already') return step
+  // Nothing happened in it; but what could be read may have been erased, and an auditor has to be told by whom he can believe.
+  const isErased = (await erasedSince(db, known)).length > 0
+  return isErased ? { came: 'on', histories: known.histories.map(({ history }) => historyIn(history)) } : step
+}
+
+function eventsSince(known: SealedRun | undefined, found: readonly History[]): Step {
   const here = new Map(found.map((history) => [toldBy(history).runId, history]))
   const altered: string[] = []
   let isNew = false
@@ -120,10 +134,10 @@ export async function sealHistories(
   { db, namespace, signer }: Pick<Sealing, 'db' | 'namespace' | 'signer'>,
   runKey: RunKey,
   stored: readonly History[],
-  before?: Pick<LoggedSeal, 'index' | 'envelope'>,
+  before?: Pick<LoggedSeal, 'index' | 'envelope'> & Partial<Pick<SealedRun, 'blobs'>>,
 ): Promise<SealedRun> {
   const erased = await erasedIn(db, stored)
-  const blobs = await blobsOf(db, stored)
+  const blobs = await blobsOf(db, stored, { archived: before?.blobs ?? {}, erased })
   // A ledger that is encrypted, as the histories beside it are, is not compared.
   const ledger = await auditedRun(db, runKey).catch((error: unknown) => {
     if (codeOf(error) === 'keys_unavailable') return undefined
@@ -159,16 +173,17 @@ export async function sealOf(
   before: Before | null,
   sealedAt: Date = new Date(),
 ): Promise<SealedRun> {
-  const find = async (digest: string): Promise<Uint8Array | undefined> =>
-    Object.hasOwn(blobs, digest) ? Buffer.from(blobs[digest] ?? '', 'base64') : undefined
-  const reading = { find, keys: published, isErased: (keyId: string) => erased.includes(keyId) }
+  const reading = readingOf({ blobs, erased, keys: published })
   const full = await Promise.all(stored.map((history) => opened(history, reading)))
-  const keys = namedIn(`${textsIn(stored)}\n${textsIn(full)}`, published)
-  const histories = stored.map((one, at) => ({ stored: one, opened: full[at] ?? one }))
+  // What is encrypted may name any of them, and nobody could add one later.
+  const isVeiled = full.flatMap(payloadsIn).some(isEncrypted)
+  const keys = isVeiled ? published : namedIn(textsIn([...new Set([...stored, ...full])]), published)
+  const kept = stored.map(written)
+  const histories = stored.map((one, at) => ({ stored: one, opened: full[at] ?? one, digest: kept[at]?.digest }))
   const record = await recordOf({ ...input, ...(ledger !== undefined && { ledger }), histories, keys })
   const told = full.map(toldBy)
   const member = {
-    histories: inOrder(record, stored),
+    histories: inOrder(record, kept),
     blobs,
     erased,
     policy: await policyIn(told, run, policyOf),
@@ -198,55 +213,21 @@ export async function sealOf(
   }
 }
 
-const inOrder = (record: AuditRecord, stored: readonly History[]): SealedRun['histories'] =>
-  record.executions.map(({ runId, digest }) => {
-    const history = stored.find((one) => historyDigest(one) === digest)
-    return { runId, history: Buffer.from(historyBytes(history ?? {})).toString('base64') }
-  })
-
-/** The policy that the newest execution was opened under. What is encrypted does not tell: then the ledger does. */
-async function policyIn(
-  told: readonly Told[],
-  run: Gathered['run'],
-  policyOf: Gathered['policyOf'],
-): Promise<SealedRun['policy']> {
-  const { policyDigest = run?.policyDigest, policyText: text } = openedLast(told)
-  if (!isDigest(policyDigest)) return null
-  const known = (await policyOf(policyDigest)) ?? textIn(text)
-  return known === '' ? null : { digest: policyDigest, text: known }
+function inOrder({ executions }: AuditRecord, stored: readonly Written[]): SealedRun['histories'] {
+  const byDigest = new Map(stored.map((one) => [one.digest, one.bytes]))
+  return executions.map(({ runId, digest }) => ({
+    runId,
+    history: Buffer.from(byDigest.get(digest) ?? []).toString('base64'),
+  }))
 }
 
-/** The build that opened the run. */
-function buildIn(told: readonly Told[], run: Gathered['run']): SealedRun['build'] {
-  const { buildId = run?.buildId, kernelVersion = run?.kernelVersion } = openedLast(told)
-  return typeof buildId === 'string' && typeof kernelVersion === 'string'
-    ? { id: buildId, kernel: kernelVersion }
-    : null
+interface Written {
+  readonly digest: Digest
+  readonly bytes: Uint8Array
 }
 
-const openedLast = (told: readonly Told[]) =>
-  fieldsOf(told.toSorted((a, b) => b.beganAtMs - a.beganAtMs).find((one) => Object.keys(one.opened).length > 0)?.opened)
-
-/** Those of the published keys that something names. */
-const namedIn = (texts: string, { hosts, issuers }: PublishedKeys): PublishedKeys => ({
-  hosts: Object.fromEntries(Object.entries(hosts).filter(([keyId]) => texts.includes(keyId))),
-  issuers: issuers.filter(({ keyId }) => texts.includes(keyId)),
-})
-
-/** What is kept beside histories. What is missing there is missing in the bundle. */
-async function blobsOf(db: LedgerDatabase, stored: readonly History[]): Promise<SealedRun['blobs']> {
-  const digests = stored.flatMap(payloadsIn).flatMap((payload) => bulkDigestOf(payload) ?? [])
-  const blobs: Record<string, string> = {}
-  for (const digest of new Set(digests)) {
-    const content = isDigest(digest) ? await findBlob(db, digest) : undefined
-    if (content !== undefined) blobs[digest] = Buffer.from(content).toString('base64')
-  }
-  return blobs
-}
-
-async function erasedIn(db: LedgerDatabase, stored: readonly History[]): Promise<readonly string[]> {
-  const keyIds = [...new Set(stored.flatMap(payloadsIn).flatMap((payload) => keyIdOf(payload) ?? []))]
-  const keys = await dataKeysById(db, keyIds)
-  // Anybody can send what names a key that never was: that is not ours, and was not erased.
-  return keys.flatMap(({ keyId, wrapped }) => (wrapped === null ? [keyId] : [])).toSorted()
+/** A history as it is kept: written once, since that takes a good part of the time. */
+function written(history: History): Written {
+  const bytes = historyBytes(history)
+  return { bytes, digest: digestOfBytes(bytes) }
 }

@@ -1,11 +1,11 @@
-import type { PayloadCodec } from '@temporalio/common'
 import type { ReplayWorkerOptions } from '@temporalio/worker'
 import { differenceText } from '../differences.ts'
-import { isInFull } from '../in-full.ts'
+import { isInFull, replayableBy } from '../in-full.ts'
 import { replayHistory } from '../replay.ts'
 import type { SealedBundle } from '../seal/bundle.ts'
-import { openingCodec } from '../seal/opened.ts'
-import { type Derived, readingOf } from './check-record.ts'
+import type { DataKeys } from '../../privacy/data-keys.ts'
+import { openingCodec, readingOf } from '../seal/opened.ts'
+import type { Derived } from './check-record.ts'
 import { failed, ok, readable, skipped, type Verdict } from './verdict.ts'
 
 /** The code of a playbook, by which a run is replayed. */
@@ -20,6 +20,7 @@ export async function checkCode(
   bundle: SealedBundle,
   read: readonly Derived[] | string,
   code: PlaybookCode | undefined,
+  dataKeys?: DataKeys,
 ): Promise<Verdict> {
   if (code === undefined) return skipped('code', 'the bundle of the playbook was not given')
   if (typeof read === 'string') return skipped('code', 'a history cannot be read')
@@ -28,8 +29,7 @@ export async function checkCode(
   if (build.id !== code.buildId) {
     return failed('code', `the run is of the build ${build.id}, and the bundle of ${code.buildId}`, ['member build'])
   }
-  const reading = readingOf(bundle)
-  const codec: PayloadCodec = openingCodec(reading)
+  const codec = openingCodec({ ...readingOf(bundle), dataKeys })
   const unread = read.filter(({ opened }) => !isInFull(opened) || erased.length > 0)
   if (unread.length > 0) {
     const veil = erased.length > 0 ? 'erased' : 'sealed'
@@ -43,7 +43,10 @@ export async function checkCode(
   let compared = 0
   for (const { runId, stored } of read) {
     try {
-      const { compared: kinds, differences } = await replayHistory(code.workflowBundle, stored, [codec])
+      const { compared: kinds, differences } = await replayHistory(
+        code.workflowBundle,
+        await replayableBy(stored, codec),
+      )
       compared += Object.values(kinds).reduce((sum, count) => sum + count, 0)
       where.push(...differences.map((difference) => `history ${runId}: ${differenceText(difference)}`))
     } catch (error) {

@@ -8,7 +8,8 @@ import { recordOf } from '../record/record-of.ts'
 import { DEVELOPMENT_FLAW } from '../record/statements.ts'
 import type { AuditRecord, Entry } from '../record/types.ts'
 import type { SealedBundle } from '../seal/bundle.ts'
-import { historyIn, opened, type Reading, statementsIn } from '../seal/opened.ts'
+import type { DataKeys } from '../../privacy/data-keys.ts'
+import { historyIn, opened, readingOf, statementsIn } from '../seal/opened.ts'
 import { entryName, fieldsThatDiffer } from './check-seal.ts'
 import { failed, ok, readable, skipped, type Veiled, type Verdict } from './verdict.ts'
 
@@ -21,16 +22,9 @@ export interface Derived {
   readonly opened: History
 }
 
-/** How the histories of a bundle are read, with nothing but what is in it. */
-export function readingOf({ blobs, erased, keys }: SealedBundle): Reading {
-  const find = async (digest: string): Promise<Uint8Array | undefined> =>
-    Object.hasOwn(blobs, digest) ? Buffer.from(blobs[digest] ?? '', 'base64') : undefined
-  return { find, keys, isErased: (keyId) => erased.includes(keyId) }
-}
-
-/** Reads the histories of a bundle; a text: which one cannot be read. */
-export async function historiesIn(bundle: SealedBundle): Promise<readonly Derived[] | string> {
-  const reading = readingOf(bundle)
+/** Reads the histories of a bundle, decrypted as far as there are keys; a text: which one cannot be read. */
+export async function historiesIn(bundle: SealedBundle, dataKeys?: DataKeys): Promise<readonly Derived[] | string> {
+  const reading = { ...readingOf(bundle), dataKeys }
   const derived: Derived[] = []
   for (const { runId, history } of bundle.histories) {
     try {
@@ -88,6 +82,12 @@ function historiesThatDiffer({ executions }: AuditRecord, histories: SealedBundl
     }
   }
   return where
+}
+
+/** The differences of a record that its histories do not tell: the ledger or a gateway did. */
+export function untoldIn({ entries }: AuditRecord, derived: AuditRecord): readonly Entry[] {
+  const isDerived = new Set(derived.entries.map(contentOf))
+  return entries.filter((entry) => entry.kind === 'difference' && !isDerived.has(contentOf(entry)))
 }
 
 const contentOf = (entry: Entry): string => canonicalJson({ ...entry, seq: 0 })
@@ -158,14 +158,16 @@ export function checkReceipts(record: AuditRecord | string): Verdict {
 /** Whether people said what they are said to have said. */
 export function checkStatements(
   { statements }: SealedBundle,
+  sealed: readonly Derived[] | string,
   read: readonly Derived[] | string,
   record: AuditRecord | string,
 ): Verdict {
-  if (typeof record === 'string' || typeof read === 'string') {
+  if (typeof record === 'string' || typeof read === 'string' || typeof sealed === 'string') {
     return skipped('statements', 'no record can be derived from the histories')
   }
+  // Those that are encrypted are not listed.
+  const where = listed(statements, statementsIn(sealed.map((one) => one.opened)))
   const found = statementsIn(read.map((one) => one.opened))
-  const where = listed(statements, found)
   const veiled: Veiled[] = []
   let development = 0
   // A run that was never opened is one that somebody was refused.

@@ -1,5 +1,6 @@
-import { createHash, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { canonicalJson } from '../../contract/digest.ts'
+import { digestOfBytes } from '../record/history-bytes.ts'
 import type { Entry } from '../record/types.ts'
 import { entryHash, logLeaf, membersOf, type SealedBundle } from '../seal/bundle.ts'
 import { cosignedAt, type NotedCheckpoint, readCheckpoint } from '../seal/checkpoint.ts'
@@ -232,5 +233,3 @@ const blobsThatDiffer = ({ blobs }: SealedBundle): readonly string[] =>
   Object.entries(blobs).flatMap(([digest, content]) =>
     digestOfBytes(Buffer.from(content, 'base64')) === digest ? [] : [`blobs.${digest}`],
   )
-
-const digestOfBytes = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`

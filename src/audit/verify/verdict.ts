@@ -8,6 +8,7 @@ export const CHECKS = [
   'checkpoint',
   'witness',
   'record',
+  'reading',
   'policy',
   'receipts',
   'statements',

@@ -1,8 +1,11 @@
 import type { PlaybookContract } from '../../contract/playbook.ts'
 import type { RunKey } from '../../contract/evidence.ts'
+import type { DataKey } from '../../privacy/data-keys.ts'
+import { givenKeys } from '../seal/run-keys.ts'
 import { readBundle, type SealedBundle } from '../seal/bundle.ts'
 import { checkCode, type PlaybookCode } from './check-code.ts'
 import { checkPolicy } from './check-policy.ts'
+import { checkReading } from './check-reading.ts'
 import { checkReceipts, checkRecord, checkStatements, derive, historiesIn } from './check-record.ts'
 import {
   type AgainstLog,
@@ -21,6 +24,8 @@ export interface Against extends AgainstLog {
   /** The contracts of the playbooks as they were then: by them facts are derived again. */
   readonly contracts?: ReadonlyMap<string, PlaybookContract> | undefined
   readonly code?: PlaybookCode | undefined
+  /** What the run is encrypted with: of a reader who was given it. */
+  readonly dataKeys?: readonly DataKey[] | undefined
 }
 
 /** What came of it. */
@@ -59,6 +64,10 @@ async function verdictsOn(bundle: SealedBundle, against: Against): Promise<reado
   const { verdict: envelope, seal } = checkEnvelope(bundle, against.keys)
   const histories = await historiesIn(bundle)
   const record = typeof histories === 'string' ? histories : await derive(bundle, histories)
+  // The record was sealed without keys, and is derived again without any; the rest is looked at in full.
+  const dataKeys = against.dataKeys === undefined ? undefined : givenKeys(against.dataKeys)
+  const read = dataKeys === undefined ? histories : await historiesIn(bundle, dataKeys)
+  const full = dataKeys === undefined || typeof read === 'string' ? record : await derive(bundle, read)
   return [
     envelope,
     checkMembers(bundle, seal),
@@ -67,9 +76,10 @@ async function verdictsOn(bundle: SealedBundle, against: Against): Promise<reado
     await checkCheckpoint(bundle, against),
     checkWitness(bundle, against),
     checkRecord(bundle, histories, record),
-    checkPolicy(bundle, histories, record, against.contracts),
-    checkReceipts(record),
-    checkStatements(bundle, histories, record),
-    await checkCode(bundle, histories, against.code),
+    await checkReading(bundle, read, against.dataKeys),
+    checkPolicy(bundle, read, full, against.contracts),
+    checkReceipts(full),
+    checkStatements(bundle, histories, read, full),
+    await checkCode(bundle, read, against.code, dataKeys),
   ]
 }

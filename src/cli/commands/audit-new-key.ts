@@ -4,33 +4,33 @@ import { out, outJson } from '../terminal.ts'
 
 interface Options extends JsonOption {
   readonly out: string
+  readonly forReading?: boolean
 }
 
-/** `countersign audit new-key`: for a signer or a witness. */
+/** `countersign audit new-key`: for a signer or a witness; or for an auditor, to whom the keys of a run are given. */
 export function define(audit: Command): void {
-  withJson(audit.command('new-key').description('make a key for the signer or for a witness'))
+  withJson(audit.command('new-key').description('make a key for the signer, for a witness, or for whoever may read'))
     .requiredOption(
       '--out <file>',
       'where the private key is written, for you alone to read; the public one beside it, `.pub`',
       filled,
     )
+    .option('--for-reading', 'a key to read with what is encrypted (X25519), in place of one to sign with (Ed25519)')
     .option('--verbose', 'show where an error comes from')
     .action(run)
 }
 
-async function run({ out: file, json }: Options): Promise<void> {
-  const [{ newHostKey }, { sealKeyFrom }, { sealKeyId }, { writeKey }, { writeFile }] = await Promise.all([
-    import('../../identity/host-key.ts'),
-    import('../../audit/seal/keys.ts'),
+async function run({ out: file, json, forReading = false }: Options): Promise<void> {
+  const [{ sealKeyId }, { writeKey }, { writeFile }, { createPublicKey }] = await Promise.all([
     import('../../audit/seal/dsse.ts'),
     import('../gateway-key.ts'),
     import('node:fs/promises'),
+    import('node:crypto'),
   ])
-  const pem = newHostKey()
-  const { publicKey } = sealKeyFrom(pem)
-  await writeKey(file, pem)
-  await writeFile(`${file}.pub`, publicKey.export({ type: 'spki', format: 'pem' }))
-  const keyId = sealKeyId(publicKey)
+  const { privateKey, publicKey } = forReading ? await newReader() : await newSigner()
+  await writeKey(file, privateKey)
+  await writeFile(`${file}.pub`, publicKey)
+  const keyId = sealKeyId(createPublicKey(publicKey))
   if (json) {
     outJson({ keyId, file, publicFile: `${file}.pub` })
     return
@@ -38,4 +38,17 @@ async function run({ out: file, json }: Options): Promise<void> {
   out(`key  ${keyId}`)
   out(`file  ${file}`)
   out(`public  ${file}.pub`)
+}
+
+interface Pair {
+  readonly privateKey: string
+  readonly publicKey: string
+}
+
+const newReader = async (): Promise<Pair> => (await import('../../audit/seal/recipient.ts')).newReaderKey()
+
+async function newSigner(): Promise<Pair> {
+  const { hostKeyOf, newHostKey } = await import('../../identity/host-key.ts')
+  const privateKey = newHostKey()
+  return { privateKey, publicKey: hostKeyOf(privateKey).publicKey }
 }

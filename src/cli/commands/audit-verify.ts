@@ -2,10 +2,11 @@ import type { Command } from 'commander'
 import type { Verified } from '../../audit/verify/verify.ts'
 import { EXIT } from '../exit.ts'
 import { collected, filled, type JsonOption, type ProjectOption, withJson } from '../options.ts'
+import { DATA_KEYS, READ_WITH, type ReadingOptions } from '../reader-keys.ts'
 import { tableOf } from '../table.ts'
 import { out, outJson, plain } from '../terminal.ts'
 
-export interface VerifyOptions extends JsonOption, ProjectOption {
+export interface VerifyOptions extends JsonOption, ProjectOption, ReadingOptions {
   readonly key: readonly string[]
   readonly checkpoint: string
   readonly witnessKey?: readonly string[]
@@ -35,6 +36,8 @@ export function define(audit: Command): void {
       '--config <file>',
       'a project whose playbooks are as they were then, in place of --bundle, for the policy alone',
     )
+    .option('--read-with <file>', READ_WITH, filled)
+    .option('--data-keys <file>', DATA_KEYS, filled)
     .option('--verbose', 'show where an error comes from')
     .action(run)
 }

@@ -4,6 +4,7 @@ import { define as defineCheckpoint } from './audit-checkpoint.ts'
 import { define as defineEnqueue } from './audit-enqueue.ts'
 import { define as defineExplain } from './audit-explain.ts'
 import { define as defineExport } from './audit-export.ts'
+import { define as defineIssued } from './audit-issued.ts'
 import { define as defineKeys } from './audit-keys.ts'
 import { define as defineNewKey } from './audit-new-key.ts'
 import { define as defineOutbox } from './audit-outbox.ts'
@@ -21,6 +22,7 @@ export function define(command: Command): void {
   defineSeal(command)
   defineBundle(command)
   defineSearch(command)
+  defineIssued(command)
   defineVerify(command)
   defineCheckpoint(command)
   defineSigner(command)

@@ -1,5 +1,6 @@
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js'
 import type { temporal } from '@temporalio/proto'
+import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { exportedHistories } from '../../../src/audit/histories.ts'
@@ -9,9 +10,10 @@ import type { SealedRun } from '../../../src/audit/seal/bundle.ts'
 import type { Signer } from '../../../src/audit/seal/signer.ts'
 import type { RunHandle } from '../../../src/client/index.ts'
 import { type RunKey, runKeyOf } from '../../../src/contract/evidence.ts'
-import { approvalOf, pendingOf, startRefund } from '../../support/refunds.ts'
+import { approvalOf, pendingOf, REQUESTER, startMessageOf, startRefund } from '../../support/refunds.ts'
 import { until, type World } from '../../support/world.ts'
-import { reset, workflowTasksIn } from '../../support/history.ts'
+import { newOrder } from '../../support/orders.ts'
+import { executionsOf, reset, workflowTasksIn } from '../../support/history.ts'
 
 type History = temporal.api.history.v1.IHistory
 
@@ -74,7 +76,7 @@ export const sealLive = (
   signer: Signer,
 ): Promise<SealedRun> => sealHistories({ db: world.db, namespace: 'default', signer }, runKey, stored)
 
-/** Runs of every end, and open ones. */
+/** Runs of every end, and open ones. Needs a server that soon suggests to go on in another execution. */
 export async function liveRuns(world: World): Promise<readonly RunKey[]> {
   const completed = await startRefund(world)
   const approved = await startRefund(world, { amountCents: 12_000 })
@@ -87,6 +89,9 @@ export async function liveRuns(world: World): Promise<readonly RunKey[]> {
   const open = await startRefund(world, { amountCents: 12_000 })
   const undone = await startRefund(world)
   const both = await startRefund(world, { amountCents: 30_000 })
+  const onAndOn = await startRefund(world, { amountCents: 12_000 })
+  const timedOut = await timedOutRefund(world)
+  const failed = await world.client.start('refund_request', { orderId: 7 }, { principal: REQUESTER })
   await completed.run.outcome()
   await open.run.decide(approvalOf(await pendingOf(open.run)))
   await open.run.outcome()
@@ -118,6 +123,34 @@ export async function liveRuns(world: World): Promise<readonly RunKey[]> {
   await reset(world.temporal, again.run, workflowTasksIn((await handle.fetchHistory()).events ?? []).at(-2) ?? 0, runId)
   await until('the run after the reset', async () => ((await handle.describe()).runId === runId ? undefined : true))
   await until('its outcome', async () => (await again.run.status()).result ?? undefined)
-  const runs = [completed, approved, rejected, cancelled, waiting, denied, terminated, again, open, undone, both]
-  return await Promise.all(runs.map(({ run }) => runKeyIn(world, run)))
+  const question = await pendingOf(onAndOn.run)
+  // Where the server suggests it soon, what is refused makes the run go on in another execution.
+  while ((await executionsOf(world.temporal, onAndOn.run)) < 2)
+    await onAndOn.run.decide({ ...approvalOf(question), step: 'nothing' })
+  await onAndOn.run.decide(approvalOf(await pendingOf(onAndOn.run)))
+  await onAndOn.run.outcome()
+  await failed.result().catch(() => undefined)
+  await until('the run to be out of its time', async () => {
+    const { status } = await world.temporal.workflow.getHandle(timedOut.workflowId).describe()
+    return status.name === 'TIMED_OUT' ? true : undefined
+  })
+  const started = [completed, approved, rejected, cancelled, waiting, denied, terminated, again, open, undone, both]
+  const runs = [...started, onAndOn].map(({ run }) => run)
+  return await Promise.all([...runs, timedOut, failed].map((run) => runKeyIn(world, run)))
+}
+
+/** A run that has moved money, and then has no time left to undo it. */
+async function timedOutRefund(world: World): Promise<{ readonly workflowId: string }> {
+  const { orderId, ticketId } = await newOrder(world.databaseUrl, {})
+  const workflowId = `refund-${randomUUID()}`
+  const request = { orderId, ticketId, message: 'It arrived broken, please refund $20.00.' }
+  const args = [startMessageOf(workflowId, request)]
+  const { taskQueue } = world
+  await world.temporal.workflow.start('refund_request', {
+    workflowId,
+    taskQueue,
+    args,
+    workflowRunTimeout: '6 seconds',
+  })
+  return { workflowId }
 }

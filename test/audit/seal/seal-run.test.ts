@@ -105,7 +105,7 @@ test('the bundle of a sealed run holds, also against a checkpoint of before and 
 test('the log has no gap, takes no other row back, and its tree is that of its leaves', async () => {
   const { rows } = await query(world().databaseUrl, 'SELECT index FROM countersign.log_leaves ORDER BY index')
   expect(rows.map(({ index }) => index)).toEqual(rows.map((_, at) => at))
-  const tables = ['log_leaves', 'log_tiles', 'log_checkpoints', 'log_cosignatures', 'archive']
+  const tables = ['log_leaves', 'log_tiles', 'log_checkpoints', 'log_cosignatures', 'archive', 'key_issues']
   for (const table of tables) {
     for (const change of [`DELETE FROM countersign.${table}`, `TRUNCATE countersign.${table} CASCADE`]) {
       await expect(query(world().databaseUrl, change)).rejects.toThrow(/rows are only ever added/)

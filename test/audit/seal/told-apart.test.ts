@@ -38,8 +38,12 @@ beforeAll(async () => {
 }, 60_000)
 
 /** What verification says of a run that somebody sealed in good faith, whatever had happened in it. */
-async function failsOf(history: History, by: CodeOfThen | Pick<CodeOfThen, 'buildId' | 'workflowBundle'> = code) {
-  const run = await sealLive(world(), runKey, [history], await signerWith(key))
+async function failsOf(
+  history: History,
+  by: CodeOfThen | Pick<CodeOfThen, 'buildId' | 'workflowBundle'> = code,
+  of = runKey,
+) {
+  const run = await sealLive(world(), of, [history], await signerWith(key))
   const log = LogOf.of([run], key)
   const auditor = { ...against(key, witness, await log.checkpoint()), contracts: code.playbooks, code: by }
   const { verdicts } = await verifyBundle(bytesOf(await log.bundle(run, 0, witness)), auditor)
@@ -114,6 +118,18 @@ test('code that goes another way: the code says otherwise, and nothing else', as
   const { checks, where } = await failsOf(stored, { buildId: code.buildId, workflowBundle })
   expect(checks).toEqual(['code'])
   expect(where[0]).toMatch(/the code goes another way: .*TMPRL1100/)
+})
+
+test('code that orders the same and says other things: the code says otherwise, and names what', async () => {
+  const workflowBundle = await bundleForReplay(join(import.meta.dirname, '..', '..', 'replay', 'other-words.ts'))
+  // One that asks nobody: an approval is of exactly one action, and the run would stop there.
+  const { run } = await startRefund(world())
+  await run.outcome()
+  const of = await runKeyIn(world(), run)
+  const [history = {}] = await storedOf(world(), of)
+  const { checks, where } = await failsOf(history, { buildId: code.buildId, workflowBundle }, of)
+  expect(checks).toEqual(['code'])
+  expect(where.some((place) => /`billing\.refund` \(billing\.refund-1\) at `input\.amount/.test(place))).toBe(true)
 })
 
 test('code of another build is not what the run names', async () => {
