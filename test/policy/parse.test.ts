@@ -110,7 +110,6 @@ describe('a policy', () => {
     expect(notActedOn(policy)).toEqual([
       'approvals.reminders 60, 1440 (nobody is notified: start workers with --notify)',
       'audit.retention_days 365',
-      'audit.redaction email, name',
     ])
     expect(notActedOn(policyIn('approvals: {quorum: 1}\naudit: {export: splunk}'))).toEqual([])
   })

@@ -219,6 +219,8 @@ async function surfacesOf(
   }
 }
 
+const ALL = { level: 'evidence', redacted: [] } as const
+
 /** What leaves for a SIEM, of records that are read with all keys. */
 async function exported(sides: Sides, workflowIds: readonly string[]): Promise<Uint8Array> {
   const contracts = new Map(
@@ -230,7 +232,7 @@ async function exported(sides: Sides, workflowIds: readonly string[]): Promise<U
     if (record === undefined) throw new Error('it has no record')
     expect(record.entries.filter(({ proof }) => proof === 'sealed')).toEqual([])
     await enqueue(sides.db, record, contracts)
-    sent.push(eventsOf(record, 'evidence', contracts), eventsOf(record, 'evidence', new Map()))
+    sent.push(eventsOf(record, ALL, contracts), eventsOf(record, ALL, new Map()))
   }
   return Buffer.from(JSON.stringify(sent))
 }
@@ -319,5 +321,12 @@ test('once somebody was erased nobody reads anything of him, and what another on
     await expect(world.client.run(workflowId).status()).rejects.toThrow(/Encoded failure|destroyed/)
     await expect(world.client.run(workflowId).result()).rejects.toThrow(/payload_erased|destroyed/)
   }
+  // Nor has looking at it made a key anew.
+  const { rows: live } = await query(
+    world.databaseUrl,
+    'SELECT workflow_id FROM countersign.data_keys WHERE workflow_id = ANY($1) AND wrapped IS NOT NULL',
+    [visits],
+  )
+  expect(live).toEqual([])
   expect(await world.client.run(refund).status()).toMatchObject({ state: 'reverted' })
 })

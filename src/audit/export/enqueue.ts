@@ -1,18 +1,20 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { canonicalJson } from '../../contract/digest.ts'
+import type { RunKey } from '../../contract/evidence.ts'
 import type { LedgerDatabase } from '../../ledger/database.ts'
 import { addToOutbox, type LastEvent, type NewOutboxEvent, policyTextOfRun } from '../../ledger/outbox.ts'
 import type { AuditRecord } from '../record/types.ts'
-import { eventsOf, type ExportedEvent, type LogLevel } from './event.ts'
+import { eventsOf, type ExportedEvent, type Wish } from './event.ts'
 import { ocsfOf } from './ocsf.ts'
 import type { Contracts } from './redaction.ts'
 
 /** What a policy wants exported, and where to; `null`: nothing. */
-interface Wish {
+interface ExportWish extends Wish {
   readonly target: string | null
-  readonly level: LogLevel
 }
+
+const NOTHING: ExportWish = { target: null, level: 'standard', redacted: [] }
 
 /** What came of writing down a run's events. */
 export interface Enqueued {
@@ -27,10 +29,9 @@ export interface Enqueued {
  * nothing; with one that says more, or says something otherwise, that. What `contracts` do not tell of is masked.
  */
 export async function enqueue(db: LedgerDatabase, record: AuditRecord, contracts: Contracts): Promise<Enqueued> {
-  const text = await policyTextOfRun(db, record.runKey)
-  const { target, level } = text === undefined ? { target: null, level: 'standard' as const } : wishOf(text)
+  const { target, ...wish } = await wishOf(db, record.runKey)
   if (target === null) return { target, added: 0 }
-  const events = eventsOf(record, level, contracts)
+  const events = eventsOf(record, wish, contracts)
   const added = await addToOutbox(db, { runKey: record.runKey, target }, ({ ids, last }) =>
     chained(
       events.filter(({ id }) => !ids.has(id)),
@@ -39,6 +40,10 @@ export async function enqueue(db: LedgerDatabase, record: AuditRecord, contracts
   )
   return { target, added }
 }
+
+/** Whether the policy of a run wants anything exported. */
+export const isExported = async (db: LedgerDatabase, runKey: RunKey): Promise<boolean> =>
+  (await wishOf(db, runKey)).target !== null
 
 /** Each event with the one before it. */
 function chained(events: readonly ExportedEvent[], last: LastEvent | null): readonly NewOutboxEvent[] {
@@ -63,11 +68,14 @@ const policy = z.object({
     .object({
       log_level: z.enum(['evidence', 'standard']).default('evidence'),
       export: z.string().nullable().default(null),
+      redaction: z.array(z.string()).default([]),
     })
-    .default({ log_level: 'evidence', export: null }),
+    .default({ log_level: 'evidence', export: null, redaction: [] }),
 })
 
-function wishOf(text: string): Wish {
+async function wishOf(db: LedgerDatabase, runKey: RunKey): Promise<ExportWish> {
+  const text = await policyTextOfRun(db, runKey)
+  if (text === undefined) return NOTHING
   const { audit } = policy.parse(parse(text, { maxAliasCount: 0 }))
-  return { target: audit.export, level: audit.log_level }
+  return { target: audit.export, level: audit.log_level, redacted: audit.redaction }
 }

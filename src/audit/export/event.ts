@@ -6,6 +6,13 @@ import { type Contracts, Redaction } from './redaction.ts'
 /** How much of a record is exported: `audit.log_level` of its policy. */
 export type LogLevel = 'evidence' | 'standard'
 
+/** What a policy says of what is exported: how much, and `audit.redaction`. */
+export interface Wish {
+  readonly level: LogLevel
+  /** Names of fields and facts that are blacked out. */
+  readonly redacted: readonly string[]
+}
+
 /** One entry of a record, as it leaves: Countersign's own form. */
 export interface ExportedEvent extends Omit<Entry, 'kind'> {
   readonly v: 1
@@ -28,9 +35,13 @@ const EVIDENCE: ReadonlySet<EntryKind> = new Set<EntryKind>(['plan', 'source', '
 const MOST_SAID = 100_000
 
 /** The events of a record, in its order, fit for others to see: masked before they get an id and are written down. */
-export function eventsOf(record: AuditRecord, level: LogLevel, contracts: Contracts): readonly ExportedEvent[] {
+export function eventsOf(
+  record: AuditRecord,
+  { level, redacted }: Wish,
+  contracts: Contracts,
+): readonly ExportedEvent[] {
   const { runKey, workflowId, playbook, namespace } = record
-  const redaction = new Redaction(record, contracts)
+  const redaction = new Redaction(record, contracts, redacted)
   return record.entries
     .filter(({ kind }) => level === 'evidence' || !EVIDENCE.has(kind))
     .map((entry) => {

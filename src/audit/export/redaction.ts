@@ -13,6 +13,8 @@ import type { AuditRecord, Entry } from '../record/types.ts'
 export type Contracts = ReadonlyMap<string, PlaybookContract>
 
 const MASK = '[text]'
+/** In the place of what a policy wants blacked out. */
+const BLACK = '[redacted]'
 
 /** What the kernel, a host or a gateway made, or an operator's policy says, under these names with all that is in it; but what looks personal. */
 const KEPT: ReadonlySet<string> = new Set(
@@ -50,11 +52,14 @@ interface Contract {
 export class Redaction {
   readonly #playbook: PlaybookContract | undefined
   readonly #known: readonly Known[]
+  readonly #redacted: ReadonlySet<string>
   readonly #mark: Mark
   /** For entries without facts: all but decisions. */
   readonly #cover: Cover
 
-  constructor({ playbook, entries }: AuditRecord, contracts: Contracts) {
+  /** `redacted`: names of fields and facts of which nothing is told, whatever they hold. */
+  constructor({ playbook, entries }: AuditRecord, contracts: Contracts, redacted: readonly string[] = []) {
+    this.#redacted = new Set(redacted)
     this.#playbook = contracts.get(playbook ?? '')
     // Whoever said or did something stays known: that is what a record is for.
     const acted = new Set(entries.flatMap(({ by }) => by ?? []))
@@ -102,14 +107,36 @@ export class Redaction {
     const { schemas, declares } = contract
     const shown = (name: string, inner: Json): Json => {
       const schema = schemas[name]
-      if (schema !== undefined) return cover.value(inner, schema) as Json
-      if (name === 'facts') return factsShown(inner, declares)
-      if (name === 'value') return factShown(textIn(fieldsOf(value)['fact']), inner, declares)
-      if (name === 'because' && declares !== undefined && typeof inner === 'string') return cover.text(inner)
+      if (schema !== undefined) return this.#blacked(cover.value(inner, schema) as Json)
+      if (name === 'facts') return this.#blacked(factsShown(inner, declares))
+      if (name === 'value') {
+        const fact = textIn(fieldsOf(value)['fact'])
+        return this.#redacted.has(fact) ? BLACK : factShown(fact, inner, declares)
+      }
+      if (name === 'because' && declares !== undefined && typeof inner === 'string' && !this.#isNamedIn(inner))
+        return cover.text(inner)
       if (FORMS.has(name) && typeof inner === 'object') return this.#fields(inner, contract, cover)
       return KEPT.has(name) ? (cover.value(inner) as Json) : masked(inner)
     }
     return Object.fromEntries(Object.entries(value as JsonObject).map(([name, inner]) => [name, shown(name, inner)]))
+  }
+
+  /** Without what the policy wants blacked out, at whatever depth. */
+  #blacked(value: Json): Json {
+    if (this.#redacted.size === 0 || typeof value !== 'object' || value === null) return value
+    if (Array.isArray(value)) return (value as readonly Json[]).map((one) => this.#blacked(one))
+    return Object.fromEntries(
+      Object.entries(value as JsonObject).map(([name, inner]) => [
+        name,
+        this.#redacted.has(name) ? BLACK : this.#blacked(inner),
+      ]),
+    )
+  }
+
+  /** Whether a reason speaks of a fact that is blacked out. */
+  #isNamedIn(because: string): boolean {
+    const words = because.split(/[^A-Za-z0-9_]+/)
+    return words.some((word) => this.#redacted.has(word))
   }
 }
 

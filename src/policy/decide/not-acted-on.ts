@@ -11,5 +11,4 @@ export const notActedOn = ({ approvals, audit }: Policy, notifies = false): read
         `approvals.reminders ${approvals.remindersMinutes.join(', ')} (nobody is notified: start workers with --notify)`,
       ]),
   ...(audit.retentionDays === undefined ? [] : [`audit.retention_days ${audit.retentionDays}`]),
-  ...(audit.redaction === undefined ? [] : [`audit.redaction ${audit.redaction.join(', ')}`]),
 ]

@@ -12,7 +12,7 @@ import { entryOf, NO_CONTRACTS, recordOf } from './records.ts'
 const RUN = runKeyOf('refund-1', 'run-1')
 const events: readonly OutboxEvent[] = eventsOf(
   recordOf(RUN, [entryOf(0, 'request'), entryOf(1, 'tool_call', { text: 'It was “done”.' })]),
-  'evidence',
+  { level: 'evidence', redacted: [] },
   NO_CONTRACTS,
 ).map((event, at) => ({
   id: String(at + 7),

@@ -8,7 +8,7 @@ import { eventsOf } from '../../../src/audit/export/event.ts'
 import { ocsfOf } from '../../../src/audit/export/ocsf.ts'
 import { recordInputOf } from '../../../src/audit/record/record-of-run.ts'
 import { recordOf } from '../../../src/audit/record/record-of.ts'
-import { ENTRY_KINDS } from '../../../src/audit/record/types.ts'
+import { type AuditRecord, ENTRY_KINDS } from '../../../src/audit/record/types.ts'
 import { canonicalJson, digestOf } from '../../../src/contract/digest.ts'
 import { runKeyOf, type RunKey } from '../../../src/contract/evidence.ts'
 import { runKeysOf } from '../../../src/ledger/audited.ts'
@@ -50,6 +50,7 @@ interface Row {
 }
 
 let runKey: RunKey
+let whole: AuditRecord
 let rows: readonly Row[]
 let enqueued: { readonly target: string | null; readonly added: number; readonly entries: number }
 beforeAll(async () => {
@@ -66,6 +67,7 @@ beforeAll(async () => {
   runKey = key
   const sides = { client: world().temporal, db: world().db }
   const record = await recordOf(await recordInputOf(sides, 'default', runKey))
+  whole = record
   enqueued = {
     ...(await enqueue(world().db, record, new Map([['refund_request', refundRequest.contract]]))),
     entries: record.entries.length,
@@ -149,6 +151,21 @@ test('what people wrote and who they are is not among it, and what was decided i
   )
 })
 
+test('what the policy wants blacked out is, wherever it stands, and the record has it', () => {
+  const redacted = ['refund_amount_usd', 'amount', 'orderId']
+  const contracts = new Map([['refund_request', refundRequest.contract]])
+  const said = (names: readonly string[]) =>
+    eventsOf(whole, { level: 'evidence', redacted: names }, contracts)
+      .filter(({ entry }) => entry !== 'policy')
+      .map((event) => canonicalJson(event))
+      .join('\n')
+  expect(said([])).toMatch(/"amount":\{"cents":12000/)
+  expect(said([])).toMatch(/"orderId":"ord_/)
+  expect(said(redacted)).not.toMatch(/"(?:amount|refund_amount_usd)":\{|"orderId":"ord_|refund_amount_usd is \$120/)
+  expect(said(redacted)).toContain('"refund_amount_usd":"[redacted]"')
+  expect(canonicalJson(whole)).toContain('refund_amount_usd is $120.00')
+})
+
 test('what is sent is canonical JSON, and nothing of it is said otherwise than in the native form', () => {
   for (const { text, native, ocsf, event_id } of rows) {
     expect(text).toBe(canonicalJson(ocsf))
@@ -177,7 +194,8 @@ test.each(ENTRY_KINDS)('an entry of the kind %s is of the schema, whatever it sa
     entryOf(4, kind, { says: { payload: 'sealed' }, proof: 'sealed', events: [] }),
   ]
   const record = { ...recordWith(runKeyOf('w', 'r'), odd), ...(kind === 'state' ? { playbook: null } : {}) }
-  for (const event of eventsOf(record, 'evidence', NO_CONTRACTS)) expect(flaws(ocsfOf(event, null).event)).toEqual([])
+  for (const event of eventsOf(record, { level: 'evidence', redacted: [] }, NO_CONTRACTS))
+    expect(flaws(ocsfOf(event, null).event)).toEqual([])
 })
 
 test('the schema finds what is not of it', () => {
