@@ -43,38 +43,32 @@ export async function endLook(db: LedgerDatabase, name: SweepName, { beganAt, si
     .execute()
 }
 
-export async function markBegun(db: LedgerDatabase, name: SweepName, archive: string | null): Promise<void> {
+/** It began; what kept the one before it from going on is tried again. */
+export async function markBegun(
+  db: LedgerDatabase,
+  { namespace, taskQueue }: SweepName,
+  archive: string | null,
+): Promise<void> {
+  const now = { began_at: sql<Date>`now()`, archive, trouble: null }
   await db
     .insertInto('countersign.sweep_marks')
-    .values({
-      namespace: name.namespace,
-      task_queue: name.taskQueue,
-      sealed: 0,
-      failed: 0,
-      began_at: sql<Date>`now()`,
-      archive,
-    })
-    .onConflict((conflict) =>
-      conflict.columns(['namespace', 'task_queue']).doUpdateSet({ began_at: sql<Date>`now()`, archive }),
-    )
+    .values({ namespace, task_queue: taskQueue, sealed: 0, failed: 0, ...now })
+    .onConflict((conflict) => conflict.columns(['namespace', 'task_queue']).doUpdateSet(now))
     .execute()
 }
 
-/** What came of a sweep. */
-export interface SweepEnd {
-  readonly sealed: number
-  readonly failed: number
-  /** `null`: it came to its end. */
-  readonly trouble: string | null
-}
-
-export async function markEnded(db: LedgerDatabase, name: SweepName, end: SweepEnd): Promise<void> {
+/** It came to its end; where it is not complete, what it was told of keeps standing. */
+export async function markEnded(
+  db: LedgerDatabase,
+  name: SweepName,
+  { sealed, failed, isComplete }: { readonly sealed: number; readonly failed: number; readonly isComplete: boolean },
+): Promise<void> {
   await ofSweep(db, name)
-    .set({ ...end, ended_at: sql<Date>`now()` })
+    .set({ sealed, failed, ended_at: sql<Date>`now()`, ...(isComplete && { trouble: null }) })
     .execute()
 }
 
-/** Why a sweep that is under way does not go on. */
+/** Why a sweep does not go on, or is not complete. */
 export async function markTrouble(db: LedgerDatabase, name: SweepName, trouble: string): Promise<void> {
   await ofSweep(db, name).set({ trouble }).execute()
 }
