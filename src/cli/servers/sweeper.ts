@@ -1,9 +1,6 @@
 import { Client, type Connection } from '@temporalio/client'
 import { NativeConnection, type Worker } from '@temporalio/worker'
 import { sql } from 'kysely'
-import { StoreUrlError } from '../../audit/archive/store.ts'
-import { storeAt } from '../../audit/archive/store-at.ts'
-import type { BlobStore } from '../../audit/archive/store.ts'
 import type { SweptRun } from '../../audit/sealing/partition.ts'
 import type { RemoteSigner } from '../../audit/seal/signer-http.ts'
 import type { LedgerDatabase } from '../../ledger/database.ts'
@@ -13,8 +10,8 @@ import { createSweeper } from '../../worker/sweeper.ts'
 import { type SweeperMetrics, sweeperMetrics } from '../../worker/sweeper-metrics.ts'
 import { scheduleSweeps } from '../../worker/sweep-schedule.ts'
 import type { SweeperOptions } from '../commands/audit-sweeper.ts'
+import { storeFrom } from '../archive-copies.ts'
 import { connectClient, connectDatabase, unreachable } from '../connect.ts'
-import { CliError } from '../errors.ts'
 import { quietRuntime } from '../host.ts'
 import { assertLedger } from '../ledger-schema.ts'
 import { withSigner } from '../seal-options.ts'
@@ -85,16 +82,6 @@ export async function runSweeper(options: SweeperOptions): Promise<void> {
       await closing.closeWithin(CLOSE_MS)
     }
   })
-}
-
-/** Names the store of a URL; fails with `config_invalid`. */
-export function storeFrom(url: string): BlobStore {
-  try {
-    return storeAt(url, process.env)
-  } catch (error) {
-    if (!(error instanceof StoreUrlError)) throw error
-    throw new CliError('config_invalid', `${error.message}.`, 'See “The sweep” in docs/audit.md.', { cause: error })
-  }
 }
 
 const upOf = (db: LedgerDatabase, connection: Connection, signer: RemoteSigner) => async (): Promise<void> => {
