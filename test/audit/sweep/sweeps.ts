@@ -1,23 +1,28 @@
+import { copyPartition } from '../../../src/audit/archive/copies.ts'
+import type { BlobStore } from '../../../src/audit/archive/store.ts'
 import { gather } from '../../../src/audit/sealing/gather.ts'
 import { NO_COUNTS, type PartitionCounts, sealPartition, type Sweeping } from '../../../src/audit/sealing/partition.ts'
 import { publish } from '../../../src/audit/seal/publish.ts'
 import type { Signer } from '../../../src/audit/seal/signer.ts'
+import { markBegun, markEnded } from '../../../src/ledger/sweep-marks.ts'
 import { query, until, type World } from '../../support/world.ts'
 
 /** What one sweep does, without Temporal to order it. */
 export async function sweepOnce(
   world: World,
   signer: Signer,
-  { of = 1, ...more }: Partial<Sweeping> & { readonly of?: number } = {},
+  { of = 1, store, ...more }: Partial<Sweeping> & { readonly of?: number; readonly store?: BlobStore } = {},
 ): Promise<PartitionCounts> {
-  const swept = { client: world.temporal, db: world.db, namespace: 'default', taskQueue: world.taskQueue }
+  const { temporal: client, taskQueue } = world
+  const swept = { client, db: world.db, namespace: 'default', taskQueue, signer, isUp: async () => undefined, ...more }
+  await markBegun(swept.db, swept, store?.url ?? null)
   await gather(swept)
   let counts = NO_COUNTS
-  for (let partition = 0; partition < of; partition += 1) {
-    const sweeping = { ...swept, signer, isUp: async () => undefined, ...more }
-    counts = await sealPartition(sweeping, { partition, of }, { before: counts })
-  }
-  await publish({ db: world.db, signer, witnesses: [] })
+  const parts = Array.from({ length: of }, (_, partition) => ({ partition, of }))
+  for (const part of parts) counts = await sealPartition(swept, part, { before: counts })
+  await publish({ db: swept.db, signer, witnesses: [] })
+  for (const part of parts) if (store !== undefined) await copyPartition({ db: swept.db, store }, part)
+  await markEnded(swept.db, swept, { ...counts, isComplete: true })
   return counts
 }
 
