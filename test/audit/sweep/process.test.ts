@@ -16,17 +16,11 @@ let sweepers: Sweepers
 let temporal: Client
 beforeAll(async () => {
   sweepers = new Sweepers(folder(), child())
-  await sweepers.newKey()
   await sweepers.startSigner()
   temporal = new Client({ connection: await Connection.connect({ address: inject('temporalAddress') }) })
 }, 60_000)
 afterAll(async () => {
-  await sweepers.stop()
-  // What was never made need not be deleted.
-  await temporal.schedule
-    .getHandle(`countersign-sweep-${child().taskQueue}`)
-    .delete()
-    .catch(() => undefined)
+  await sweepers.stop(temporal)
   await temporal.connection.close()
 })
 
@@ -49,8 +43,7 @@ test('runs that are over are sealed and copied as Temporal orders it; sweeps tha
   expect(metrics).toContain('countersign_sweep_runs_total{came="sealed"} 1')
   expect(metrics).toContain('countersign_sweep_oldest_unsealed_seconds 0')
   expect((await fetch(`${url}/readyz`)).status).toBe(200)
-  one.signal('SIGTERM')
-  expect((await one.ended).code).toBe(0)
+  expect(await one.stop()).toBe(0)
   const missed = [await overRun(child(), temporal), await overRun(child(), temporal)]
   // Two of them: they share the work, and the schedule is one.
   await Promise.all([sweepers.startSweeper(), sweepers.startSweeper()])

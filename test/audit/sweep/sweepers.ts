@@ -7,54 +7,102 @@ import { query, until } from '../../support/world.ts'
 
 const ORIGIN = 'acme.example/countersign'
 
+/** A command that is started again whenever it ends, as a supervisor would, until it is stopped. */
+export class Supervised {
+  readonly #start: () => Background
+  #now: Background
+  #isOver = false
+  #restarts = 0
+
+  constructor(start: () => Background) {
+    this.#start = start
+    this.#now = start()
+    void this.#keep()
+  }
+
+  async #keep(): Promise<void> {
+    for (;;) {
+      await this.#now.ended
+      if (this.#isOver) return
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      this.#restarts += 1
+      this.#now = this.#start()
+    }
+  }
+
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  stderr(): string {
+    return this.#now.stderr()
+  }
+
+  /** Once what runs now is ready. */
+  ready(): Promise<true> {
+    return until('a process to be ready', async () => (this.#now.stderr().includes('ready') ? true : undefined), 90_000)
+  }
+
+  kill(): void {
+    this.#now.signal('SIGKILL')
+  }
+
+  async stop(): Promise<number> {
+    this.#isOver = true
+    this.#now.signal('SIGTERM')
+    return (await this.#now.ended).code
+  }
+}
+
 /** Processes of the CLI that seal: a signer, and as many sweepers as a test starts. */
 export class Sweepers {
   readonly #folder: string
-  readonly #env: Readonly<Record<string, string>>
-  readonly #taskQueue: string
-  readonly #all: Background[] = []
-  signer: Background | undefined
+  readonly #child: Pick<WorkerChild, 'env' | 'taskQueue'>
+  readonly #all: Supervised[] = []
 
-  constructor(folder: string, { env, taskQueue }: Pick<WorkerChild, 'env' | 'taskQueue'>) {
+  constructor(folder: string, child: Pick<WorkerChild, 'env' | 'taskQueue'>) {
     this.#folder = folder
-    this.#env = env
-    this.#taskQueue = taskQueue
+    this.#child = child
   }
 
-  get signing(): readonly string[] {
-    return ['--signer', `unix:${join(this.#folder, 'signer.sock')}`]
+  at(name: string): string {
+    return join(this.#folder, name)
   }
 
-  #start(args: readonly string[]): Background {
-    const one = inBackground(['audit', ...args], { cwd: this.#folder, env: this.#env })
+  #supervise(args: readonly string[]): Supervised {
+    const one = new Supervised(() => inBackground(['audit', ...args], { cwd: this.#folder, env: this.#child.env }))
     this.#all.push(one)
     return one
   }
 
-  async newKey(): Promise<void> {
-    await countersign(['audit', 'new-key', '--out', join(this.#folder, 'signer')], { cwd: this.#folder })
+  async startSigner(): Promise<Supervised> {
+    await countersign(['audit', 'new-key', '--out', this.at('signer')], { cwd: this.#folder })
+    const more = [
+      '--key-file',
+      this.at('signer'),
+      '--state',
+      this.at('signer.state'),
+      '--socket',
+      this.at('signer.sock'),
+    ]
+    const signer = this.#supervise(['signer', '--origin', ORIGIN, ...more])
+    await signer.ready()
+    return signer
   }
 
-  async startSigner(): Promise<Background> {
-    const [key, state] = [join(this.#folder, 'signer'), join(this.#folder, 'signer.state')]
-    const more = ['--key-file', key, '--state', state, '--socket', join(this.#folder, 'signer.sock')]
-    this.signer = this.#start(['signer', '--origin', ORIGIN, ...more])
-    await this.signer.says('ready')
-    return this.signer
-  }
-
-  async startSweeper(...more: readonly string[]): Promise<Background> {
-    const pace = ['--every', '2s', '--partitions', '2', '--task-queue', this.#taskQueue]
-    const sweeper = this.#start(['sweeper', ...pace, ...this.signing, ...more])
-    await sweeper.says('ready')
+  async startSweeper(...more: readonly string[]): Promise<Supervised> {
+    const pace = ['--every', '2s', '--partitions', '2', '--task-queue', this.#child.taskQueue]
+    const sweeper = this.#supervise(['sweeper', ...pace, '--signer', `unix:${this.at('signer.sock')}`, ...more])
+    await sweeper.ready()
     return sweeper
   }
 
-  async stop(): Promise<void> {
-    for (const one of this.#all.toReversed()) {
-      one.signal('SIGTERM')
-      await one.ended
-    }
+  /** Stops all, and has Temporal order no more. */
+  async stop(temporal: Client): Promise<void> {
+    for (const one of this.#all.toReversed()) await one.stop()
+    const schedule = temporal.schedule.getHandle(`countersign-sweep-${this.#child.taskQueue}`)
+    // What was never made need not be deleted.
+    await schedule.delete().catch(() => undefined)
   }
 }
 
