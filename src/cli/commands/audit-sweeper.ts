@@ -41,7 +41,7 @@ export function define(audit: Command): void {
     )
     .addOption(
       new Option('--health-address <host:port>', 'where /healthz, /readyz and /metrics are served, or `off`')
-        .env('COUNTERSIGN_HEALTH_ADDRESS')
+        .env('COUNTERSIGN_SWEEPER_HEALTH_ADDRESS')
         .default(healthAddress(DEFAULT_HEALTH_ADDRESS), DEFAULT_HEALTH_ADDRESS)
         .argParser(healthAddress),
     )

@@ -91,7 +91,16 @@ export class Sweepers {
   }
 
   async startSweeper(...more: readonly string[]): Promise<Supervised> {
-    const pace = ['--every', '2s', '--partitions', '2', '--task-queue', this.#child.taskQueue]
+    const pace = [
+      '--every',
+      '2s',
+      '--partitions',
+      '2',
+      '--task-queue',
+      this.#child.taskQueue,
+      '--health-address',
+      '127.0.0.1:0',
+    ]
     const sweeper = this.#supervise(['sweeper', ...pace, '--signer', `unix:${this.at('signer.sock')}`, ...more])
     await sweeper.ready()
     return sweeper
