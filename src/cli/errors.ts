@@ -8,6 +8,7 @@ import { plain, say, style } from './terminal.ts'
 export type CliErrorCode =
   | 'address_in_use'
   | 'config_invalid'
+  | 'copy_unusable'
   | 'database_not_configured'
   | 'database_unreachable'
   | 'drain_incomplete'

@@ -75,11 +75,13 @@ export const filled = (text: string): string => {
   throw new InvalidArgumentError('It must not be blank.')
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** The parser of a duration such as `90m`, `12h` or `30d`; milliseconds. */
 export const duration = (text: string): number => {
-  const [, count, unit = ''] = /^(\d{1,6})([mhd])$/.exec(text) ?? []
+  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
   if (count !== undefined) return Number(count) * (UNITS_MS[unit] ?? 0)
-  throw new InvalidArgumentError('It must be a whole number of minutes, hours or days, such as `90m`, `12h` or `30d`.')
+  throw new InvalidArgumentError(
+    'It must be a whole number of seconds, minutes, hours or days, such as `90m`, `12h` or `30d`.',
+  )
 }

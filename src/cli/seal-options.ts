@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { KeyObject } from 'node:crypto'
 import type { NotedCheckpoint } from '../audit/seal/checkpoint.ts'
 import type { AskedWitness } from '../audit/seal/publish.ts'
-import type { Signer } from '../audit/seal/signer.ts'
+import type { RemoteSigner } from '../audit/seal/signer-http.ts'
 import { CliError, UsageError } from './errors.ts'
 import { collected } from './options.ts'
 
@@ -81,7 +81,7 @@ function tokenIn(file: string | undefined): string | undefined {
 /** Asks the signer whose log it signs for, and lets go of it after the work. Fails with `config_invalid`, or `signer_unreachable`. */
 export async function withSigner<T>(
   { signer: url, signerTokenFile, witness = [], witnessKey = [] }: SigningOptions,
-  work: (signing: { readonly signer: Signer; readonly witnesses: readonly AskedWitness[] }) => Promise<T>,
+  work: (signing: { readonly signer: RemoteSigner; readonly witnesses: readonly AskedWitness[] }) => Promise<T>,
 ): Promise<T> {
   if (url === undefined || url === '') {
     throw new CliError(

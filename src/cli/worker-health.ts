@@ -50,7 +50,8 @@ export async function openHealth(address: HealthAddress | null, stopping: Stoppi
   }
 }
 
-const refused =
+/** What is thrown where an address for health and metrics is taken. */
+export const refused =
   ({ host, port }: HealthAddress) =>
   (cause: NodeJS.ErrnoException): never => {
     throw new CliError(

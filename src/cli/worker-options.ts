@@ -103,7 +103,7 @@ export function withWorkerOptions(command: Command): Command {
 }
 
 /** Reads `127.0.0.1:9464`, `[::]:9464`, or `off`. */
-function healthAddress(text: string): HealthAddress | null {
+export function healthAddress(text: string): HealthAddress | null {
   if (text === 'off') return null
   const address = addressIn(text)
   if (address !== undefined) return address

@@ -589,6 +589,64 @@ const migrations: Readonly<Record<string, Migration>> = {
         )`.execute(db)
     },
   },
+  '0021_sweep': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // What the sweep knows of each run: whether all of it that is over was sealed.
+      await sql`
+        CREATE TABLE countersign.sweep_runs (
+          run_key text PRIMARY KEY,
+          namespace text NOT NULL,
+          workflow_id text NOT NULL,
+          state text NOT NULL CHECK (state IN ('open', 'due', 'sealed', 'altered', 'gone', 'elsewhere')),
+          seen integer NOT NULL DEFAULT 0,
+          closed_at timestamptz,
+          due_since timestamptz,
+          leaf integer REFERENCES countersign.log_leaves,
+          attempts integer NOT NULL DEFAULT 0,
+          why text,
+          next_at timestamptz NOT NULL DEFAULT now(),
+          known_at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+      await sql`CREATE INDEX sweep_runs_next ON countersign.sweep_runs (namespace, next_at)
+        WHERE state IN ('open', 'due', 'altered')`.execute(db)
+      await sql`CREATE INDEX sweep_runs_trouble ON countersign.sweep_runs (namespace, state)
+        WHERE state IN ('due', 'altered', 'gone')`.execute(db)
+      // Closed executions that were seen: each makes its run due once.
+      await sql`
+        CREATE TABLE countersign.sweep_executions (
+          run_id text PRIMARY KEY,
+          run_key text NOT NULL,
+          closed_at timestamptz NOT NULL
+        )`.execute(db)
+      // One row a namespace and task queue.
+      await sql`
+        CREATE TABLE countersign.sweep_marks (
+          namespace text NOT NULL,
+          task_queue text NOT NULL,
+          first_at timestamptz NOT NULL DEFAULT now(),
+          looked_to timestamptz,
+          looked_at_all timestamptz,
+          began_at timestamptz,
+          ended_at timestamptz,
+          sealed integer NOT NULL DEFAULT 0,
+          failed integer NOT NULL DEFAULT 0,
+          archive text,
+          trouble text,
+          PRIMARY KEY (namespace, task_queue)
+        )`.execute(db)
+      // What stands in blob stores, beside what the archive has.
+      await sql`
+        CREATE TABLE countersign.archive_copies (
+          store text NOT NULL,
+          index integer NOT NULL REFERENCES countersign.log_leaves,
+          name text NOT NULL,
+          sha256 text NOT NULL,
+          copied_at timestamptz NOT NULL DEFAULT now(),
+          PRIMARY KEY (store, index)
+        )`.execute(db)
+      await sql`CREATE INDEX runs_opened ON countersign.runs (opened_at)`.execute(db)
+    },
+  },
   '0022_audit_index': {
     async up(db: Kysely<unknown>): Promise<void> {
       // What sealed runs are searched by. Derived from the archive, again whenever a row is missing or of an older `version`.

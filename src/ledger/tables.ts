@@ -459,6 +459,63 @@ interface ArchiveTable {
   bundle: string
 }
 
+/** What the sweep knows of a run. */
+interface SweepRunTable {
+  run_key: string
+  namespace: string
+  workflow_id: string
+  /** `open`: nothing of it that is over was seen; `due`: something of it was not sealed; `gone`: Temporal has nothing of it, and nothing was sealed. */
+  state: 'open' | 'due' | 'sealed' | 'altered' | 'gone' | 'elsewhere'
+  /** How many closed executions of it were seen. */
+  seen: number
+  closed_at: Date | null
+  /** Since when something of it is closed and not sealed. */
+  due_since: Date | null
+  /** Of its newest seal. */
+  leaf: number | null
+  /** Failures in a row. */
+  attempts: number
+  why: string | null
+  next_at: Date
+  known_at: GeneratedAlways<Date>
+}
+
+/** Each closed execution that the sweep has seen. */
+interface SweepExecutionTable {
+  run_id: string
+  run_key: string
+  closed_at: Date
+}
+
+/** How far the sweep of a namespace and task queue is. */
+interface SweepMarkTable {
+  namespace: string
+  task_queue: string
+  first_at: GeneratedAlways<Date>
+  /** What was closed before that was seen, but for what visibility tells late. */
+  looked_to: Date | null
+  /** When it looked at everything last. */
+  looked_at_all: Date | null
+  began_at: Date | null
+  ended_at: Date | null
+  /** Of the last one. */
+  sealed: number
+  failed: number
+  /** Where copies go. */
+  archive: string | null
+  /** What keeps it from going on. */
+  trouble: string | null
+}
+
+/** One row a bundle that stands in a blob store. */
+interface ArchiveCopyTable {
+  store: string
+  index: number
+  name: string
+  sha256: string
+  copied_at: GeneratedAlways<Date>
+}
+
 /** One row a sealed run, as its newest seal has it. */
 export interface AuditIndexTable {
   run_key: string
@@ -535,6 +592,10 @@ export interface LedgerTables {
   'countersign.log_checkpoints': LogCheckpointTable
   'countersign.log_cosignatures': LogCosignatureTable
   'countersign.archive': ArchiveTable
+  'countersign.sweep_runs': SweepRunTable
+  'countersign.sweep_executions': SweepExecutionTable
+  'countersign.sweep_marks': SweepMarkTable
+  'countersign.archive_copies': ArchiveCopyTable
   'countersign.audit_index': AuditIndexTable
   'countersign.key_issues': KeyIssueTable
 }

@@ -7,7 +7,7 @@ import { seedRecords } from '../../activities/records/seed.ts'
 import { type ClientOptions, CountersignClient, developmentStatements } from '../../src/client/index.ts'
 import { developmentIssuer } from '../../src/identity/statements.ts'
 import { openDatabase } from '../../src/ledger/database.ts'
-import { freshDatabase } from '../support/world.ts'
+import { freshDatabase, type TestDatabase } from '../support/world.ts'
 import { join } from 'node:path'
 import { type Background, countersign, inBackground, type Ran } from './cli.ts'
 
@@ -27,12 +27,17 @@ export interface WorkerChild {
 /** Sets up a database with `countersign setup`, fills it, and starts `countersign worker`; SIGTERM ends it. */
 export function useWorkerChild(
   folder: () => string,
-  more: { readonly args?: readonly string[]; readonly env?: () => Readonly<Record<string, string>> } = {},
+  more: {
+    readonly args?: readonly string[]
+    readonly env?: () => Readonly<Record<string, string>>
+    /** Default: a fresh one on the server of all tests. */
+    readonly database?: () => Promise<TestDatabase>
+  } = {},
 ): () => WorkerChild {
   let child: WorkerChild | undefined
   const closing: (() => Promise<void>)[] = []
   beforeAll(async () => {
-    const database = await freshDatabase()
+    const database = await (more.database ?? freshDatabase)()
     closing.push(database.drop)
     const env = { TEMPORAL_ADDRESS: inject('temporalAddress'), DATABASE_URL: database.url, ...more.env?.() }
     const cwd = folder()

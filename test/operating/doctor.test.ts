@@ -88,6 +88,7 @@ test('a worker that has all it needs: a line each, nothing fails, nothing is cha
     'ledger-writes',
     'ledger-effects',
     'outbox',
+    'seals',
     'key',
     'master-keys',
     'models',

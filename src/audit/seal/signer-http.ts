@@ -152,8 +152,15 @@ const errorAnswer = z.object({
   seen: z.int().optional(),
 })
 
-/** A signer in another process. Throws `SignerError` where it does not answer. */
-export async function signerAt(at: SignerAt): Promise<Signer & { readonly close: () => Promise<void> }> {
+/** A signer in another process. */
+export interface RemoteSigner extends Signer {
+  /** Throws `SignerError` where it does not answer. */
+  readonly isUp: () => Promise<unknown>
+  readonly close: () => Promise<void>
+}
+
+/** Finds a signer in another process. Throws `SignerError` where it does not answer. */
+export async function signerAt(at: SignerAt): Promise<RemoteSigner> {
   const socket = at.url.startsWith('unix:') ? at.url.slice('unix:'.length) : undefined
   const dispatcher = new Agent(socket === undefined ? {} : { connect: { socketPath: socket } })
   const base = socket === undefined ? at.url.replace(/\/$/, '') : 'http://signer'
@@ -168,6 +175,7 @@ export async function signerAt(at: SignerAt): Promise<Signer & { readonly close:
         const body = { old, size, root: encoded(root), proof: proof.map(encoded) }
         return (await ask('/checkpoint', noteAnswer, body)).note
       },
+      isUp: () => ask('/origin', originAnswer),
       close: () => dispatcher.close(),
     }
   } catch (error) {

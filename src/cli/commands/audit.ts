@@ -11,6 +11,8 @@ import { define as defineOutbox } from './audit-outbox.ts'
 import { define as defineSearch } from './audit-search.ts'
 import { define as defineSeal } from './audit-seal.ts'
 import { define as defineSigner } from './audit-signer.ts'
+import { define as defineStatus } from './audit-status.ts'
+import { define as defineSweeper } from './audit-sweeper.ts'
 import { define as defineVerify } from './audit-verify.ts'
 import { define as defineWitness } from './audit-witness.ts'
 
@@ -26,6 +28,8 @@ export function define(command: Command): void {
   defineVerify(command)
   defineCheckpoint(command)
   defineSigner(command)
+  defineSweeper(command)
+  defineStatus(command)
   defineWitness(command)
   defineNewKey(command)
   defineEnqueue(command)

@@ -21,6 +21,7 @@ import { lookAtKey } from './key.ts'
 import { lookAtMasterKeys } from './master-keys.ts'
 import { lookAtModels } from './models.ts'
 import { lookAtProject } from './project.ts'
+import { lookAtSeals } from './seals.ts'
 import { lookAtTemporal } from './temporal.ts'
 
 export interface DoctorOptions extends CommonOptions, JsonOption, DeploymentOption, ProjectOption {
@@ -107,6 +108,10 @@ async function lookAtAll(
 
   const ledgerDb = isSetUp ? database?.db : undefined
   if (ledgerDb !== undefined) tell(await looked('outbox', () => lookAtOutbox(ledgerDb)))
+
+  const namespace = temporal?.place.namespace
+  if (ledgerDb !== undefined && namespace !== undefined)
+    tell(await looked('seals', () => lookAtSeals(ledgerDb, namespace, taskQueue)))
 
   tell(await looked('key', () => lookAtKey(stateDir, ledgerDb)))
   tell(await looked('master-keys', () => lookAtMasterKeys(ledgerDb)))
