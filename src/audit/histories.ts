@@ -24,9 +24,13 @@ export async function historiesOf(from: Histories, runKey: RunKey): Promise<read
   return await eachOf(from, runKey, ({ told }) => told)
 }
 
-/** The histories of the same executions, as Temporal has them and as they can be read. */
-export async function exportedHistories(from: Histories, runKey: RunKey): Promise<readonly ExportedHistory[]> {
-  return await eachOf(from, runKey, ({ stored, opened }) => ({ stored, opened }))
+/** The histories of the same executions, as Temporal has them and as they can be read. `runIds`: as for `eachOf`. */
+export async function exportedHistories(
+  from: Histories,
+  runKey: RunKey,
+  runIds?: readonly string[],
+): Promise<readonly ExportedHistory[]> {
+  return await eachOf(from, runKey, ({ stored, opened }) => ({ stored, opened }), runIds)
 }
 
 /** A history with what it says. */
@@ -34,13 +38,18 @@ export interface Fetched extends Required<Omit<ExportedHistory, 'digest'>> {
   readonly told: Told
 }
 
-/** What is kept of each of these executions. */
-export async function eachOf<T>(from: Histories, runKey: RunKey, kept: (fetched: Fetched) => T): Promise<readonly T[]> {
+/** What is kept of each of these executions. `runIds`: what visibility knows of the workflow id; default: it is asked. */
+export async function eachOf<T>(
+  from: Histories,
+  runKey: RunKey,
+  kept: (fetched: Fetched) => T,
+  runIds?: readonly string[],
+): Promise<readonly T[]> {
   const at = runKey.lastIndexOf('/')
   const workflowId = runKey.slice(0, at)
   const found = new Map<string, T>()
   const asked = new Set<string>()
-  const queue: string[] = ['', runKey.slice(at + 1), ...(await listed(from.client, workflowId))]
+  const queue: string[] = ['', runKey.slice(at + 1), ...(runIds ?? (await listed(from.client, workflowId)))]
   for (let runId = queue.shift(); runId !== undefined; runId = queue.shift()) {
     if (asked.has(runId) || found.has(runId)) continue
     asked.add(runId)

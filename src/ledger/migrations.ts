@@ -618,6 +618,7 @@ const migrations: Readonly<Record<string, Migration>> = {
           run_key text NOT NULL,
           closed_at timestamptz NOT NULL
         )`.execute(db)
+      await sql`CREATE INDEX sweep_executions_run ON countersign.sweep_executions (run_key)`.execute(db)
       // One row a namespace and task queue.
       await sql`
         CREATE TABLE countersign.sweep_marks (

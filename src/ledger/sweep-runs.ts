@@ -94,6 +94,13 @@ export async function noteClosed(
       attempts = 0, why = CASE known.state WHEN 'altered' THEN known.why END, next_at = now()`.execute(db)
 }
 
+/** The closed executions of a run that were seen; `undefined`: none, of a run that visibility has not told of. */
+export async function executionsOf(db: LedgerDatabase, runKey: RunKey): Promise<readonly string[] | undefined> {
+  const { rows } = await sql<{ run_id: string }>`
+    SELECT run_id FROM countersign.sweep_executions WHERE run_key = ${runKey}`.execute(db)
+  return rows.length === 0 ? undefined : rows.map(({ run_id }) => run_id)
+}
+
 /** Some of the runs that are to be looked at now; of several partitions, each run is in one. */
 export async function dueRuns(
   db: LedgerDatabase,

@@ -137,12 +137,21 @@ export const encryptingCodec = (keys: DataKeys, namespace: string): PayloadCodec
  * As `encryptingCodec`, for a worker, which must be able to say that something failed whatever the keys are up to: what is of a failure and cannot
  * be encrypted is withheld. So is all that is of no workflow: the SDK then tells only of what it could not decode. What comes from outside, a start, a
  * signal, an update, and cannot be decrypted is passed on as it is: no schema takes it, and it must not keep a run from going on.
+ * `plain`: summaries that are the same in every run, so that a history shows what its steps are called; they stay as they are.
  */
-export function workerCodec(keys: DataKeys, namespace: string): PayloadCodec {
+export function workerCodec(keys: DataKeys, namespace: string, plain: ReadonlySet<string> = new Set()): PayloadCodec {
   const codec = encryptingCodec(keys, namespace)
+  const texts = new Set([...plain].map((text) => JSON.stringify(text)))
+  const longest = Math.max(0, ...[...texts].map((text) => Buffer.byteLength(text)))
+  const isPlain = ({ data, metadata }: Payload): boolean =>
+    data != null &&
+    data.length <= longest &&
+    metadata?.[FAILURE_MARK] === undefined &&
+    texts.has(Buffer.from(data.buffer, data.byteOffset, data.length).toString())
   return {
     async encode(payloads, context) {
       if (context?.workflowId === undefined) return payloads.map(withheld)
+      if (payloads.every(isPlain)) return payloads
       try {
         return await codec.encode(payloads, context)
       } catch (error) {

@@ -1,5 +1,6 @@
 import { Client, type ConnectionLike } from '@temporalio/client'
 import type { NativeConnection, Worker } from '@temporalio/worker'
+import { fixedSummaries } from '../contract/summaries.ts'
 import { deploymentOf, isDeploymentName } from '../contract/version.ts'
 import { textOf } from '../contract/text.ts'
 import { DEFAULT_TASK_QUEUE } from '../contract/wire.ts'
@@ -194,7 +195,10 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     dataConverter: {
       payloadConverterPath: PAYLOAD_CONVERTER,
       // In this order, so that what is kept beside the history is encrypted, too.
-      payloadCodecs: [...(keys === undefined ? [] : [workerCodec(keys, namespace)]), bulkCodec(db, key)],
+      payloadCodecs: [
+        ...(keys === undefined ? [] : [workerCodec(keys, namespace, fixedSummaries(built.playbooks.values()))]),
+        bulkCodec(db, key),
+      ],
       ...(keys !== undefined && { failureConverterPath: FAILURE_CONVERTER }),
     },
     activities: activitiesOf({

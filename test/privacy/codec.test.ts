@@ -13,7 +13,7 @@ import { openDatabase } from '../../src/ledger/database.ts'
 import { countDataKeys, destroyDataKeys } from '../../src/ledger/data-keys.ts'
 import { BOUND_MARK, encryptingCodec, KEY_MARK, readingCodec, workerCodec } from '../../src/privacy/codec.ts'
 import { ledgerDataKeys } from '../../src/privacy/data-keys.ts'
-import { hidden } from '../../src/privacy/hidden-failures.ts'
+import { FAILURE_MARK, hidden } from '../../src/privacy/hidden-failures.ts'
 import {
   localMasterKeys,
   masterKeysFile,
@@ -101,6 +101,21 @@ test('a payload that was cut or altered, in any byte, is not decrypted', async (
   }
   const unbound = { ...payload, metadata: { ...payload.metadata, [BOUND_MARK]: Buffer.from('none') } }
   expect(await refused(decode(unbound, activity(id)))).toBe('payload_damaged')
+})
+
+test('a worker leaves summaries that are the same in every run, and nothing else', async () => {
+  const id = newId()
+  const codec = workerCodec(process(), 'default', new Set(['look the order up']))
+  const title = payloadOf('look the order up')
+  const failed = { ...title, metadata: { ...title.metadata, [FAILURE_MARK]: new Uint8Array([1]) } }
+  const [same, other, ofFailure] = await Promise.all(
+    [title, payloadOf('look the order up!'), failed].map(
+      async (payload) => (await codec.encode([payload], activity(id)))[0],
+    ),
+  )
+  expect(same).toEqual(title)
+  for (const payload of [other, ofFailure]) expect(Buffer.from(payload?.data ?? []).includes('order')).toBe(false)
+  expect(await codec.decode([same as Payload], activity(id))).toEqual([same])
 })
 
 test('a key that the database does not know is not made up', async () => {

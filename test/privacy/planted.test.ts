@@ -278,6 +278,8 @@ test('of all that was planted nothing stands in the clear anywhere but in the sy
   const leaving = [webhooks, mail, outbox, outboxTable]
   expect(leaving.flatMap((bytes) => foundIn(bytes, stage.planted))).toEqual([])
   expect(outboxTable.length).toBeGreaterThan(10_000)
+  // What steps are called is the same in every run, and whoever looks at Temporal's pages may read it.
+  expect(foundIn(rest['histories'] ?? NOTHING, { title: 'look the order up' })).toEqual(['title'])
   // A model has to read what somebody wants; a name and a street that nobody told this step are words to it.
   const toRead = ['name in a record', 'words of the message', 'street in the message']
   expect(foundIn(prompts, stage.planted)).toEqual(toRead)

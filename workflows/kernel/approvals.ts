@@ -21,6 +21,7 @@ import { raiseDigestOf } from '../../src/contract/raise.ts'
 import type { NotifyCall } from '../../src/contract/notice.ts'
 import { textOf } from '../../src/contract/text.ts'
 import { WIRE } from '../../src/contract/wire.ts'
+import { SUMMARIES } from '../../src/contract/summaries.ts'
 import { type Board, type Judged, notHeard, now, refuse, unheard } from './board.ts'
 import { type Dispatcher, hostOptions } from './dispatch.ts'
 import type { Hearing } from './hearing.ts'
@@ -170,7 +171,7 @@ export class Approvals {
   /** Has a host tell people. That it cannot keeps nobody from answering. */
   async #tell(question: PendingApproval): Promise<void> {
     const call: NotifyCall = { runKey: this.#board.runKey, question }
-    const options = { ...hostOptions('tell people of the question'), retry: { maximumAttempts: 5 } }
+    const options = { ...hostOptions(SUMMARIES.tell), retry: { maximumAttempts: 5 } }
     try {
       await this.#dispatcher.local(WIRE.activities.notify, call, options)
     } catch (error) {

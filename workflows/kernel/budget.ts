@@ -8,6 +8,7 @@ import { amountText, type ApprovedRaise, type Limit, type Raise, raiseText } fro
 import { textOf } from '../../src/contract/text.ts'
 import type { ReadTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
+import { SUMMARIES } from '../../src/contract/summaries.ts'
 import { capOf, valueCapsOf } from '../../src/policy/decide/caps.ts'
 import { requirementOf } from '../../src/policy/decide/requirements.ts'
 import type { Caps, OpenedRun } from '../../src/policy/types.ts'
@@ -108,7 +109,7 @@ export class Budget {
     this.#isUntold = false
     const call: SpentCall = { runKey: this.#opened.runKey }
     const { dispatcher } = this.#parts
-    const options = hostOptions('ask the ledger what this run spent')
+    const options = hostOptions(SUMMARIES.spent)
     try {
       this.#tell(await dispatcher.local<ModelSpend>(WIRE.activities.spent, call, options))
     } catch (error) {

@@ -22,6 +22,7 @@ import type { Json } from '../../src/contract/json.ts'
 import { shortened } from '../../src/contract/plain-text.ts'
 import type { ReadTool, Retry, Thought, WriteTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
+import { SUMMARIES } from '../../src/contract/summaries.ts'
 import type { Journal } from './journal.ts'
 
 const ignore = (): void => {}
@@ -133,7 +134,7 @@ export class Dispatcher {
     // beside the history, and does not count.
     const isBulk = length > BULK_CHARACTERS
     while (!this.#fits(isBulk ? 0 : length)) {
-      await sleep(1, { summary: 'room for more steps' })
+      await sleep(1, { summary: SUMMARIES.room })
       this.#taskBegan()
     }
     this.#beforeWaiting(isBrief)

@@ -3,6 +3,7 @@ import type { HearCall, Heard } from '../../src/contract/calls.ts'
 import type { RunKey } from '../../src/contract/evidence.ts'
 import type { Json } from '../../src/contract/json.ts'
 import { WIRE } from '../../src/contract/wire.ts'
+import { SUMMARIES } from '../../src/contract/summaries.ts'
 import { type Dispatcher, hostOptions } from './dispatch.ts'
 
 /** What came with a message to prove who says it. */
@@ -55,7 +56,7 @@ export class Hearing {
     }
     // What was said counts, whatever becomes of the run meanwhile.
     const heard = await CancellationScope.nonCancellable(() =>
-      this.#dispatcher.local<Heard>(WIRE.activities.hear, call, hostOptions('verify who says it')),
+      this.#dispatcher.local<Heard>(WIRE.activities.hear, call, hostOptions(SUMMARIES.hear)),
     )
     if ('refused' in heard) return heard
     const { nonce } = heard.statement

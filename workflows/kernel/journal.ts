@@ -2,6 +2,7 @@ import type { Entry } from '../../src/contract/carried.ts'
 import { fail, failureOf } from '../../src/contract/failures.ts'
 import type { Json, JsonObject } from '../../src/contract/json.ts'
 import { textOf } from '../../src/contract/text.ts'
+import { SUMMARIES } from '../../src/contract/summaries.ts'
 import { condition, isCancellation } from '@temporalio/workflow'
 
 /** How long an entry waits for those before it. */
@@ -46,7 +47,7 @@ export class Journal {
   async take(id: string): Promise<Json | undefined> {
     if (!this.has(id)) return undefined
     if (!this.#isNext(id)) {
-      const isItsTurn = await condition(() => this.#isNext(id), TURN_MS, { summary: 'what came before it' })
+      const isItsTurn = await condition(() => this.#isNext(id), TURN_MS, { summary: SUMMARIES.turn })
       if (!isItsTurn) this.#isOrdered = false
     }
     const [entry] = this.#restored.splice(

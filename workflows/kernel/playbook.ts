@@ -29,6 +29,7 @@ import { type Stopped, stoppedIn } from '../../src/contract/stop.ts'
 import { textOf } from '../../src/contract/text.ts'
 import type { ReadTool } from '../../src/contract/tool.ts'
 import { WIRE } from '../../src/contract/wire.ts'
+import { SUMMARIES } from '../../src/contract/summaries.ts'
 import { notActedOn } from '../../src/policy/decide/not-acted-on.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import { Approvals } from './approvals.ts'
@@ -232,11 +233,7 @@ class Execution {
         start: (this.#start ?? null) as Json,
         ...continued(carried),
       }
-      const opened = await this.#dispatcher.local<OpenedRun>(
-        WIRE.activities.openRun,
-        call,
-        hostOptions('open the run: principal, request, policy'),
-      )
+      const opened = await this.#dispatcher.local<OpenedRun>(WIRE.activities.openRun, call, hostOptions(SUMMARIES.open))
       const { policy, principal, request, requestDigest, policyDigest, kernelVersion, buildId } = opened
       const auditExport = policy.audit.export
       const candidateDigest = opened.candidate?.policyDigest ?? null
@@ -334,7 +331,7 @@ class Execution {
   async #letLeave(run: KernelRun): Promise<void> {
     run.close()
     if (this.#journal.isIdle && this.#board.pending.length === 0) return
-    await CancellationScope.nonCancellable(() => sleep(1, { summary: 'steps under way are told to stop' }))
+    await CancellationScope.nonCancellable(() => sleep(1, { summary: SUMMARIES.ending }))
   }
 
   /**
@@ -348,7 +345,7 @@ class Execution {
       if (isCancelled()) return
       const digest = digestOf(this.#toCarry())
       const call: SealCall = { runKey: this.#board.runKey, digest }
-      const options = hostOptions('seal what the run takes along into its next execution')
+      const options = hostOptions(SUMMARIES.seal)
       const seal = await this.#dispatcher.local<Seal>(WIRE.activities.seal, call, options)
       const carried = this.#toCarry()
       if (!this.#journal.isIdle || digestOf(carried) !== digest) continue
@@ -436,7 +433,7 @@ class Execution {
       this.#ignoreCancel(ofRun)
       const isLeft = (): boolean => this.#undo === undefined && Date.now() < deadline
       await condition(() => this.#undo !== undefined || this.#continuation.isDueAfterPlaybook, windowMs, {
-        summary: 'undo window',
+        summary: SUMMARIES.undoWindow,
       })
       if (isLeft() && this.#continuation.isDueAfterPlaybook) throw new ContinueRun()
     }

@@ -26,6 +26,7 @@ import type { ReadTool, Thought, Tool, WriteTool } from '../../src/contract/tool
 import { candidateText, textOf } from '../../src/contract/text.ts'
 import { canonicalJson } from '../../src/contract/digest.ts'
 import { WIRE } from '../../src/contract/wire.ts'
+import { SUMMARIES, summaryOfStep } from '../../src/contract/summaries.ts'
 import type { OpenedRun } from '../../src/policy/types.ts'
 import type { Approvals } from './approvals.ts'
 import { type Board, now } from './board.ts'
@@ -160,7 +161,7 @@ export class KernelRun implements Run {
       const ungranted = notGranted(tool, this.#opened)
       if (ungranted !== undefined) throw this.#ends(ungranted)
       if (!this.#budget.countToolCall()) await this.#budget.admitToolCall(step)
-      const options = stepOptions(tool, step, tool.title)
+      const options = stepOptions(tool, step, summaryOfStep(tool))
       const answers = resultOfStep({ runKey: this.key, step, tool: tool.name })
       const result = await this.#unlessStopped(step, () =>
         this.#dispatcher.read(tool.name, tool.local, call, options, answers),
@@ -190,7 +191,7 @@ export class KernelRun implements Run {
   }
 
   async #think(thought: Thought, step: string, input: Json): Promise<ThinkResult> {
-    const options = stepOptions(thought, step, `${thought.title} (${thought.role})`)
+    const options = stepOptions(thought, step, summaryOfStep(thought))
     const isPlain = this.#opened.plainThoughts.includes(thought.name)
     const answers = resultOfThought({ runKey: this.key, step, tool: thought.name })
     for (;;) {
@@ -489,7 +490,7 @@ export class KernelRun implements Run {
   /** What the ledger has of one step with its result, or of all steps of the run (`null`) without. */
   #ledger(step: string | null): Promise<readonly LedgerEntry[]> {
     const call: RecallCall = { runKey: this.key, step }
-    return this.#dispatcher.local(WIRE.activities.recall, call, hostOptions('ask the ledger what this run did'))
+    return this.#dispatcher.local(WIRE.activities.recall, call, hostOptions(SUMMARIES.recall))
   }
 
   /**

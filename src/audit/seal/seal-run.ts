@@ -44,7 +44,8 @@ export interface Sealing {
  * now tells otherwise of what was sealed, in these executions; nothing is sealed over that. `gone`: Temporal has no history of it.
  */
 export type Sealed =
-  | { readonly came: 'sealed' | 'already'; readonly index: number; readonly state: string }
+  | { readonly came: 'sealed'; readonly index: number; readonly state: string; readonly record: AuditRecord }
+  | { readonly came: 'already'; readonly index: number; readonly state: string }
   | { readonly came: 'altered'; readonly runIds: readonly string[] }
   | { readonly came: 'gone' }
 
@@ -57,14 +58,15 @@ const MOST_TRIES = 5
 /**
  * Seals a run as it is now: its record and histories go into the log and the archive, once. A run that went on since it was sealed gets
  * a further seal, which names the one before; what Temporal no longer has of it is taken out of that one. Fails with `workspace_elsewhere`.
+ * `runIds`: of its closed executions, where somebody knows them; default: visibility is asked.
  */
-export async function sealRun(sealing: Sealing, runKey: RunKey): Promise<Sealed> {
+export async function sealRun(sealing: Sealing, runKey: RunKey, runIds?: readonly string[]): Promise<Sealed> {
   const { client, db, residency } = sealing
   residency?.check(await workspaceOf(db, runKey))
   for (let tries = 1; ; tries += 1) {
     const before = (await sealsOf(db, runKey)).at(-1)
     const known = before === undefined ? undefined : await archived(db, before.index)
-    const found = await exportedHistories({ client, codec: AS_STORED }, runKey)
+    const found = await exportedHistories({ client, codec: AS_STORED }, runKey, runIds)
     const step = await stepFrom(
       db,
       known,
@@ -78,10 +80,11 @@ export async function sealRun(sealing: Sealing, runKey: RunKey): Promise<Sealed>
       step.histories,
       before === undefined ? undefined : { ...before, blobs: known?.blobs ?? {} },
     )
-    const { state } = sealed.record
+    const { record } = sealed
+    const { state } = record
     const appended = await appendSeal(db, sealed, { stateDigest: stateOf(sealed), before: before?.index ?? null })
-    if (appended.came !== 'moved')
-      return { came: appended.came === 'added' ? 'sealed' : 'already', index: appended.index, state }
+    if (appended.came === 'added') return { came: 'sealed', index: appended.index, state, record }
+    if (appended.came !== 'moved') return { came: 'already', index: appended.index, state }
     if (tries === MOST_TRIES) throw new Error(`the run \`${runKey}\` is sealed by others again and again`)
   }
 }

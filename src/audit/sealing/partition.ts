@@ -3,11 +3,20 @@ import { shortened } from '../../contract/plain-text.ts'
 import { textOf } from '../../contract/text.ts'
 import { codeOf } from '../../contract/failures.ts'
 import type { RunKey } from '../../contract/evidence.ts'
-import { type DueRun, dueRuns, markAs, markFailed, markOpen, markSealed } from '../../ledger/sweep-runs.ts'
+import {
+  type DueRun,
+  dueRuns,
+  executionsOf,
+  markAs,
+  markFailed,
+  markOpen,
+  markSealed,
+} from '../../ledger/sweep-runs.ts'
 import type { DataKeys } from '../../privacy/data-keys.ts'
 import { textFor } from '../../privacy/reader.ts'
 import { enqueue, isExported } from '../export/enqueue.ts'
 import type { Contracts } from '../export/redaction.ts'
+import type { AuditRecord } from '../record/types.ts'
 import { recordOfRun } from '../record/record-of-run.ts'
 import { archived } from '../seal/log.ts'
 import { type Sealing, sealRun } from '../seal/seal-run.ts'
@@ -111,7 +120,7 @@ async function swept(sweeping: Sweeping, run: DueRun): Promise<readonly [SweptRu
     await markOpen(db, run)
     return ['open', null]
   }
-  const sealed = await sealRun(sweeping, run.runKey)
+  const sealed = await sealRun(sweeping, run.runKey, await executionsOf(db, run.runKey))
   if (sealed.came === 'gone') {
     await markAs(db, run, 'gone', null)
     return ['gone', null]
@@ -122,17 +131,24 @@ async function swept(sweeping: Sweeping, run: DueRun): Promise<readonly [SweptRu
     return ['altered', why]
   }
   // Of one that goes on, once it is over.
-  if (sealed.state !== 'running') await exported(sweeping, run.runKey, sealed.index)
+  if (sealed.state !== 'running') await exported(sweeping, run.runKey, sealed)
   await markSealed(db, run, sealed.index)
   return [sealed.came, null]
 }
 
 /** Writes what may leave of a record to the outbox; without keys what the archive has. Done again, it makes the same events. */
-async function exported(sweeping: Sweeping, runKey: RunKey, index: number): Promise<void> {
+async function exported(
+  sweeping: Sweeping,
+  runKey: RunKey,
+  sealed: { readonly index: number; readonly record?: AuditRecord },
+): Promise<void> {
   const { db, namespace, keys, contracts } = sweeping
   if (!(await isExported(db, runKey))) return
-  const found = keys === undefined ? await archived(db, index) : await recordOfRun(sweeping, namespace, runKey)
-  if (found !== undefined) await enqueue(db, found.record, contracts)
+  const record =
+    keys === undefined
+      ? (sealed.record ?? (await archived(db, sealed.index))?.record)
+      : (await recordOfRun(sweeping, namespace, runKey))?.record
+  if (record !== undefined) await enqueue(db, record, contracts)
 }
 
 /** Whether the newest execution of a workflow id is of this run, and open. */

@@ -17,6 +17,8 @@ export const findPatient = readTool({
     patient: person,
     born: pii(z.string(), 'date'),
     address: pii(z.string(), 'address'),
+    phone: pii(z.string(), 'phone'),
+    ticket: pii(z.string(), 'text'),
     file: pii(z.string(), 'text'),
   }),
   local: false,

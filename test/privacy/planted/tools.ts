@@ -13,7 +13,14 @@ export function talkativeTools(planted: PlantedValues, handed: string[]): readon
       async execute({ patient, token }, call) {
         handed.push(await call.secret(token))
         const file = `${'lorem '.repeat(LARGE / 6)}${planted['end of a large record']}`
-        return { patient, born: planted['date in a record'], address: planted['address in a record'], file }
+        return {
+          patient,
+          born: planted['date in a record'],
+          address: planted['address in a record'],
+          phone: planted['phone in a record'],
+          ticket: planted['ticket in a record'],
+          file,
+        }
       },
     }),
     implement(breakDown, {

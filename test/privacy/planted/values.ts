@@ -43,6 +43,8 @@ export const plantedValues = () => ({
   'reason of a visit': word(),
   'date in a record': `1980-${word()}`,
   'address in a record': word(),
+  'phone in a record': `+49 30 ${digits(8)}`,
+  'ticket in a record': word(),
   'end of a large record': word(),
   'name in an output': word(),
   'text of an undo': word(),
