@@ -92,6 +92,18 @@ export async function liveKeyOf(
   return row === undefined ? undefined : keyOf(row)
 }
 
+/** Whether a workflow had keys, and none of them is live. */
+export async function isWithoutLiveKey(db: LedgerDatabase, namespace: string, workflowId: string): Promise<boolean> {
+  const { live } = await db
+    .selectFrom('countersign.data_keys')
+    .select(({ fn }) => fn<boolean | null>('bool_or', [sql`destroyed_at IS NULL`]).as('live'))
+    .where('kind', '=', 'run')
+    .where('namespace', '=', namespace)
+    .where('workflow_id', '=', workflowId)
+    .executeTakeFirstOrThrow()
+  return live === false
+}
+
 /** The live index key. */
 export async function liveIndexKey(db: LedgerDatabase): Promise<StoredKey | undefined> {
   const row = await db

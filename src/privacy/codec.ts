@@ -141,18 +141,20 @@ export const encryptingCodec = (keys: DataKeys, namespace: string): PayloadCodec
  */
 export function workerCodec(keys: DataKeys, namespace: string, plain: ReadonlySet<string> = new Set()): PayloadCodec {
   const codec = encryptingCodec(keys, namespace)
-  const texts = new Set([...plain].map((text) => JSON.stringify(text)))
-  const longest = Math.max(0, ...[...texts].map((text) => Buffer.byteLength(text)))
+  const summaries = new Set([...plain].map((summary) => JSON.stringify(summary)))
+  const longest = Math.max(0, ...[...summaries].map((summary) => Buffer.byteLength(summary)))
   const isPlain = ({ data, metadata }: Payload): boolean =>
     data != null &&
     data.length <= longest &&
     metadata?.[FAILURE_MARK] === undefined &&
-    texts.has(Buffer.from(data.buffer, data.byteOffset, data.length).toString())
+    summaries.has(Buffer.from(data.buffer, data.byteOffset, data.length).toString())
   return {
     async encode(payloads, context) {
       if (context?.workflowId === undefined) return payloads.map(withheld)
       if (payloads.every(isPlain)) return payloads
       try {
+        // Whoever looks at what was erased must not have a key made anew.
+        await keys.keyUnlessErased?.(context.namespace || namespace, context.workflowId)
         return await codec.encode(payloads, context)
       } catch (error) {
         if (payloads.every(isOfFailure)) return payloads.map(withheld)

@@ -7,6 +7,7 @@ import {
   adoptDataKey,
   dataKeysById,
   goneKeys,
+  isWithoutLiveKey,
   liveIndexKey,
   liveKeyOf,
   replaceWrapped,
@@ -32,6 +33,8 @@ export interface DataKey {
 export interface DataKeys {
   /** The key of a workflow, made where there is none. Without a workflow: a new one, which the first workflow that decrypts with it adopts. */
   keyFor(namespace: string, workflowId: string | null): Promise<DataKey>
+  /** As `keyFor`, but once the keys of the workflow were destroyed it fails with `payload_erased`, and no new one is made. */
+  keyUnlessErased?(namespace: string, workflowId: string): Promise<DataKey>
   /** Fails with `payload_key_unknown`, and with `payload_erased` once it was destroyed. */
   keyById(keyId: string): Promise<DataKey>
   /** The key once it belongs to this workflow, or to another one that was faster. */
@@ -136,6 +139,13 @@ class StoredDataKeys implements LedgerDataKeys {
     } finally {
       this.#making.delete(owner)
     }
+  }
+
+  async keyUnlessErased(namespace: string, workflowId: string): Promise<DataKey> {
+    const isAtHand = this.#own.has(ownerOf(namespace, workflowId))
+    if (!isAtHand && (await asked(() => isWithoutLiveKey(this.#db, namespace, workflowId))))
+      throw fail('payload_erased', 'the data keys of this workflow were destroyed')
+    return await this.keyFor(namespace, workflowId)
   }
 
   async keyById(keyId: string): Promise<DataKey> {

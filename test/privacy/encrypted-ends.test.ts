@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { sampleThoughts } from '../../activities/index.ts'
+import { fixedSummaries } from '../../src/contract/summaries.ts'
+import { refundRequest } from '../../workflows/refund-request.ts'
+import { supportRequest } from '../../workflows/support-request.ts'
 import { failureOf } from '../../src/contract/failures.ts'
 import { countDataKeys, destroyDataKeys } from '../../src/ledger/data-keys.ts'
 import { type DataKey, ledgerDataKeys } from '../../src/privacy/data-keys.ts'
@@ -82,6 +85,10 @@ test('a run that is cancelled while it waits refunds nothing, unwinds, and leave
   expect(await inTheClear({ ...planted, order: order.orderId }, run.workflowId)).toEqual([])
 })
 
+const FIXED = new Set(
+  [...fixedSummaries([refundRequest.contract, supportRequest.contract])].map((text) => JSON.stringify(text)),
+)
+
 interface Seen {
   readonly encodings: Set<string>
   readonly messages: Set<string>
@@ -101,7 +108,9 @@ function seenIn(value: unknown, seen: Seen, at = ''): Seen {
     // What Temporal's core notes of a local activity: its ids and times, and no value.
     else if (at.endsWith('details.data.payloads.0'))
       seen.activityIds.add((JSON.parse(Buffer.from(data ?? []).toString()) as { activity_id: string }).activity_id)
-    else seen.encodings.add(Buffer.from(encoding).toString())
+    // What a step is called is the same in every run.
+    else if (!(at.endsWith('userMetadata.summary') && FIXED.has(Buffer.from(data ?? []).toString())))
+      seen.encodings.add(Buffer.from(encoding).toString())
     return seen
   }
   if (typeof fields['activityId'] === 'string') seen.activityIds.add(fields['activityId'])
@@ -114,7 +123,7 @@ function seenIn(value: unknown, seen: Seen, at = ''): Seen {
   return seen
 }
 
-test('of a history only ids of steps, six search attributes, types and times are not encrypted', async () => {
+test('of a history only ids and titles of steps, six search attributes, types and times are not encrypted', async () => {
   const { run, order } = await startRefund(world, { amountCents: 12_000, message: saying(word()) })
   const pending = await pendingOf(run)
   await run.decide({ ...approvalOf(pending), comment: word() })
