@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Client, Connection } from '@temporalio/client'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
