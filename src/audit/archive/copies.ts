@@ -37,10 +37,10 @@ export async function copyPartition(
   let copied = 0
   let failures = 0
   let trouble: string | null = null
-  for (let after = -1; failures < MOST_FAILURES;) {
+  for (let after = -1; ;) {
     const leaves = await leavesWithoutCopy(db, store.url, { size, ...part, after, most: PAGE })
     const last = leaves.at(-1)
-    if (last === undefined) break
+    if (last === undefined || failures >= MOST_FAILURES) return { copied, trouble }
     await pMap(
       leaves,
       async (leaf) => {
@@ -61,7 +61,6 @@ export async function copyPartition(
     )
     after = last.index
   }
-  return { copied, trouble }
 }
 
 async function copyLeaf(
