@@ -55,7 +55,12 @@ test('runs that are over are sealed and copied as Temporal orders it; sweeps tha
 
 test('sweeps are no runs: they stand on a queue of their own, and their histories hold nothing of a run', async () => {
   const { taskQueue } = child()
-  const [found] = await Array.fromAsync(temporal.workflow.list({ query: `TaskQueue = '${taskQueue}.sweep'` }))
+  const found = (
+    await temporal.workflow
+      .list({ query: `TaskQueue = '${taskQueue}.sweep'` })
+      [Symbol.asyncIterator]()
+      .next()
+  ).value as { readonly type: string; readonly workflowId: string; readonly runId: string } | undefined
   expect(found?.type).toBe('countersignSweep')
   const handle = temporal.workflow.getHandle(found?.workflowId ?? '', found?.runId)
   const history = JSON.stringify(await handle.fetchHistory())
