@@ -55,14 +55,11 @@ test('runs that are over are sealed and copied as Temporal orders it; sweeps tha
 
 test('sweeps are no runs: they stand on a queue of their own, and their histories hold nothing of a run', async () => {
   const { taskQueue } = child()
-  const found = (
-    await temporal.workflow
-      .list({ query: `TaskQueue = '${taskQueue}.sweep'` })
-      [Symbol.asyncIterator]()
-      .next()
-  ).value as { readonly type: string; readonly workflowId: string; readonly runId: string } | undefined
-  expect(found?.type).toBe('countersignSweep')
-  const handle = temporal.workflow.getHandle(found?.workflowId ?? '', found?.runId)
+  const found: { readonly type: string; readonly workflowId: string; readonly runId: string }[] = []
+  for await (const one of temporal.workflow.list({ query: `TaskQueue = '${taskQueue}.sweep'` })) found.push(one)
+  const [sweep] = found
+  expect(sweep?.type).toBe('countersignSweep')
+  const handle = temporal.workflow.getHandle(sweep?.workflowId ?? '', sweep?.runId)
   const history = JSON.stringify(await handle.fetchHistory())
   const leaves = await leavesIn(child().databaseUrl)
   for (const runKey of leaves.keys()) expect(history).not.toContain(runKey.split('/')[0])
