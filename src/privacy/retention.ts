@@ -199,11 +199,7 @@ async function isWholeDue(tx: Tx, namespace: string, workflowId: string, now: Da
 }
 
 /** Deletes what the gateway was asked, statements, refused stops and keys that are of no run, of before a time; but what is held. */
-async function deleteOld(
-  tx: Tx,
-  before: Date,
-  unopened: readonly string[],
-): Promise<Readonly<Record<string, number>>> {
+async function deleteOld(tx: Tx, before: Date, unopened: readonly string[]): Promise<Readonly<Record<string, number>>> {
   await lockHolds(tx)
   const inForce = await holds(tx)
   const workspaces = inForce.flatMap(({ scope, name }) => (scope === 'workspace' ? [name] : []))

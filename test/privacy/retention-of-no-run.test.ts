@@ -37,7 +37,11 @@ test('the key of a start that no worker took is destroyed in time, and not while
     args: [startMessageOf(id, { orderId: 'ord_1' })],
   })
   const alone = await keys.keyFor('default', null)
-  await holdKey(world().db, alone.keyId, { workspace: 'acme', subject: 'ana@acme.example', issuer: 'https://id.example' })
+  await holdKey(world().db, alone.keyId, {
+    workspace: 'acme',
+    subject: 'ana@acme.example',
+    issuer: 'https://id.example',
+  })
   const opened = await closedRefund(world())
 
   expect(await sweepAfter(29)).toMatchObject({ certificate: null })
