@@ -66,14 +66,14 @@ test.each([
   const args = ['erase', '--subject', customer, '--reason', 'he asked for it']
   await killedAt(table, args)
 
-  if (how === 'sweep') {
-    const parts = { ...partsOf(world(), masterKeys), namespace: 'default', longestDays: () => Promise.resolve(null) }
-    expect(await new Retention(parts).sweep()).toMatchObject({ erasures: 1 })
-  }
+  const parts = { ...partsOf(world(), masterKeys), namespace: 'default', longestDays: () => Promise.resolve(null) }
+  const erasures = how === 'sweep' ? (await new Retention(parts).sweep()).erasures : 1
+  expect(erasures).toBe(1)
   const done = await countersign(args, options())
   expect(done).toMatchObject({ code: 0 })
   const certificate = JSON.parse(done.stdout) as { readonly erasure: string; readonly runs: readonly Certified[] }
-  expect(certificate.runs.map(({ runKey }) => runKey.split('/')[0]).toSorted()).toEqual(ids.toSorted())
+  expect(new Set(certificate.runs.map(({ runKey }) => runKey.split('/')[0]))).toEqual(new Set(ids))
+  expect(certificate.runs).toHaveLength(2)
   for (const { keys } of certificate.runs) expect(keys).toHaveLength(1)
   expect(await verifyCertificate(world().db, certificate)).toMatchObject({ ok: true })
   for (const id of ids) expect(await rowsOf(world(), id)).toContain('"wrapped":null')

@@ -50,5 +50,5 @@ async function openedOne(
   const sealed = JSON.parse(text) as Json
   const workflowId = event.runKey.slice(0, event.runKey.lastIndexOf('/'))
   const plain = keys === undefined ? PLAIN.open(sealed) : await open(keys, sealed, { workflowId })
-  return { ...event, [form]: String(plain) }
+  return { ...event, [form]: typeof plain === 'string' ? plain : JSON.stringify(plain) }
 }

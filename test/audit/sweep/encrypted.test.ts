@@ -19,6 +19,7 @@ import { newSealKey, signerWith } from '../seal/log-of.ts'
 import { runKeyIn } from '../seal/runs.ts'
 import { sweepOnce, untilClosed } from './sweeps.ts'
 
+const textIn = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
 const masterKeys = testMasterKeys()
 const world = useWorld({ masterKeys })
 
@@ -55,7 +56,7 @@ test('a sweeper that has the keys writes down what contracts let leave, and no m
   const { rows } = await query(world().databaseUrl, `SELECT native FROM countersign.outbox WHERE run_key = '${runKey}'`)
   const sealed = rows.map(({ native }) => JSON.parse(String(native)) as Json)
   for (const one of sealed) expect(isSealed(one)).toBe(true)
-  const sent = (await Promise.all(sealed.map((one) => open(keys, one)))).join('\n')
+  const sent = (await Promise.all(sealed.map(async (one) => textIn(await open(keys, one))))).join('\n')
   expect(sent).not.toMatch(/Quastenberg|broken/)
   expect(sent).toContain('"facts":{')
   expect(sent).toContain('"refund_amount_usd":{"cents":')
