@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Client, Connection } from '@temporalio/client'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -42,6 +43,12 @@ test('runs that are over are sealed and copied as Temporal orders it; sweeps tha
   const metrics = await (await fetch(`${url}/metrics`)).text()
   expect(metrics).toContain('countersign_sweep_runs_total{came="sealed"} 1')
   expect(metrics).toContain('countersign_sweep_oldest_unsealed_seconds 0')
+  const page = readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', 'operating.md'), 'utf8')
+  const documented = [...page.matchAll(/^\| `(countersign_sweep_\w+)` \| (\w+) \|/gm)].map(
+    ([, name, type]) => `${name} ${type}`,
+  )
+  const served = [...metrics.matchAll(/^# TYPE (countersign_\w+) (\w+)$/gm)].map(([, name, type]) => `${name} ${type}`)
+  expect(documented.toSorted()).toEqual(served.toSorted())
   expect((await fetch(`${url}/readyz`)).status).toBe(200)
   expect(await one.stop()).toBe(0)
   const missed = [await overRun(child(), temporal), await overRun(child(), temporal)]
