@@ -4,6 +4,7 @@ import { recordOf } from '../audit/record/record-of.ts'
 import type { RunKey } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import { runKeysOf } from '../ledger/audited.ts'
+import { sealerWhereKeyed } from '../privacy/sealed.ts'
 import { readPlaybooks } from '../worker/registry.ts'
 import type { CommonOptions, ProjectOption, QueueOption } from './options.ts'
 import { findDataKeys } from './master-keys.ts'
@@ -27,9 +28,10 @@ export async function enqueueRuns(
     const keys = await findDataKeys(db)
     await withSession(options, async ({ temporal: client, place }) => {
       for (const runKey of runKeys) {
+        const sealer = await sealerWhereKeyed(db, keys, { namespace: place.namespace, workflowId })
         const input = await soundLog(() => recordInputOf({ client, db, keys }, place.namespace, runKey))
         if (input.histories.length === 0) continue
-        runs.push({ runKey, ...(await enqueue(db, await recordOf(input), contracts)) })
+        runs.push({ runKey, ...(await enqueue(db, await recordOf(input), contracts, sealer)) })
       }
     })
   })

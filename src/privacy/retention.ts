@@ -6,6 +6,7 @@ import type { LedgerTables } from '../ledger/tables.ts'
 import { type Certificate, signCertificate } from './certificates.ts'
 import { goOn, leftOf, type SigningParts } from './erase.ts'
 import { eraseWorkflow } from './erase-workflow.ts'
+import { destroyUnopened, unopenedKeys } from './unopened-keys.ts'
 
 type Tx = Kysely<LedgerTables>
 
@@ -163,8 +164,11 @@ export class Retention {
   async #certified(now: Date): Promise<Certificate | null> {
     const { db, key, longestDays } = this.#parts
     const days = await longestDays()
+    const before = days === null ? undefined : new Date(now.getTime() - days * DAY_MS)
+    // Before the transaction: Temporal is asked.
+    const unopened = before === undefined ? [] : await unopenedKeys(this.#parts, before)
     return await db.transaction().execute(async (tx) => {
-      const rows = days === null ? {} : await deleteOld(tx, new Date(now.getTime() - days * DAY_MS))
+      const rows = before === undefined ? {} : await deleteOld(tx, before, unopened)
       const { ids, runs } = await erasedRuns(tx, null, 'uncertified')
       if (ids.length === 0 && Object.keys(rows).length === 0) return null
       const certificate = signCertificate(key, {
@@ -194,12 +198,13 @@ async function isWholeDue(tx: Tx, namespace: string, workflowId: string, now: Da
   return rows[0]?.due === true
 }
 
-/** Deletes what the gateway was asked, statements and refused stops that are of no run, of before a time; but what is held. */
-async function deleteOld(tx: Tx, before: Date): Promise<Readonly<Record<string, number>>> {
+/** Deletes what the gateway was asked, statements, refused stops and keys that are of no run, of before a time; but what is held. */
+async function deleteOld(tx: Tx, before: Date, unopened: readonly string[]): Promise<Readonly<Record<string, number>>> {
   await lockHolds(tx)
   const inForce = await holds(tx)
   const workspaces = inForce.flatMap(({ scope, name }) => (scope === 'workspace' ? [name] : []))
   const runs = inForce.flatMap(({ scope, name }) => (scope === 'run' ? [name] : []))
+  const people = inForce.flatMap(({ scope, name }) => (scope === 'subject' ? [name] : []))
   const attempts = await sql`
     DELETE FROM countersign.attempts a
     WHERE at < ${before} AND (workspace IS NULL OR workspace <> ALL(${workspaces}))
@@ -214,10 +219,22 @@ async function deleteOld(tx: Tx, before: Date): Promise<Readonly<Record<string, 
     DELETE FROM countersign.refused_stops
     WHERE at < ${before} AND NOT (scope = 'workspace' AND name = ANY(${workspaces})) AND NOT (scope = 'run' AND name = ANY(${runs}))
     RETURNING id`.execute(tx)
+  // Who asked for what can be read of a run that is held is held with it.
+  const calls = await sql`
+    DELETE FROM countersign.codec_calls c
+    WHERE at < ${before} AND NOT EXISTS (
+      SELECT FROM jsonb_array_elements(c.keys) AS used JOIN countersign.data_keys k ON k.key_id = used ->> 'key'
+        LEFT JOIN countersign.runs r ON r.workflow_id = k.workflow_id
+        LEFT JOIN countersign.data_subjects s ON s.workflow_id = k.workflow_id
+      WHERE k.workflow_id = ANY(${runs}) OR r.run_key = ANY(${runs})
+        OR r.principal ->> 'workspace' = ANY(${workspaces}) OR s.subject_hash = ANY(${people}))
+    RETURNING id`.execute(tx)
   const counts = {
     attempts: attempts.rows.length,
     statements: statements.rows.length,
     refused_stops: refused.rows.length,
+    codec_calls: calls.rows.length,
+    ...(await destroyUnopened(tx, unopened, inForce)),
   }
   return Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0))
 }

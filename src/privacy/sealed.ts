@@ -3,7 +3,9 @@ import { codeOf, fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import { decrypt, encrypt } from './cipher.ts'
 import { ERASED } from './codec.ts'
-import type { DataKeys } from './data-keys.ts'
+import { liveKeyOf } from '../ledger/data-keys.ts'
+import type { LedgerDatabase } from '../ledger/database.ts'
+import type { DataKey, DataKeys } from './data-keys.ts'
 
 /** A value of a column as it is stored encrypted, or blanked once it was erased. */
 const sealedSchema = z.strictObject({ sealed: z.string(), key: z.string() })
@@ -84,7 +86,21 @@ export const PLAIN: Sealer = {
 /** The sealer of a workflow. */
 export async function sealerOf(keys: DataKeys | undefined, workflow: WorkflowPlace): Promise<Sealer> {
   if (keys === undefined) return PLAIN
-  const { key, keyId } = await keys.keyFor(workflow.namespace, workflow.workflowId)
+  return sealerWith(await keys.keyFor(workflow.namespace, workflow.workflowId), workflow)
+}
+
+/** As `sealerOf`, and makes no key: what is of a workflow that has none, since nothing of it was encrypted or it was erased, stays in the clear. */
+export async function sealerWhereKeyed(
+  db: LedgerDatabase,
+  keys: DataKeys | undefined,
+  workflow: WorkflowPlace,
+): Promise<Sealer> {
+  const live = keys && (await liveKeyOf(db, workflow.namespace, workflow.workflowId))
+  if (keys === undefined || live === undefined) return PLAIN
+  return sealerWith(await keys.keyById(live.keyId), workflow)
+}
+
+function sealerWith({ key, keyId }: DataKey, workflow: WorkflowPlace): Sealer {
   return {
     seal(value) {
       if (value === null) return null

@@ -27,12 +27,14 @@ async function readableAgain(db: LedgerDatabase, { runKey, keys, blobs }: Erased
     SELECT key_id FROM countersign.data_keys WHERE key_id = ANY(${keys}) AND wrapped IS NOT NULL`.execute(db)
   const { rows: back } = await sql<{ digest: string }>`
     SELECT digest FROM countersign.blobs WHERE digest = ANY(${blobs})`.execute(db)
+  // What is exported of a run once it was erased says that it was.
   const { rows: tables } = await sql<{ name: string; n: number }>`
     SELECT 'effects' AS name, count(*)::integer AS n FROM countersign.effects WHERE run_key = ${runKey}
       AND (input <> ${mark}::jsonb OR (result IS NOT NULL AND result <> ${mark}::jsonb) OR input_digest NOT LIKE 'hmac-%')
     UNION ALL SELECT 'notifications', count(*)::integer FROM countersign.notifications
       WHERE run_key = ${runKey} AND notice <> ${mark}::jsonb
-    UNION ALL SELECT 'outbox', count(*)::integer FROM countersign.outbox WHERE run_key = ${runKey} AND native IS NOT NULL
+    UNION ALL SELECT 'outbox', count(*)::integer FROM countersign.outbox
+      JOIN countersign.runs USING (run_key) WHERE run_key = ${runKey} AND native IS NOT NULL AND added_at < erased_at
     UNION ALL SELECT 'audit_index', count(*)::integer FROM countersign.audit_index WHERE run_key = ${runKey}
       AND (erased_at IS NULL OR approvers <> '{}' OR amounts <> '[]'::jsonb)
     UNION ALL SELECT 'statements', count(*)::integer FROM countersign.statements

@@ -159,6 +159,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
       ? undefined
       : new Exporter({
           db,
+          keys,
           config: exports,
           told(sink, end, events, why) {
             logExport(sink, end, events, why)

@@ -6,6 +6,7 @@ import type { LedgerDatabase } from '../../ledger/database.ts'
 import { addToOutbox, type LastEvent, type NewOutboxEvent, policyTextOfRun } from '../../ledger/outbox.ts'
 import type { AuditRecord } from '../record/types.ts'
 import { eventsOf, type ExportedEvent, type Wish } from './event.ts'
+import { PLAIN, type Sealer } from '../../privacy/sealed.ts'
 import { ocsfOf } from './ocsf.ts'
 import type { Contracts } from './redaction.ts'
 
@@ -27,8 +28,14 @@ export interface Enqueued {
 /**
  * Writes the events of a record to the outbox, as far as the policy of the run wants them exported. Again with the same record it adds
  * nothing; with one that says more, or says something otherwise, that. What `contracts` do not tell of is masked.
+ * `sealer`: of its workflow, made before the record was read, so that what is erased meanwhile is not written down in the clear.
  */
-export async function enqueue(db: LedgerDatabase, record: AuditRecord, contracts: Contracts): Promise<Enqueued> {
+export async function enqueue(
+  db: LedgerDatabase,
+  record: AuditRecord,
+  contracts: Contracts,
+  sealer: Sealer = PLAIN,
+): Promise<Enqueued> {
   const { target, ...wish } = await wishOf(db, record.runKey)
   if (target === null) return { target, added: 0 }
   const events = eventsOf(record, wish, contracts)
@@ -36,6 +43,7 @@ export async function enqueue(db: LedgerDatabase, record: AuditRecord, contracts
     chained(
       events.filter(({ id }) => !ids.has(id)),
       last,
+      sealer,
     ),
   )
   return { target, added }
@@ -46,16 +54,21 @@ export const isExported = async (db: LedgerDatabase, runKey: RunKey): Promise<bo
   (await wishOf(db, runKey)).target !== null
 
 /** Each event with the one before it. */
-function chained(events: readonly ExportedEvent[], last: LastEvent | null): readonly NewOutboxEvent[] {
+function chained(events: readonly ExportedEvent[], last: LastEvent | null, sealer: Sealer): readonly NewOutboxEvent[] {
   let before = last
+  const sealed = (event: unknown): string => {
+    const text = canonicalJson(event)
+    const told = sealer.seal(text)
+    return told === text ? text : JSON.stringify(told)
+  }
   return events.map((event) => {
     const { event: ocsf, typeUid, fingerprint } = ocsfOf(event, before)
     before = { eventId: event.id, typeUid, fingerprint }
     return {
       eventId: event.id,
       seq: event.seq,
-      native: canonicalJson(event),
-      ocsf: canonicalJson(ocsf),
+      native: sealed(event),
+      ocsf: sealed(ocsf),
       typeUid,
       fingerprint,
     }

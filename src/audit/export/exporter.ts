@@ -17,8 +17,10 @@ import {
   settleAgain,
 } from '../../ledger/outbox.ts'
 import { CloudEventsOutlet } from './cloudevents-outlet.ts'
+import type { DataKeys } from '../../privacy/data-keys.ts'
 import type { ExportsConfig, Sink } from './config.ts'
 import type { Delivered, Outlet } from './delivery.ts'
+import { opened, type Opened } from './opened.ts'
 import { FileOutlet } from './file-outlet.ts'
 import { SplunkOutlet } from './splunk-outlet.ts'
 
@@ -28,6 +30,8 @@ export type ExportEnd = 'sent' | 'again' | 'refused'
 export interface ExporterParts {
   readonly db: LedgerDatabase
   readonly config: ExportsConfig
+  /** With which what is sealed is read. Default: it waits. */
+  readonly keys?: DataKeys | undefined
   /** Is told what became of how many events: the sink's name, and why they did not arrive, without a secret. */
   readonly told?: (sink: string, end: ExportEnd, events: number, why: string | undefined) => void
   /** How often it looks for what is due, in milliseconds. Default: 1,000. */
@@ -133,7 +137,7 @@ class SinkSender {
   }
 
   async step(signal: AbortSignal): Promise<Step> {
-    const { db, leaseMs = LEASE_MS } = this.#parts
+    const { db, keys, leaseMs = LEASE_MS } = this.#parts
     const { name, targets, form } = this.#sink
     if (!this.#isRegistered) await registerSink(db, { name, targets })
     this.#isRegistered = true
@@ -142,13 +146,18 @@ class SinkSender {
     const once = await nextAgain(db, name)
     if (once !== undefined) return await this.#sendOnce(once, held, signal)
     const { mostBytes } = this.#outlet
-    const events = await nextEvents(db, name, { most: this.#most, mostBytes, form })
+    const due = await nextEvents(db, name, { most: this.#most, mostBytes, form })
+    if (due.length === 0) return 'idle'
+    const { events, through, stuck } = await opened(keys, due, form)
     const last = events.at(-1)
-    if (last === undefined) return 'idle'
+    if (last === undefined) {
+      if (through !== undefined) return (await advanceSink(db, this.#hold(held), through)) ? 'went' : 'idle'
+      return stuck === undefined ? 'idle' : await this.#stuck(stuck, held, signal)
+    }
     const delivered = await this.#deliver(events, signal)
     if (delivered.came === 'sent') {
       this.#most = Math.min(this.#most * 2, this.#outlet.most)
-      const isOurs = await advanceSink(db, this.#hold(held), last.id)
+      const isOurs = await advanceSink(db, this.#hold(held), through ?? last.id)
       if (isOurs) this.#tell('sent', events.length)
       return isOurs ? 'went' : 'idle'
     }
@@ -163,7 +172,14 @@ class SinkSender {
   }
 
   /** What was refused, and somebody wants sent again: by itself, whatever its place was. */
-  async #sendOnce(event: OutboxEvent, held: HeldSink, signal: AbortSignal): Promise<Step> {
+  async #sendOnce(sealed: OutboxEvent, held: HeldSink, signal: AbortSignal): Promise<Step> {
+    const {
+      events: [event],
+      stuck,
+    } = await opened(this.#parts.keys, [sealed], this.#sink.form)
+    if (stuck !== undefined) return await this.#stuck(stuck, held, signal)
+    // Erased just now: its row is emptied.
+    if (event === undefined) return 'idle'
     const delivered = await this.#deliver([event], signal)
     if (delivered.came === 'sent') {
       await settleAgain(this.#parts.db, this.#sink.name, event.id)
@@ -173,6 +189,16 @@ class SinkSender {
     }
     if (delivered.came === 'refused') return await this.#refused(event, delivered.why, held)
     return await this.#later(delivered, held, 1, signal)
+  }
+
+  /** What nobody can open is put aside; where it is only the keys that are away, all waits for them. */
+  async #stuck(
+    { event, why, isAway }: NonNullable<Opened['stuck']>,
+    held: HeldSink,
+    signal: AbortSignal,
+  ): Promise<Step> {
+    if (isAway) return await this.#later({ came: 'again', why }, held, 1, signal)
+    return await this.#refused(event, why, held)
   }
 
   async #deliver(events: readonly OutboxEvent[], signal: AbortSignal): Promise<Delivered> {

@@ -14,6 +14,7 @@ import {
 } from '../../ledger/sweep-runs.ts'
 import type { DataKeys } from '../../privacy/data-keys.ts'
 import { textFor } from '../../privacy/reader.ts'
+import { sealerWhereKeyed } from '../../privacy/sealed.ts'
 import { enqueue, isExported } from '../export/enqueue.ts'
 import type { Contracts } from '../export/redaction.ts'
 import type { AuditRecord } from '../record/types.ts'
@@ -144,11 +145,13 @@ async function exported(
 ): Promise<void> {
   const { db, namespace, keys, contracts } = sweeping
   if (!(await isExported(db, runKey))) return
+  const workflowId = runKey.slice(0, runKey.lastIndexOf('/'))
+  const sealer = await sealerWhereKeyed(db, keys, { namespace, workflowId })
   const record =
     keys === undefined
       ? (sealed.record ?? (await archived(db, sealed.index))?.record)
       : (await recordOfRun(sweeping, namespace, runKey))?.record
-  if (record !== undefined) await enqueue(db, record, contracts)
+  if (record !== undefined) await enqueue(db, record, contracts, sealer)
 }
 
 /** Whether the newest execution of a workflow id is of this run, and open. */

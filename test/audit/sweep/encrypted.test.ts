@@ -4,8 +4,11 @@ import { eventsOf } from '../../../src/audit/export/event.ts'
 import { recordOf } from '../../../src/audit/record/record-of.ts'
 import { recordInputOf } from '../../../src/audit/record/record-of-run.ts'
 import { archived, bundleOf, sealsOf } from '../../../src/audit/seal/log.ts'
+import type { Json } from '../../../src/contract/json.ts'
 import { erase } from '../../../src/privacy/erase.ts'
 import { ledgerDataKeys } from '../../../src/privacy/data-keys.ts'
+import { isSealed, open } from '../../../src/privacy/sealed.ts'
+import { verifyCertificate } from '../../../src/privacy/verify-certificate.ts'
 import { refundRequest } from '../../../workflows/refund-request.ts'
 import { partsOf } from '../../privacy/erasing.ts'
 import { testMasterKeys } from '../../privacy/keys.ts'
@@ -16,6 +19,7 @@ import { newSealKey, signerWith } from '../seal/log-of.ts'
 import { runKeyIn } from '../seal/runs.ts'
 import { sweepOnce, untilClosed } from './sweeps.ts'
 
+const textIn = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
 const masterKeys = testMasterKeys()
 const world = useWorld({ masterKeys })
 
@@ -50,7 +54,9 @@ test('a sweeper that has the keys writes down what contracts let leave, and no m
   })
   const runKey = await runKeyIn(world(), run)
   const { rows } = await query(world().databaseUrl, `SELECT native FROM countersign.outbox WHERE run_key = '${runKey}'`)
-  const sent = rows.map(({ native }) => native).join('\n')
+  const sealed = rows.map(({ native }) => JSON.parse(String(native)) as Json)
+  for (const one of sealed) expect(isSealed(one)).toBe(true)
+  const sent = (await Promise.all(sealed.map(async (one) => textIn(await open(keys, one))))).join('\n')
   expect(sent).not.toMatch(/Quastenberg|broken/)
   expect(sent).toContain('"facts":{')
   expect(sent).toContain('"refund_amount_usd":{"cents":')
@@ -62,12 +68,18 @@ test('a run that is erased after it was sealed gets a further seal, which says s
   await world().temporal.workflow.getHandle(run.workflowId).terminate('over')
   await untilClosed(world(), 3)
   const signer = await signerWith(newSealKey())
-  expect(await sweepOnce(world(), signer)).toMatchObject({ sealed: 1 })
+  const contracts = new Map([['refund_request', refundRequest.contract]])
+  const keys = ledgerDataKeys(world().db, masterKeys)
+  expect(await sweepOnce(world(), signer, { contracts, keys })).toMatchObject({ sealed: 1 })
   const asked = { subject: order.customerId, reason: 'asked for it', by: 'olga@acme.example' }
-  expect(await erase(partsOf(world(), masterKeys), asked)).toMatchObject({ came: 'erased', isOver: true })
-  expect(await sweepOnce(world(), signer)).toMatchObject({ sealed: 1 })
+  const erased = await erase(partsOf(world(), masterKeys), asked)
+  if (erased.came !== 'erased') throw new Error(erased.came)
+  expect(erased.certificate.runs).toMatchObject([{ rows: { outbox: expect.any(Number) } }])
+  expect(await sweepOnce(world(), signer, { contracts, keys })).toMatchObject({ sealed: 1 })
+  // That it was erased is exported, too, and is nothing that can be read again.
+  expect(await verifyCertificate(world().db, erased.certificate)).toMatchObject({ ok: true })
   expect(await sweepOnce(world(), signer)).toMatchObject({ sealed: 0, failed: 0 })
   const seals = await sealsOf(world().db, await runKeyIn(world(), run))
-  const erased = await Promise.all(seals.map(async ({ index }) => (await archived(world().db, index))?.erased.length))
-  expect(erased).toEqual([0, 1])
+  const listed = await Promise.all(seals.map(async ({ index }) => (await archived(world().db, index))?.erased.length))
+  expect(listed).toEqual([0, 1])
 })
