@@ -27,10 +27,13 @@ const known = new WeakMap<Uint8Array, Json>()
 
 /** What is kept beside the history is compared by its digest. */
 function valueOf(payload: Payload): Json {
+  // A mark for that can stand beside the same bytes.
+  const kept = bulkDigestOf(payload)
+  if (kept !== undefined) return kept
   const { data } = payload
   const before = data ? known.get(data) : undefined
   if (before !== undefined) return before
-  const value = bulkDigestOf(payload) ?? defaultPayloadConverter.fromPayload<Json | undefined>(payload) ?? null
+  const value = defaultPayloadConverter.fromPayload<Json | undefined>(payload) ?? null
   if (data) known.set(data, value)
   return value
 }

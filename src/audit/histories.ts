@@ -15,6 +15,9 @@ export interface Histories {
 /** gRPC's status. */
 const NOT_FOUND = 5
 
+/** Whether Temporal does not have what it was asked for. */
+export const isNotFound = (error: unknown): boolean => (error as { code?: unknown }).code === NOT_FOUND
+
 /**
  * What Temporal's histories say of a run: of its first execution, of the newest of its workflow id, of all that these come from,
  * and of those that visibility knows besides. Empty when Temporal has none of them. Only what they say is kept, not the
@@ -73,7 +76,7 @@ async function fetched({ client, codec }: Histories, workflowId: string, runId: 
     const opened = await inFull(stored, codec)
     return { stored, opened, told: toldBy(opened) }
   } catch (error) {
-    if ((error as { code?: unknown }).code === NOT_FOUND) return undefined
+    if (isNotFound(error)) return undefined
     throw error
   }
 }

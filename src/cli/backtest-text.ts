@@ -1,3 +1,4 @@
+import { workflowIdOf } from '../contract/evidence.ts'
 import { type Group, isChanged, type Place, type Redecided } from '../audit/backtest.ts'
 import type { FactDeclarations } from '../contract/fact.ts'
 import { formatMoney } from '../contract/money.ts'
@@ -5,13 +6,12 @@ import type { PlaybookContract } from '../contract/playbook.ts'
 import { matchText } from '../contract/text.ts'
 import { isWritten } from '../policy/decide/words.ts'
 import { shownTo, textFor, writtenFacts } from '../privacy/reader.ts'
+import { MASKED_TEXT } from '../privacy/redact.ts'
 import type { Candidate, Tried } from './backtesting.ts'
 import { plain } from './terminal.ts'
 import { moment } from '../contract/moment.ts'
 
 const MOST_SHOWN = 20
-
-const workflowIdOf = ({ runKey }: Place): string => runKey.slice(0, runKey.lastIndexOf('/'))
 
 /** A backtest as a reader may see it: what matched may hold what somebody wrote. */
 export function triedFor(reader: 'export', tried: Tried, { tools }: Pick<PlaybookContract, 'tools'>): Tried {
@@ -28,7 +28,7 @@ function actionFor(reader: 'export', action: Redecided, declares: FactDeclaratio
   const known = writtenFacts(action.facts, declares)
   const matches = action.decision.matches.map((match) => {
     const { because, fact, value } = match
-    const told = typeof value === 'string' && isWritten(fact ?? '', declares) ? '[text]' : value
+    const told = typeof value === 'string' && isWritten(fact ?? '', declares) ? MASKED_TEXT : value
     return { ...match, ...shownTo(reader, { because, ...(told === undefined ? {} : { value: told }) }, { known }) }
   })
   return { ...action, facts: shownTo(reader, action.facts, { known }), decision: { ...action.decision, matches } }
@@ -53,7 +53,7 @@ export const backtestJson = ({ file, digest, policy, playbook }: Candidate, trie
     count: actions.length,
     money,
     actions: actions.map((action) => ({
-      workflowId: workflowIdOf(action),
+      workflowId: workflowIdOf(action.runKey),
       runKey: action.runKey,
       step: action.step,
       people: action.people,
@@ -64,7 +64,7 @@ export const backtestJson = ({ file, digest, policy, playbook }: Candidate, trie
     tool,
     why,
     count: actions.length,
-    actions: actions.map((action) => ({ workflowId: workflowIdOf(action), ...action })),
+    actions: actions.map((action) => ({ workflowId: workflowIdOf(action.runKey), ...action })),
   })),
 })
 
@@ -107,7 +107,7 @@ function groupLines(group: Group): readonly string[] {
   return [head.join('  '), ...lines]
 }
 
-const placeOf = (place: Place): string => `${plain(workflowIdOf(place))}  ${plain(place.step)}`
+const placeOf = (place: Place): string => `${plain(workflowIdOf(place.runKey))}  ${plain(place.step)}`
 
 /** The first of them, and how many more there are. */
 function shown<T extends Place>(actions: readonly T[], textOf: (action: T) => string): readonly string[] {

@@ -1,16 +1,15 @@
+import { workflowIdOf } from '../contract/evidence.ts'
 import { FINDINGS, type Finding } from '../audit/findings.ts'
 import type { Reconciled } from '../audit/reconcile.ts'
 import { tableOf } from './table.ts'
 import { plain } from './terminal.ts'
-
-const workflowIdOf = ({ runKey }: Reconciled): string => runKey.slice(0, runKey.lastIndexOf('/'))
 
 /** A comparison as JSON: `runs` are those that were named, or of all runs those that differ. */
 export const reconciledJson = (compared: number, runs: readonly Reconciled[]) => ({
   compared,
   differing: runs.filter(({ findings }) => findings.length > 0).length,
   runs: runs.map((run) => ({
-    workflowId: workflowIdOf(run),
+    workflowId: workflowIdOf(run.runKey),
     ...run,
     findings: run.findings.map((finding) => ({ ...finding, help: FINDINGS[finding.code] })),
   })),
@@ -38,7 +37,7 @@ function linesOf(run: Reconciled): readonly string[] {
     `ledger: ${ledger ?? 'nothing'}`,
   ])
   return [
-    `${plain(playbook ?? 'unknown')}  ${plain(workflowIdOf(run))}  ${plain(ended ?? 'no history')}${histories}${erased}`,
+    `${plain(playbook ?? 'unknown')}  ${plain(workflowIdOf(run.runKey))}  ${plain(ended ?? 'no history')}${histories}${erased}`,
     ...tableOf(rows).map((line) => `  ${line}`),
     ...findings.flatMap(findingLines),
     '',

@@ -1,3 +1,4 @@
+import { workflowIdOf } from '../contract/evidence.ts'
 import { type Found, search, totalsOf } from '../audit/search/search.ts'
 import { moment } from '../contract/moment.ts'
 import { type Currency, formatMoney, parseMoney } from '../contract/money.ts'
@@ -74,7 +75,7 @@ function afterIn(cursor: string): After {
 /** What was found as JSON. */
 export const searchJson = ({ runs, next, unread, elsewhere }: Found) => ({
   runs: runs.map(({ isVeiled, sealedAt, erasedAt, ...run }) => ({
-    workflowId: workflowIdOf(run),
+    workflowId: workflowIdOf(run.runKey),
     ...run,
     sealedAt: sealedAt.toISOString(),
     isSealed: isVeiled,
@@ -85,8 +86,6 @@ export const searchJson = ({ runs, next, unread, elsewhere }: Found) => ({
   elsewhere,
   next: next === null ? null : cursorOf(next),
 })
-
-const workflowIdOf = ({ runKey }: Pick<FoundRun, 'runKey'>): string => runKey.slice(0, runKey.lastIndexOf('/'))
 
 const HEAD = ['LEAF', 'STATE', 'PLAYBOOK', 'WORKSPACE', 'BEGAN', 'AMOUNTS', 'TOOLS', 'RULES', 'DECIDED BY', 'RUN']
 

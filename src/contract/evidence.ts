@@ -11,6 +11,9 @@ export type RunKey = `${string}/${string}`
 export const runKeyOf = (workflowId: string, firstExecutionRunId: string): RunKey =>
   `${workflowId}/${firstExecutionRunId}`
 
+/** The workflow id in a run key. */
+export const workflowIdOf = (runKey: string): string => runKey.slice(0, runKey.lastIndexOf('/'))
+
 /**
  * The host's signed statement of what a step returned. `asked` repeats the input of a step whose input is not
  * in the history (a local read); elsewhere only its digest stands here.

@@ -1,5 +1,5 @@
 import { requirementText } from './approving.ts'
-import type { RunKey } from './evidence.ts'
+import { type RunKey, workflowIdOf } from './evidence.ts'
 import { type Principal, speakerFlag } from './principal.ts'
 import { needText } from './raise.ts'
 import type { PendingApproval } from './run.ts'
@@ -44,7 +44,7 @@ export function noticeOf(
   question: PendingApproval,
   { runId, playbook, principal }: { readonly runId: string; readonly playbook: string; readonly principal: Principal },
 ): Notice {
-  const workflowId = runKey.slice(0, runKey.lastIndexOf('/'))
+  const workflowId = workflowIdOf(runKey)
   const { describe, step, actionDigest, askedAt, deadline, requires } = question
   const told =
     question.about === 'action'

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { LedgerEntry } from '../contract/action.ts'
 import type { Digest } from '../contract/digest.ts'
-import type { RunKey, StepResult } from '../contract/evidence.ts'
+import { type RunKey, type StepResult, workflowIdOf } from '../contract/evidence.ts'
 import type { Json } from '../contract/json.ts'
 import type { DataKeys } from '../privacy/data-keys.ts'
 import { openOrErased, PLAIN } from '../privacy/sealed.ts'
@@ -23,7 +23,7 @@ export interface AuditedRun {
 
 /** Everything of a run; the database tells which leases are over. What was erased reads as `{erased: true}`. */
 export async function auditedRun(db: LedgerDatabase, runKey: RunKey, keys?: DataKeys): Promise<AuditedRun> {
-  const workflowId = runKey.slice(0, runKey.lastIndexOf('/'))
+  const workflowId = workflowIdOf(runKey)
   const opened = async (value: Json): Promise<Json> =>
     keys === undefined ? PLAIN.open(value) : await openOrErased(keys, value, { workflowId })
   const rows = await db

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { LedgerEntry } from '../contract/action.ts'
 import type { Digest } from '../contract/digest.ts'
-import type { RunKey, StepResult } from '../contract/evidence.ts'
+import { type RunKey, type StepResult, workflowIdOf } from '../contract/evidence.ts'
 import { delayed, fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import { PLAIN, type Sealer } from '../privacy/sealed.ts'
@@ -91,7 +91,7 @@ export async function repeated(db: Db, businessKey: string | null, step?: string
     .orderBy('claimed_at')
     .executeTakeFirst()
   if (standing === undefined) return undefined
-  const workflowId = standing.run_key.slice(0, standing.run_key.lastIndexOf('/'))
+  const workflowId = workflowIdOf(standing.run_key)
   return fail(
     'request_repeated',
     `this was asked for before: \`${standing.step}\` of the run \`${workflowId}\` stands for the same case`,

@@ -24,6 +24,10 @@ export interface Hold extends HoldTarget {
   readonly lifted: { readonly by: string; readonly reason: string; readonly at: string } | null
 }
 
+/** On whom or what of a kind some holds are. */
+export const namesHeld = (inForce: readonly Hold[], scope: Hold['scope']): readonly string[] =>
+  inForce.flatMap((hold) => (hold.scope === scope ? [hold.name] : []))
+
 const holdOf = (row: Selectable<HoldTable>): Hold => ({
   id: row.id,
   scope: row.scope,

@@ -1,3 +1,4 @@
+import { workflowIdOf } from '../contract/evidence.ts'
 import { type Selectable, sql } from 'kysely'
 import { codeOf } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
@@ -76,7 +77,7 @@ export async function takeDue(
     .execute()
   const opened = rows.map(async (row) => {
     try {
-      const workflowId = row.run_key.slice(0, row.run_key.lastIndexOf('/'))
+      const workflowId = workflowIdOf(row.run_key)
       return notificationOf(row, (await open(row.notice as unknown as Json, workflowId)) as unknown as Notice)
     } catch (error) {
       if (codeOf(error) === 'payload_erased') await settleNotification(db, { id: idOf(row) }, { state: 'dropped' })

@@ -5,7 +5,7 @@ import { canonicalJson } from '../contract/digest.ts'
 import { codeOf, fail } from '../contract/failures.ts'
 import type { Json } from '../contract/json.ts'
 import { decrypt, encrypt } from './cipher.ts'
-import type { DataKey, DataKeys } from './data-keys.ts'
+import type { DataKey, DataKeys, LedgerDataKeys } from './data-keys.ts'
 import { FAILURE_MARK } from './hidden-failures.ts'
 
 const PayloadProto = proto.temporal.api.common.v1.Payload
@@ -139,8 +139,11 @@ export const encryptingCodec = (keys: DataKeys, namespace: string): PayloadCodec
  * signal, an update, and cannot be decrypted is passed on as it is: no schema takes it, and it must not keep a run from going on.
  * `plain`: summaries that are the same in every run, so that a history shows what its steps are called; they stay as they are.
  */
-export function workerCodec(keys: DataKeys, namespace: string, plain: ReadonlySet<string> = new Set()): PayloadCodec {
-  const codec = encryptingCodec(keys, namespace)
+export function workerCodec(
+  keys: LedgerDataKeys,
+  namespace: string,
+  plain: ReadonlySet<string> = new Set(),
+): PayloadCodec {
   const summaries = new Set([...plain].map((summary) => JSON.stringify(summary)))
   const longest = Math.max(0, ...[...summaries].map((summary) => Buffer.byteLength(summary)))
   const isPlain = ({ data, metadata }: Payload): boolean =>
@@ -154,8 +157,8 @@ export function workerCodec(keys: DataKeys, namespace: string, plain: ReadonlySe
       if (payloads.every(isPlain)) return payloads
       try {
         // Whoever looks at what was erased must not have a key made anew.
-        await keys.keyUnlessErased?.(context.namespace || namespace, context.workflowId)
-        return await codec.encode(payloads, context)
+        const key = await keys.keyUnlessErased(context.namespace || namespace, context.workflowId)
+        return payloads.map((payload) => encryptPayload(key, payload))
       } catch (error) {
         if (payloads.every(isOfFailure)) return payloads.map(withheld)
         throw error

@@ -33,8 +33,6 @@ export interface DataKey {
 export interface DataKeys {
   /** The key of a workflow, made where there is none. Without a workflow: a new one, which the first workflow that decrypts with it adopts. */
   keyFor(namespace: string, workflowId: string | null): Promise<DataKey>
-  /** As `keyFor`, but once the keys of the workflow were destroyed it fails with `payload_erased`, and no new one is made. */
-  keyUnlessErased?(namespace: string, workflowId: string): Promise<DataKey>
   /** Fails with `payload_key_unknown`, and with `payload_erased` once it was destroyed. */
   keyById(keyId: string): Promise<DataKey>
   /** The key once it belongs to this workflow, or to another one that was faster. */
@@ -52,6 +50,8 @@ export interface Rewrapped {
 
 /** The keys of a database. */
 export interface LedgerDataKeys extends DataKeys {
+  /** As `keyFor`, but once the keys of the workflow were destroyed it fails with `payload_erased`, and no new one is made. */
+  keyUnlessErased(namespace: string, workflowId: string): Promise<DataKey>
   /**
    * Wraps every live key that another master key has wrapped by the current one. May be stopped and begun again, and run while runs go on: a
    * data key stays what it is. Fails with `keys_unavailable` once ten in a row could not be.

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { RunKey } from '../contract/evidence.ts'
+import { type RunKey, workflowIdOf } from '../contract/evidence.ts'
 import { fail } from '../contract/failures.ts'
 import { keepNewest } from '../identity/newest.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
@@ -43,7 +43,7 @@ export class DataSubjects {
     const hashes = await Promise.all(subjects.map((subject) => keys.hiddenName(subject)))
     const fresh = hashes.filter((hash) => !this.#known.has(`${runKey} ${hash}`))
     if (fresh.length === 0) return
-    const workflowId = runKey.slice(0, runKey.lastIndexOf('/'))
+    const workflowId = workflowIdOf(runKey)
     const rows = fresh.map((subjectHash) => ({ subjectHash, namespace, workflowId, runKey }))
     await addDataSubjects(this.#db, rows)
     for (const hash of fresh) keepNewest(this.#known, REMEMBERED, `${runKey} ${hash}`, true)

@@ -4,7 +4,7 @@ import type { FactDeclarations, Facts, FactValue } from '../contract/fact.ts'
 import type { PendingApproval } from '../contract/run.ts'
 import type { WriteTool } from '../contract/tool.ts'
 import { isWritten, writtenIn } from '../policy/decide/words.ts'
-import { type Cover, coverOf, type Known, personalIn } from './redact.ts'
+import { type Cover, coverOf, type Known, MASKED_TEXT, personalIn } from './redact.ts'
 import { withoutSecrets, withoutSecretsIn } from './secrets.ts'
 import { type Veil, veil } from './tokens.ts'
 
@@ -71,10 +71,10 @@ export function questionFor(reader: 'notified', question: PendingApproval, contr
   const { declares = {} } = contract ?? {}
   const cover = coverOf({ known: [...writtenFacts(action.facts, declares), ...personalOf(action.input, contract)] })
   // What nobody here has the contract of could say anything.
-  const told = (text: string): string => (contract === undefined ? '[text]' : cover.text(withoutSecrets(text)))
+  const told = (text: string): string => (contract === undefined ? MASKED_TEXT : cover.text(withoutSecrets(text)))
   const facts = Object.entries(action.facts).map(([name, value]): [string, FactValue] => [
     name,
-    typeof value !== 'string' ? value : isWritten(name, declares) ? '[text]' : told(value),
+    typeof value !== 'string' ? value : isWritten(name, declares) ? MASKED_TEXT : told(value),
   ])
   return {
     ...question,
@@ -120,4 +120,4 @@ export const writtenFacts = (facts: Facts, declares: FactDeclarations): readonly
 
 /** Amounts, small numbers, yes and no. A name, a date and an account could be anybody's. */
 const FIGURE = /^(?:-?[$€£][\d,]+\.\d\d|-?\d{1,6}(?:\.\d{1,4})?%?|true|false|)$/
-const figureOf = (value: string): string => (FIGURE.test(value) ? value : '[text]')
+const figureOf = (value: string): string => (FIGURE.test(value) ? value : MASKED_TEXT)

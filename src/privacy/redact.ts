@@ -11,6 +11,9 @@ export type Mark = (kind: CoveredKind, value: string) => string
 /** In the place of what nobody has to refer to. */
 const MASK: Mark = (kind) => `[${kind}]`
 
+/** In the place of what somebody wrote. */
+export const MASKED_TEXT = MASK('text', '')
+
 /** Classes as a tree of names; `*` is any name. */
 interface Branch {
   readonly own: FieldClass | undefined

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { setTimeout as delay } from 'node:timers/promises'
 import { erasedRuns, openErasures, storeCertificate } from '../ledger/erasures.ts'
-import { holds, lockHolds } from '../ledger/holds.ts'
+import { holds, lockHolds, namesHeld } from '../ledger/holds.ts'
 import type { LedgerTables } from '../ledger/tables.ts'
 import { type Certificate, signCertificate } from './certificates.ts'
 import { goOn, leftOf, type SigningParts } from './erase.ts'
@@ -202,9 +202,9 @@ async function isWholeDue(tx: Tx, namespace: string, workflowId: string, now: Da
 async function deleteOld(tx: Tx, before: Date, unopened: readonly string[]): Promise<Readonly<Record<string, number>>> {
   await lockHolds(tx)
   const inForce = await holds(tx)
-  const workspaces = inForce.flatMap(({ scope, name }) => (scope === 'workspace' ? [name] : []))
-  const runs = inForce.flatMap(({ scope, name }) => (scope === 'run' ? [name] : []))
-  const people = inForce.flatMap(({ scope, name }) => (scope === 'subject' ? [name] : []))
+  const workspaces = namesHeld(inForce, 'workspace')
+  const runs = namesHeld(inForce, 'run')
+  const people = namesHeld(inForce, 'subject')
   const attempts = await sql`
     DELETE FROM countersign.attempts a
     WHERE at < ${before} AND (workspace IS NULL OR workspace <> ALL(${workspaces}))

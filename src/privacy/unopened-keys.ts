@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { LedgerDatabase } from '../ledger/database.ts'
-import type { Hold } from '../ledger/holds.ts'
+import { type Hold, namesHeld } from '../ledger/holds.ts'
 import type { LedgerTables } from '../ledger/tables.ts'
 import type { Standing } from './erase-workflow.ts'
 
@@ -52,14 +52,13 @@ export async function destroyUnopened(
   inForce: readonly Hold[],
 ): Promise<Readonly<Record<string, number>>> {
   if (keyIds.length === 0) return {}
-  const namesOf = (scope: Hold['scope']) => inForce.filter((hold) => hold.scope === scope).map(({ name }) => name)
   const { rows: destroyed } = await sql<{ key_id: string }>`
     UPDATE countersign.data_keys k
     SET wrapped = NULL, destroyed_at = clock_timestamp(), destroyed_why = 'retention: no run was opened with it'
     WHERE key_id = ANY(${[...keyIds]}) AND destroyed_at IS NULL AND ${isUnopened}
-      AND coalesce(workflow_id, '') <> ALL(${namesOf('run')})
+      AND coalesce(workflow_id, '') <> ALL(${namesHeld(inForce, 'run')})
       AND NOT EXISTS (SELECT FROM countersign.key_holders h
-        WHERE h.key_id = k.key_id AND h.workspace = ANY(${namesOf('workspace')}))
+        WHERE h.key_id = k.key_id AND h.workspace = ANY(${namesHeld(inForce, 'workspace')}))
     RETURNING key_id`.execute(tx)
   const gone = destroyed.map(({ key_id }) => key_id)
   const { rows: holders } = await sql`

@@ -112,7 +112,7 @@ const signal = new AbortController().signal
 const resolve = (from: SecretSource, reference: string) => new Secrets([from]).resolve(reference, signal)
 
 test('the environment has secrets under their own names, and nothing else', async () => {
-  const env = environmentSecrets({ COUNTERSIGN_SECRET_CRM_TOKEN: 'from-the-env', HOME: '/root/home' })
+  const env = environmentSecrets({ COUNTERSIGN_SECRET_CRM_TOKEN: 'from-the-env', HOME: '/home/ana' })
   expect(await resolve(env, 'secret:CRM_TOKEN')).toBe('from-the-env')
   expect(await resolve(env, 'secret:HOME').catch(codeOf)).toBe('secret_unknown')
   expect(await resolve(env, 'CRM_TOKEN').catch(codeOf)).toBe('input_invalid')

@@ -1,3 +1,4 @@
+import { workflowIdOf } from '../../src/contract/evidence.ts'
 import { missingText, requirementText } from '../../src/contract/approving.ts'
 import { failureRule } from '../../src/contract/failures.ts'
 import { clock, moment, newDay } from '../../src/contract/moment.ts'
@@ -148,7 +149,7 @@ function timeline({ timeline: all }: RunStatus): string[] {
 /** The living page of a run, in the Markdown that the Temporal UI shows as its current details (20 KB at most). */
 export function renderDetails(status: RunStatus): string {
   const { state, waitingFor, result, undoUntil, effects, attempts } = status
-  const workflowId = word(status.runKey.slice(0, status.runKey.lastIndexOf('/')))
+  const workflowId = word(workflowIdOf(status.runKey))
   const speaker = speakerFlag(status.principal)
   const trials = status.timeline.filter(({ kind }) => kind === 'trial')
   const lines = [

@@ -149,15 +149,13 @@ class SinkSender {
     const due = await nextEvents(db, name, { most: this.#most, mostBytes, form })
     if (due.length === 0) return 'idle'
     const { events, through, stuck } = await opened(keys, due, form)
-    const last = events.at(-1)
-    if (last === undefined) {
-      if (through !== undefined) return (await advanceSink(db, this.#hold(held), through)) ? 'went' : 'idle'
-      return stuck === undefined ? 'idle' : await this.#stuck(stuck, held, signal)
-    }
+    if (through === undefined) return stuck === undefined ? 'idle' : await this.#stuck(stuck, held, signal)
+    const [first] = events
+    if (first === undefined) return (await advanceSink(db, this.#hold(held), through)) ? 'went' : 'idle'
     const delivered = await this.#deliver(events, signal)
     if (delivered.came === 'sent') {
       this.#most = Math.min(this.#most * 2, this.#outlet.most)
-      const isOurs = await advanceSink(db, this.#hold(held), through ?? last.id)
+      const isOurs = await advanceSink(db, this.#hold(held), through)
       if (isOurs) this.#tell('sent', events.length)
       return isOurs ? 'went' : 'idle'
     }
@@ -168,7 +166,7 @@ class SinkSender {
       this.#most = at !== undefined && at > 0 && at < events.length ? at : at === 0 ? 1 : Math.ceil(events.length / 2)
       return 'went'
     }
-    return await this.#refused(last, delivered.why, held)
+    return await this.#refused(first, delivered.why, held)
   }
 
   /** What was refused, and somebody wants sent again: by itself, whatever its place was. */

@@ -1,3 +1,4 @@
+import { workflowIdOf } from '../../contract/evidence.ts'
 import { codeOf } from '../../contract/failures.ts'
 import { textOf } from '../../contract/text.ts'
 import type { Json } from '../../contract/json.ts'
@@ -48,7 +49,7 @@ async function openedOne(
   const text = event[form]
   if (!text.startsWith(SEALED)) return event
   const sealed = JSON.parse(text) as Json
-  const workflowId = event.runKey.slice(0, event.runKey.lastIndexOf('/'))
+  const workflowId = workflowIdOf(event.runKey)
   const plain = keys === undefined ? PLAIN.open(sealed) : await open(keys, sealed, { workflowId })
   return { ...event, [form]: typeof plain === 'string' ? plain : JSON.stringify(plain) }
 }

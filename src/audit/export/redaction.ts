@@ -5,14 +5,13 @@ import type { Json, JsonObject } from '../../contract/json.ts'
 import type { PlaybookContract } from '../../contract/playbook.ts'
 import { isWritten } from '../../policy/decide/words.ts'
 import { writtenFacts } from '../../privacy/reader.ts'
-import { type Cover, coverOf, type Known, type Mark, personalIn } from '../../privacy/redact.ts'
+import { type Cover, coverOf, type Known, type Mark, MASKED_TEXT, personalIn } from '../../privacy/redact.ts'
 import { fieldsOf, textIn } from '../fields.ts'
 import type { AuditRecord, Entry } from '../record/types.ts'
 
 /** The contracts of playbooks, by their names: what they do not name as something else counts as what somebody wrote. */
 export type Contracts = ReadonlyMap<string, PlaybookContract>
 
-const MASK = '[text]'
 /** In the place of what a policy wants blacked out. */
 const BLACK = '[redacted]'
 
@@ -40,8 +39,7 @@ const FORMS: ReadonlySet<string> = new Set([
 ])
 
 /** What a tool was asked and answered, and what a request says: contracts know. */
-type Told = 'input' | 'asked' | 'output' | 'request'
-const TOLD: readonly string[] = ['input', 'asked', 'output', 'request'] satisfies readonly Told[]
+const TOLD = ['input', 'asked', 'output', 'request'] as const
 
 interface Contract {
   readonly schemas: Readonly<Partial<Record<string, z.ZodType>>>
@@ -58,7 +56,7 @@ export class Redaction {
   readonly #cover: Cover
 
   /** `redacted`: names of fields and facts of which nothing is told, whatever they hold. */
-  constructor({ playbook, entries }: AuditRecord, contracts: Contracts, redacted: readonly string[] = []) {
+  constructor({ playbook, entries }: AuditRecord, contracts: Contracts, redacted: readonly string[]) {
     this.#redacted = new Set(redacted)
     this.#playbook = contracts.get(playbook ?? '')
     // Whoever said or did something stays known: that is what a record is for.
@@ -142,7 +140,7 @@ export class Redaction {
 
 /** Without the texts in it; a digest is none. */
 function masked(value: Json): Json {
-  if (typeof value === 'string') return value === '' || isDigest(value) ? value : MASK
+  if (typeof value === 'string') return value === '' || isDigest(value) ? value : MASKED_TEXT
   if (Array.isArray(value)) return (value as readonly Json[]).map(masked)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(

@@ -1,3 +1,4 @@
+import { workflowIdOf } from '../../contract/evidence.ts'
 import type { AuditedRun } from '../../ledger/audited.ts'
 import type { About } from '../../contract/statement.ts'
 import type { JsonObject } from '../../contract/json.ts'
@@ -151,7 +152,7 @@ function heldIn(entry: Found): Held | undefined {
 function isAbout(about: About | null, runKey: string): boolean {
   if (about === null) return false
   return about.kind === 'start'
-    ? about.workflowId === runKey.slice(0, runKey.lastIndexOf('/'))
+    ? about.workflowId === workflowIdOf(runKey)
     : 'runKey' in about && about.runKey === runKey
 }
 

@@ -1,5 +1,5 @@
 import type { PayloadCodec } from '@temporalio/common'
-import type { RunKey } from '../../contract/evidence.ts'
+import { type RunKey, workflowIdOf } from '../../contract/evidence.ts'
 import { codeOf } from '../../contract/failures.ts'
 import { attemptsAbout } from '../../ledger/attempts.ts'
 import { type AuditedRun, auditedRun, workspaceOf } from '../../ledger/audited.ts'
@@ -53,7 +53,7 @@ export interface FoundInput extends RecordInput {
 export async function recordInputOf(sides: Sides, namespace: string, runKey: RunKey): Promise<FoundInput> {
   const { client, db, keys, residency } = sides
   residency?.check(await workspaceOf(db, runKey))
-  const workflowId = runKey.slice(0, runKey.lastIndexOf('/'))
+  const workflowId = workflowIdOf(runKey)
   const found = await keptHistories(
     { client, db },
     (beside) => recordCodec(db, keys, beside),

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client'
 import type { PayloadCodec } from '@temporalio/common'
 import type { temporal } from '@temporalio/proto'
 import { type Digest, digestOf } from '../../contract/digest.ts'
-import type { RunKey } from '../../contract/evidence.ts'
+import { type RunKey, workflowIdOf } from '../../contract/evidence.ts'
 import { codeOf } from '../../contract/failures.ts'
 import { attemptsAbout } from '../../ledger/attempts.ts'
 import { auditedRun, workspaceOf } from '../../ledger/audited.ts'
@@ -147,7 +147,7 @@ export async function sealHistories(
     throw error
   })
   const run = ledger?.run ?? (await findRun(db, runKey))
-  const workflowId = runKey.slice(0, runKey.lastIndexOf('/'))
+  const workflowId = workflowIdOf(runKey)
   const gatewayLog = await attemptsAbout(db, { runKey, workflowId })
   const keys = await keysIn(db)
   return await sealOf(

@@ -4,6 +4,7 @@ import { type RunKey, runKeyOf } from '../../contract/evidence.ts'
 import { fail } from '../../contract/failures.ts'
 import { visibilityText } from '../../contract/visibility.ts'
 import type { LedgerDatabase } from '../../ledger/database.ts'
+import { isNotFound } from '../histories.ts'
 import { beginLook, endLook } from '../../ledger/sweep-marks.ts'
 import {
   type ClosedExecution,
@@ -81,9 +82,6 @@ async function notePage(swept: Swept, page: readonly Listed[]): Promise<number> 
   return closed.length
 }
 
-/** gRPC's status. */
-const NOT_FOUND = 5
-
 /** To which run an execution belongs, of its first event; the newest of its workflow id where no run id is given. `undefined`: Temporal does not have it. */
 export async function runKeyOfExecution(
   { client, namespace }: Pick<Swept, 'client' | 'namespace'>,
@@ -98,7 +96,7 @@ export async function runKeyOfExecution(
     const first = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.firstExecutionRunId
     return first ? runKeyOf(workflowId, first) : undefined
   } catch (error) {
-    if ((error as { code?: unknown }).code === NOT_FOUND) return undefined
+    if (isNotFound(error)) return undefined
     throw error
   }
 }

@@ -132,7 +132,7 @@ async function swept(sweeping: Sweeping, run: DueRun): Promise<readonly [SweptRu
     return ['altered', why]
   }
   // Of one that goes on, once it is over.
-  if (sealed.state !== 'running') await exported(sweeping, run.runKey, sealed)
+  if (sealed.state !== 'running') await exported(sweeping, run, sealed)
   await markSealed(db, run, sealed.index)
   return [sealed.came, null]
 }
@@ -140,12 +140,11 @@ async function swept(sweeping: Sweeping, run: DueRun): Promise<readonly [SweptRu
 /** Writes what may leave of a record to the outbox; without keys what the archive has. Done again, it makes the same events. */
 async function exported(
   sweeping: Sweeping,
-  runKey: RunKey,
+  { runKey, workflowId }: Pick<DueRun, 'runKey' | 'workflowId'>,
   sealed: { readonly index: number; readonly record?: AuditRecord },
 ): Promise<void> {
   const { db, namespace, keys, contracts } = sweeping
   if (!(await isExported(db, runKey))) return
-  const workflowId = runKey.slice(0, runKey.lastIndexOf('/'))
   const sealer = await sealerWhereKeyed(db, keys, { namespace, workflowId })
   const record =
     keys === undefined

@@ -23,11 +23,18 @@ const textIn = (value: Json): string => (typeof value === 'string' ? value : JSO
 const masterKeys = testMasterKeys()
 const world = useWorld({ masterKeys })
 
-test('what is encrypted is sealed, archived and exported as it is, by a sweeper that has no data keys', async () => {
-  const { run } = await startRefund(world(), { message: 'Hello, I am Wilhelmina Quastenberg. It arrived broken.' })
+/** A run that did its refund and was then ended from outside, the so-many-th that is closed. */
+async function terminated(nth: number) {
+  const message = 'Hello, I am Wilhelmina Quastenberg. It arrived broken.'
+  const { run, order } = await startRefund(world(), { message })
   await run.outcome()
   await world().temporal.workflow.getHandle(run.workflowId).terminate('over')
-  await untilClosed(world(), 1)
+  await untilClosed(world(), nth)
+  return { run, order }
+}
+
+test('what is encrypted is sealed, archived and exported as it is, by a sweeper that has no data keys', async () => {
+  const { run } = await terminated(1)
   const client = new Client({ connection: world().temporal.connection })
   expect(await sweepOnce(world(), await signerWith(newSealKey()), { client })).toMatchObject({ sealed: 1 })
   const runKey = await runKeyIn(world(), run)
@@ -42,10 +49,7 @@ test('what is encrypted is sealed, archived and exported as it is, by a sweeper 
 })
 
 test('a sweeper that has the keys writes down what contracts let leave, and no more', async () => {
-  const { run } = await startRefund(world(), { message: 'Hello, I am Wilhelmina Quastenberg. It arrived broken.' })
-  await run.outcome()
-  await world().temporal.workflow.getHandle(run.workflowId).terminate('over')
-  await untilClosed(world(), 2)
+  const { run } = await terminated(2)
   const client = new Client({ connection: world().temporal.connection })
   const contracts = new Map([['refund_request', refundRequest.contract]])
   const keys = ledgerDataKeys(world().db, masterKeys)
@@ -63,10 +67,7 @@ test('a sweeper that has the keys writes down what contracts let leave, and no m
 })
 
 test('a run that is erased after it was sealed gets a further seal, which says so', async () => {
-  const { run, order } = await startRefund(world())
-  await run.outcome()
-  await world().temporal.workflow.getHandle(run.workflowId).terminate('over')
-  await untilClosed(world(), 3)
+  const { run, order } = await terminated(3)
   const signer = await signerWith(newSealKey())
   const contracts = new Map([['refund_request', refundRequest.contract]])
   const keys = ledgerDataKeys(world().db, masterKeys)
